@@ -1,0 +1,122 @@
+# Nyx -- low-precision AI on whatever hardware you own.
+#
+#     make demo       install what is missing, build, run the demo
+#     make check      install what is missing, build, run every test
+#     make help       all targets
+#
+# Sources are found by name; nothing is listed here file by file.
+
+BUILD   ?= build
+CFLAGS  ?= -O2 -g
+PREFIX  ?= /usr/local
+DESTDIR ?=
+VERSION := 0.1.0
+
+ARCH      := $(shell uname -m)
+PACKAGES  := hdf5 jansson libarchive
+PKG_FLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+             -Wmissing-prototypes -Werror
+ALL_CFLAGS = -std=c17 $(WARNINGS) -D_GNU_SOURCE -DNYX_VERSION='"$(VERSION)"' \
+             -Ilibnyx -pthread $(PKG_FLAGS) $(CFLAGS) -MMD -MP
+LIBS       = $(PKG_LIBS) -lm -ldl -pthread
+
+# Kernels in device/cpu/isa/ are compiled once for each instruction set and
+# chosen at run time; those in device/cpu/reference/ once for f32, once for f64.
+ifneq (,$(filter x86_64 amd64,$(ARCH)))
+ISAS := base avx2 avx512
+else
+ISAS := base
+endif
+ISA_base   := -O3
+ISA_avx2   := -O3 -mavx2 -mfma -mf16c -mbmi2
+ISA_avx512 := -O3 -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512dq -mavx512vl \
+              -mprefer-vector-width=512
+
+SOURCES   := $(filter-out libnyx/device/cpu/isa/% libnyx/device/cpu/reference/%, \
+               $(wildcard libnyx/*/*.c libnyx/*/*/*.c))
+REFERENCE := $(wildcard libnyx/device/cpu/reference/*.c)
+KERNELS   := $(wildcard libnyx/device/cpu/isa/*.c)
+SCHEMAS   := $(wildcard schemas/*.schema.json)
+OBJECTS   := $(SOURCES:%.c=$(BUILD)/%.o) \
+             $(REFERENCE:%.c=$(BUILD)/%.f32.o) $(REFERENCE:%.c=$(BUILD)/%.f64.o) \
+             $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o)) \
+             $(BUILD)/schemas.o
+TOOLS     := $(patsubst tools/%.c,$(BUILD)/%,$(wildcard tools/*.c))
+UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+CHECKERS  := $(patsubst tests/conformance/%.c,$(BUILD)/tests/%,$(wildcard tests/conformance/*.c))
+SHIMS     := $(patsubst tests/fault/%.c,$(BUILD)/tests/%.so,$(wildcard tests/fault/*.c))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+all: $(TOOLS) ## build every tool
+
+lib: $(BUILD)/libnyx.a
+
+$(BUILD)/libnyx.a: $(OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(BUILD)/%.f32.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DNYX_REFERENCE_F64=0 -c $< -o $@
+
+$(BUILD)/%.f64.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DNYX_REFERENCE_F64=1 -c $< -o $@
+
+define isa_rule
+$$(BUILD)/%.$(1).o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $$(ISA_$(1)) -DNYX_ISA=$(1) -DNYX_ISA_$(1)=1 -c $$< -o $$@
+endef
+$(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
+
+# schemas/NAME.schema.json -> one C table of names and texts.
+$(BUILD)/schemas.c: $(SCHEMAS) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include <stddef.h>'; \
+	   echo 'extern const struct nyx_schema_source { const char *name, *text; } nyx_schema_sources[];'; \
+	   echo 'const struct nyx_schema_source nyx_schema_sources[] = {'; \
+	   for f in $(SCHEMAS); do \
+	     printf '{ "%s",\n' "$$(basename $$f .schema.json)"; \
+	     sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo '},'; \
+	   done; echo '{ NULL, NULL } };'; } > $@
+
+$(BUILD)/schemas.o: $(BUILD)/schemas.c
+	$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c $< -o $@
+
+$(BUILD)/%: $(BUILD)/tools/%.o $(BUILD)/libnyx.a
+	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBS) -o $@
+
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libnyx.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ $(LDFLAGS) -lcmocka $(LIBS) -o $@
+
+$(BUILD)/tests/%: $(BUILD)/tests/conformance/%.o $(BUILD)/libnyx.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBS) -o $@
+
+$(BUILD)/tests/%.so: tests/fault/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 $(WARNINGS) -D_GNU_SOURCE -O1 -g -fPIC -shared $< -ldl -o $@
+
+tests-build: all $(UNIT) $(CHECKERS) $(SHIMS)
+
+clean: ## remove the build folder
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+
+.PHONY: all lib tests-build clean help
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
