@@ -1,0 +1,104 @@
+/* device -- where a graph runs: stores of variables, compiled programs.
+ *
+ *     nyx_device *device;  nyx_device_open(&device, "cpu", threads);
+ *     nyx_store  *store;   nyx_store_create(&store, device, micro_batches);
+ *     nyx_program *program;
+ *     nyx_program_compile(&program, store, graph);   for every graph
+ *     nyx_store_allocate(store);                variables, one arena, workspace
+ *     nyx_store_write(store, "inputs", data);
+ *     nyx_program_run(program, &(nyx_run){ .seed = 1, .step = 7 });
+ *     nyx_store_read(store, "loss", &loss);
+ *
+ * Nothing is allocated while a program runs. Results do not depend on the
+ * number of threads.
+ */
+#ifndef NYX_DEVICE_H
+#define NYX_DEVICE_H
+
+#include "pass/pass.h"
+
+typedef struct nyx_device  nyx_device;
+typedef struct nyx_store   nyx_store;
+typedef struct nyx_program nyx_program;
+
+/* `name` is auto, cpu, cpu:reference (plain kernels only) or cpu:base,
+ * cpu:avx2, cpu:avx512 (that instruction set). threads 0: all there are.
+ * UNSUPPORTED, MEMORY. */
+int         nyx_device_open(nyx_device **out, const char *name, int threads) NYX_CHECKED;
+void        nyx_device_close(nyx_device *device);
+const char *nyx_device_name(const nyx_device *device); /* "cpu:avx2": part of the digest */
+nyx_pool   *nyx_device_pool(nyx_device *device);
+
+/* ---- store ------------------------------------------------------------------ */
+
+int  nyx_store_create(nyx_store **out, nyx_device *device, int micro_batches) NYX_CHECKED;
+void nyx_store_free(nyx_store *store); /* after its programs */
+/* Add the graph's variables; one that is there already must have as many
+ * bytes, of the same type, in all. Called by nyx_program_compile. */
+int nyx_store_declare(nyx_store *store, const nyx_graph *g) NYX_CHECKED;
+int nyx_store_allocate(nyx_store *store) NYX_CHECKED; /* zeroed; MEMORY */
+
+typedef struct { int64_t variables, arena, workspace; } nyx_memory; /* bytes */
+nyx_memory nyx_store_memory(const nyx_store *store); /* known before nyx_store_allocate */
+
+int                 nyx_store_count(const nyx_store *store);
+const nyx_variable *nyx_store_variable(const nyx_store *store, int index); /* in order of declaration */
+int                 nyx_store_find(const nyx_store *store, const char *name); /* -1: none */
+int64_t             nyx_store_bytes(const nyx_store *store, int index);     /* all micro-batches */
+/* Whole variable, all micro-batches. The name must exist (a bug otherwise). */
+void nyx_store_write(nyx_store *store, const char *name, const void *data);
+void nyx_store_read(nyx_store *store, const char *name, void *data);
+
+/* ---- programs ----------------------------------------------------------------- */
+
+int  nyx_program_compile(nyx_program **out, nyx_store *store, const nyx_graph *g) NYX_CHECKED; /* g stays borrowed */
+void nyx_program_free(nyx_program *program);
+
+typedef struct {
+    uint64_t seed;  /* of the run; key of every random operation */
+    uint32_t step;  /* counts from 0 */
+    int      micro; /* micro-batch: selects per-micro copies */
+} nyx_run;
+void nyx_program_run(nyx_program *program, const nyx_run *run);
+
+/* SHA-256 of graph, kernel variants and instruction set. */
+void nyx_program_digest(const nyx_program *program, char hex[NYX_SHA256_HEX]);
+
+/* Nanoseconds spent in each operation since the last call of trace(true). */
+void    nyx_program_trace(nyx_program *program, bool on);
+int64_t nyx_program_time_ns(const nyx_program *program, enum nyx_op op);
+
+/* ---- kernels (device/cpu) -------------------------------------------------------- */
+
+typedef struct {
+    void            *data;  /* NULL: absent input, or output never used */
+    enum nyx_dtype   dtype;
+    const nyx_shape *shape;
+    int64_t          count; /* elements */
+} nyx_operand;
+
+/* Operands of one node, resolved. Step operations write through `in` of the
+ * variables they name (adam: in[0] p, in[2] m, in[3] v). */
+typedef struct {
+    const nyx_node *node;
+    nyx_operand     in[NYX_MAX_INPUTS];
+    nyx_operand     out[NYX_MAX_OUTPUTS];
+    void           *workspace;   /* as many bytes as the kernel asked for */
+    nyx_run         run;
+    uint32_t        random_step; /* step x micro-batches + micro: Philox counter word 2 */
+    nyx_pool       *pool;        /* for nyx_pool_barrier between phases */
+} nyx_call;
+
+/* Called by every thread with its part; a barrier follows. Which thread does
+ * what must not change a bit of the result. */
+typedef void (*nyx_kernel_fn)(const nyx_call *call, int part, int parts);
+
+typedef struct {
+    enum nyx_op    op;
+    const char    *variant;  /* "packed", "row": part of the digest */
+    nyx_kernel_fn  run;
+    int64_t      (*workspace)(const nyx_graph *g, const nyx_node *node, int parts); /* NULL: none */
+    bool         (*takes)(const nyx_graph *g, const nyx_node *node);                /* NULL: every node */
+} nyx_kernel;
+
+#endif
