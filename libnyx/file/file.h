@@ -3,7 +3,7 @@
  *
  * The HDF5 files follow the narrow profile of schemas/README.md. A file that
  * leaves it (external storage, links, filters, unknown layout ...) is refused
- * with one sentence: INPUT. Reading:
+ * with one sentence: INPUT. Paths are absolute ("/tensors/head"). Reading:
  *
  *     nyx_reader *file;
  *     nyx_reader_open(&file, path);
@@ -12,10 +12,13 @@
  *         nyx_reader_read(file, entry, memory);
  *     nyx_reader_close(file);
  *
+ * libhdf5 parses what it is given in a short-lived child process with limits;
+ * a file that makes it crash or loop is an INPUT error here.
+ *
  * Writing (through base's atomic output; nothing appears before commit):
  *
  *     nyx_writer_open(&file, path, "model");
- *     nyx_writer_text(file, "config", json);
+ *     nyx_writer_json(file, "/config", json);
  *     nyx_writer_tensor(file, "/tensors/head", &tensor);
  *     nyx_writer_commit(file);     or nyx_writer_discard(file)
  */
@@ -32,7 +35,7 @@ typedef struct nyx_reader nyx_reader;
 /* One tensor in the file. */
 typedef struct {
     const char    *path;   /* "/tensors/blocks.0.qkv" */
-    const char    *name;   /* last part */
+    const char    *name;   /* behind the first group; "/tensors/a/b" of a foreign file is "a.b" */
     bool           coded;
     enum nyx_dtype dtype;  /* plain: as stored, after nyx_dtype */
     nyx_shape      shape;
@@ -42,6 +45,11 @@ typedef struct {
 
 /* INPUT, MISSING. Entries are in sorted path order. */
 int              nyx_reader_open(nyx_reader **out, const char *path) NYX_CHECKED;
+/* Any HDF5 file, for imports and tests: every dataset of integers, floats or
+ * booleans (as i8) is an entry, wherever it lies; big-endian values are turned
+ * round; chunked and deflated is fine. External storage, virtual layouts,
+ * links and other filters are INPUT errors. */
+int              nyx_reader_open_foreign(nyx_reader **out, const char *path) NYX_CHECKED;
 void             nyx_reader_close(nyx_reader *file);
 const char      *nyx_reader_kind(const nyx_reader *file); /* "model" "dataset" "checkpoint", or "foreign": any HDF5 with float datasets under /tensors */
 int64_t          nyx_reader_count(const nyx_reader *file);
@@ -53,18 +61,29 @@ int nyx_reader_read(nyx_reader *file, const nyx_entry *entry, void *out) NYX_CHE
 /* Rows [first, first + rows) of the tensor seen as [rows_total, last dim], as
  * f32, plain or coded, converted by us (streaming; no digest check). */
 int nyx_reader_read_rows(nyx_reader *file, const nyx_entry *entry, int64_t first, int64_t rows, float *out) NYX_CHECKED;
-/* All of it as f32, digest checked; NaN or infinity is an INPUT error. */
+/* All of it as f32, plain (of a real type) or coded; digest checked; NaN or
+ * infinity is an INPUT error. */
 int nyx_reader_read_f32(nyx_reader *file, const nyx_entry *entry, float *out) NYX_CHECKED;
 /* Planes of a coded tensor; *out ends with nyx_coded_release. */
 int nyx_reader_read_coded(nyx_reader *file, const nyx_entry *entry, nyx_coded *out) NYX_CHECKED;
-/* JSON text dataset ("/config", "/provenance", "/state"); NULL in *out when absent. */
+/* JSON text dataset ("/config", "/provenance", "/sampler"); NULL in *out when absent. */
 int nyx_reader_json(nyx_reader *file, const char *path, nyx_json **out) NYX_CHECKED;
+
+/* Lines of history of an open file (joined by newlines; "" when none). Borrowed. */
+const char *nyx_reader_history(const nyx_reader *file);
+/* Attribute `name` of the group or dataset at `path` ("/" is the root); INPUT
+ * when it is absent or of another type. Text is borrowed; of an array of
+ * strings, the strings joined by newlines. Real accepts integers. */
+int nyx_reader_attribute(const nyx_reader *file, const char *path, const char *name, int64_t *out) NYX_CHECKED;
+int nyx_reader_attribute_real(const nyx_reader *file, const char *path, const char *name, double *out) NYX_CHECKED;
+int nyx_reader_attribute_text(const nyx_reader *file, const char *path, const char *name, const char **out) NYX_CHECKED;
 
 /* ---- writing ----------------------------------------------------------------- */
 
 typedef struct nyx_writer nyx_writer;
 
-/* `kind` is model, dataset or checkpoint; CREATE, OUTPUT. */
+/* `kind` is model, dataset or checkpoint; CREATE, OUTPUT. Groups in a path are
+ * made on demand. After an error only nyx_writer_discard is left. */
 int nyx_writer_open(nyx_writer **out, const char *path, const char *kind) NYX_CHECKED;
 /* Append a line to nyx_history: program, version, digests of inputs, options
  * that change results; never thread counts, paths or times. */
@@ -78,14 +97,14 @@ int nyx_writer_begin(nyx_writer *file, const char *path, enum nyx_dtype dtype, c
 int nyx_writer_rows(nyx_writer *file, const void *rows, int64_t count) NYX_CHECKED;
 /* Copy a tensor, plain or coded, unchanged. */
 int nyx_writer_copy(nyx_writer *file, nyx_reader *from, const nyx_entry *entry) NYX_CHECKED;
-/* Integer attribute of a group, e.g. "/train", "vocabulary". */
+/* Attribute of a group (made on demand), e.g. "/train", "vocabulary". */
 int nyx_writer_attribute(nyx_writer *file, const char *group, const char *name, int64_t value) NYX_CHECKED;
-int  nyx_writer_commit(nyx_writer *file) NYX_CHECKED; /* ends `file` in every case */
-void nyx_writer_discard(nyx_writer *file);
-
-/* Lines of history of an open file (joined by newlines; "" when none). Borrowed. */
-const char *nyx_reader_history(const nyx_reader *file);
-int nyx_reader_attribute(const nyx_reader *file, const char *group, const char *name, int64_t *out) NYX_CHECKED;
+int nyx_writer_attribute_text(nyx_writer *file, const char *group, const char *name, const char *value) NYX_CHECKED;
+/* Re-opens what was written and compares it (names, types, shapes, digests;
+ * the bytes too of tensors up to 1 MiB) before it takes the target's name.
+ * Ends `file` in every case. */
+int  nyx_writer_commit(nyx_writer *file) NYX_CHECKED;
+void nyx_writer_discard(nyx_writer *file); /* NULL is fine */
 
 /* ---- datasets ------------------------------------------------------------------ */
 
