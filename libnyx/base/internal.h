@@ -1,0 +1,18 @@
+/* base/internal -- what the files of base/ share and nobody else may know. */
+#ifndef NYX_BASE_INTERNAL_H
+#define NYX_BASE_INTERNAL_H
+
+#include "base/base.h"
+
+/* write(2) until everything is written; 0, or -1 with errno. */
+int nyx_base__write_all(int fd, const void *data, int64_t bytes);
+
+/* Make the name of `path` durable: fsync the folder it stands in. 0, or -1
+ * with errno; file systems that cannot sync a folder count as success. */
+int nyx_base__sync_folder(const char *path);
+
+/* The length of the folder part of `path`, its last slash included; 0 when
+ * there is none. */
+int nyx_base__folder_length(const char *path);
+
+#endif

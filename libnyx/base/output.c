@@ -1,0 +1,323 @@
+/* output -- the one way to publish a file: temporary, fsync, rename, fsync.
+ *
+ * A temporary is called
+ *
+ *     .NAME.nyx-HOST-BOOT-PID-START-COUNT
+ *
+ * HOST and BOOT are hashes of the host's name and of its boot id, START is the
+ * start time of the process: together they tell whether its maker still runs.
+ * Files of other hosts are left alone, because nobody here can know.
+ *
+ * Devices, pipes and standard streams have no name to replace: they are written directly.
+ */
+#include "base/internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+enum { BUFFER_BYTES = 64 * 1024, NAME_MOST = 150, STAT_BYTES = 1024 };
+
+struct nyx_output {
+    int     fd;
+    bool    direct;  /* no temporary: a device, a pipe, standard output */
+    char   *path;    /* as the caller gave it: the subject of every sentence */
+    char   *target;  /* what is replaced; symbolic links resolved */
+    char   *temporary;
+    int64_t written; /* bytes handed to nyx_output_write */
+    int64_t held;
+    char    buffer[BUFFER_BYTES];
+};
+
+/* Who this process is, or who made a temporary. */
+struct maker {
+    unsigned           host, boot;
+    long               pid;
+    unsigned long long start;
+};
+
+/* The 22nd field of /proc/PID/stat, counted behind the name in parentheses
+ * (proc(5)); false when there is no such process. */
+static bool start_of(long pid, unsigned long long *start)
+{
+    char    path[64], text[STAT_BYTES], *at;
+    ssize_t got;
+    int     fd;
+
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    got = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    at = strrchr(text, ')');
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    *start = at ? strtoull(at + 1, NULL, 10) : 0;
+    return at != NULL;
+}
+
+static void maker_self(struct maker *maker)
+{
+    struct utsname host;
+    char          *boot;
+    int64_t        bytes;
+
+    memset(maker, 0, sizeof *maker);
+    if (uname(&host) == 0)
+        maker->host = (unsigned)nyx_stream_of(host.nodename);
+    if (nyx_file_read(&boot, &bytes, "/proc/sys/kernel/random/boot_id", 256) == 0)
+        maker->boot = (unsigned)nyx_stream_of(boot);
+    nyx_free(boot);
+    maker->pid = getpid();
+    start_of(maker->pid, &maker->start);
+}
+
+/* True when the maker of a temporary surely runs no more. */
+static bool is_dead(const struct maker *maker, const struct maker *self)
+{
+    unsigned long long start;
+
+    if (maker->host != self->host)
+        return false;
+    return maker->boot != self->boot || !start_of(maker->pid, &start) || start != maker->start;
+}
+
+/* Remove what dead processes left beside this target. Nothing here may fail
+ * the caller: a file that cannot be removed stays. */
+static void remove_leftovers(const char *folder, const char *prefix, const struct maker *self)
+{
+    DIR           *handle = opendir(*folder ? folder : ".");
+    struct dirent *entry;
+    size_t         length = strlen(prefix);
+
+    while (handle && (entry = readdir(handle))) {
+        struct maker maker;
+        unsigned     count;
+        int          end = 0;
+
+        if (strncmp(entry->d_name, prefix, length) != 0 ||
+            sscanf(entry->d_name + length, "%8x-%8x-%ld-%llu-%u%n", &maker.host, &maker.boot,
+                   &maker.pid, &maker.start, &count, &end) != 5 ||
+            entry->d_name[length + (size_t)end] != '\0' || !is_dead(&maker, self))
+            continue;
+        unlinkat(dirfd(handle), entry->d_name, 0);
+    }
+    if (handle)
+        closedir(handle);
+}
+
+static int cannot_create(const char *path, const char *why)
+{
+    return nyx_error_set(NYX_ERR_CREATE, "cannot create '%s': %s", path, why);
+}
+
+static int cannot_write(const nyx_output *out)
+{
+    return nyx_error_set(NYX_ERR_OUTPUT, "cannot write '%s': %s%s", out->path, strerror(errno),
+                         errno == ENOSPC || errno == EDQUOT ? "; free some space or choose another "
+                                                              "folder" : "");
+}
+
+/* Make the temporary with the permissions of the file that it will replace. */
+static int open_temporary(nyx_output *out, const struct stat *old)
+{
+    static atomic_uint count;
+    struct maker       self;
+    int                length = nyx_base__folder_length(out->target), status;
+    char              *folder = NULL, *prefix = NULL;
+
+    maker_self(&self);
+    if ((status = nyx_text_format(&folder, "%.*s", length, out->target)) < 0 ||
+        (status = nyx_text_format(&prefix, ".%.*s.nyx-", NAME_MOST, out->target + length)) < 0 ||
+        (status = nyx_text_format(&out->temporary, "%s%s%08x-%08x-%ld-%llu-%u", folder, prefix,
+                                  self.host, self.boot, self.pid, self.start,
+                                  atomic_fetch_add(&count, 1))) < 0)
+        goto done;
+    remove_leftovers(folder, prefix, &self);
+    out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (out->fd < 0)
+        status = cannot_create(out->path, strerror(errno));
+    else if (old && fchmod(out->fd, old->st_mode & 0777) < 0)
+        status = cannot_create(out->path, strerror(errno));
+done:
+    nyx_free(folder);
+    nyx_free(prefix);
+    return status;
+}
+
+/* The descriptor that a path names by itself; -1 for every other path. */
+static int standard_stream(const char *path)
+{
+    if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    return strcmp(path, "/dev/stderr") == 0 ? STDERR_FILENO : -1;
+}
+
+/* A standard stream is duplicated and not opened again: a file that it was
+ * redirected to keeps its position and its earlier contents. */
+static int open_direct(nyx_output *out)
+{
+    int stream = standard_stream(out->path);
+
+    out->direct = true;
+    out->fd = stream >= 0 ? fcntl(stream, F_DUPFD_CLOEXEC, 3)
+                          : open(out->path, O_WRONLY | O_CLOEXEC);
+    if (out->fd >= 0)
+        return 0;
+    return stream >= 0 ? cannot_write(out) : cannot_create(out->path, strerror(errno));
+}
+
+/* Follow a symbolic link, so that its target is replaced and not the link. */
+static int resolve(nyx_output *out)
+{
+    struct stat info;
+    char       *real;
+    int         status;
+
+    if (lstat(out->path, &info) < 0 || !S_ISLNK(info.st_mode))
+        return nyx_text_copy(&out->target, out->path);
+    real = realpath(out->path, NULL);
+    if (!real)
+        return cannot_create(out->path, "it is a link to nothing");
+    status = nyx_text_copy(&out->target, real);
+    free(real);
+    return status;
+}
+
+static int open_path(nyx_output *out)
+{
+    struct stat info;
+    bool        exists = stat(out->path, &info) == 0;
+    int         status;
+
+    if (standard_stream(out->path) >= 0)
+        return open_direct(out);
+    if (exists && S_ISDIR(info.st_mode))
+        return cannot_create(out->path, "it is a folder");
+    if (exists && !S_ISREG(info.st_mode))
+        return open_direct(out);
+    if (exists && access(out->path, W_OK) < 0)
+        return cannot_create(out->path, strerror(errno));
+    if (out->path[0] == '\0' || out->path[strlen(out->path) - 1] == '/')
+        return cannot_create(out->path, "it does not name a file");
+    if ((status = resolve(out)) < 0)
+        return status;
+    return open_temporary(out, exists ? &info : NULL);
+}
+
+int nyx_output_open(nyx_output **out, const char *path)
+{
+    nyx_output *output;
+    int         status;
+
+    *out = NULL;
+    if ((status = nyx_alloc(&output, sizeof *output)) < 0)
+        return status;
+    output->fd = -1;
+    if ((status = nyx_text_copy(&output->path, path)) < 0 || (status = open_path(output)) < 0) {
+        nyx_output_discard(output);
+        return status;
+    }
+    *out = output;
+    return 0;
+}
+
+const char *nyx_output_path(const nyx_output *out)
+{
+    if (!out->direct)
+        return out->temporary;
+    return strcmp(out->path, "-") == 0 ? "/dev/stdout" : out->path;
+}
+
+static int flush(nyx_output *out)
+{
+    int64_t held = out->held;
+
+    out->held = 0;
+    return nyx_base__write_all(out->fd, out->buffer, held) < 0 ? cannot_write(out) : 0;
+}
+
+int nyx_output_write(nyx_output *out, const void *data, int64_t bytes)
+{
+    int status;
+
+    NYX_BUG_IF(bytes < 0);
+    out->written += bytes;
+    if (out->held + bytes > BUFFER_BYTES && (status = flush(out)) < 0)
+        return status;
+    if (bytes > BUFFER_BYTES)
+        return nyx_base__write_all(out->fd, data, bytes) < 0 ? cannot_write(out) : 0;
+    if (bytes > 0)
+        memcpy(out->buffer + out->held, data, (size_t)bytes);
+    out->held += bytes;
+    return 0;
+}
+
+/* Everything written is on the disk, and as long as it should be. A library
+ * that wrote by name has counted its own bytes. */
+static int settle(nyx_output *out)
+{
+    struct stat info;
+
+    if (fsync(out->fd) < 0 || fstat(out->fd, &info) < 0)
+        return cannot_write(out);
+    if (out->written > 0 && info.st_size != out->written)
+        return nyx_error_set(NYX_ERR_OUTPUT, "cannot write '%s': it has %lld bytes on disk, "
+                             "%lld were written", out->path, (long long)info.st_size,
+                             (long long)out->written);
+    return 0;
+}
+
+static int close_file(nyx_output *out)
+{
+    int fd = out->fd;
+
+    out->fd = -1;
+    return close(fd) < 0 ? cannot_write(out) : 0;
+}
+
+static int publish(nyx_output *out)
+{
+    if (rename(out->temporary, out->target) < 0)
+        return cannot_write(out);
+    nyx_free(out->temporary); /* it has no name of its own any more */
+    out->temporary = NULL;
+    return nyx_base__sync_folder(out->target) < 0 ? cannot_write(out) : 0;
+}
+
+int nyx_output_commit(nyx_output *out)
+{
+    int status;
+
+    status = flush(out);
+    if (status == 0 && !out->direct)
+        status = settle(out);
+    if (status == 0)
+        status = close_file(out);
+    if (status == 0 && !out->direct)
+        status = publish(out);
+    nyx_output_discard(out);
+    return status;
+}
+
+void nyx_output_discard(nyx_output *out)
+{
+    if (!out)
+        return;
+    if (out->fd >= 0)
+        close(out->fd);
+    if (out->temporary && !out->direct)
+        unlink(out->temporary);
+    nyx_free(out->temporary);
+    nyx_free(out->target);
+    nyx_free(out->path);
+    nyx_free(out);
+}
