@@ -33,9 +33,10 @@ int  nyx_sudoku_parse(nyx_sudoku *out, const char *text, int64_t chars) NYX_CHEC
 void nyx_sudoku_print(char out[NYX_SUDOKU_CELLS + 1], const nyx_sudoku *puzzle);
 
 /* Number of solutions: 0, 1, or 2 for more than one. *solution (NULL is fine)
- * is the first found; *guesses (NULL is fine) counts the values tried before
- * it was found: naked and hidden singles first, then a guess in the first of
- * the cells with the fewest candidates, values in rising order. */
+ * is the first found; *guesses (NULL is fine) counts the values tried to find
+ * it and to prove it the only one: naked and hidden singles first, then a
+ * guess in the first of the cells with the fewest candidates, values in rising
+ * order. This is the rating of a puzzle. */
 int nyx_sudoku_solve(nyx_sudoku *solution, int64_t *guesses, const nyx_sudoku *puzzle);
 
 /* Fill cells that have one candidate left until there is none; return how many

@@ -1,0 +1,48 @@
+/* internal -- what the files of data/ share. */
+#ifndef NYX_DATA_INTERNAL_H
+#define NYX_DATA_INTERNAL_H
+
+#include "data/data.h"
+
+enum { NYX_DATA__PEERS = 20, NYX_DATA__UNITS = 27 };
+
+/* Which cells see which, for one size. */
+struct nyx_data__geometry {
+    int     size, cells, box_rows, box_columns;
+    int     peers; /* of each cell */
+    uint8_t peer[NYX_SUDOKU_CELLS][NYX_DATA__PEERS];
+    uint8_t unit[NYX_DATA__UNITS][NYX_SUDOKU_SIZE]; /* rows, columns, boxes */
+};
+const struct nyx_data__geometry *nyx_data__geometry(int size);
+
+/* A full grid by random search. */
+void nyx_data__fill(nyx_sudoku *out, int size, nyx_random *random);
+
+/* True when `puzzle`, which has one solution, still has one solution once
+ * `cell` is blank. */
+bool nyx_data__spare(const nyx_sudoku *puzzle, int cell);
+
+/* list[0 .. count) in uniformly random order (Fisher-Yates, from the end). */
+void nyx_data__shuffle(uint8_t *list, int count, nyx_random *random);
+
+/* Append a zeroed item; NULL when memory ran out. */
+nyx_sudoku_item *nyx_data__append(nyx_sudoku_list *list);
+
+/* True when the rating lies within the bounds of the options. */
+bool nyx_data__rated(const nyx_sudoku_options *options, int64_t guesses);
+
+/* A set of grids, to keep puzzles distinct. Holds copies. */
+struct nyx_data__set {
+    int64_t     count, slots; /* slots: a power of two, or 0 */
+    nyx_sudoku *grids;        /* size 0: free slot */
+};
+/* 1: added, 0: was there already, or MEMORY. */
+int  nyx_data__set_add(struct nyx_data__set *set, const nyx_sudoku *grid) NYX_CHECKED;
+void nyx_data__set_release(struct nyx_data__set *set);
+
+/* Call fn(context, i) for i in [0, count) on all threads of the pool (NULL:
+ * on this one). Items are dealt out one by one, so fn must not depend on
+ * which thread runs it. */
+void nyx_data__each(nyx_pool *pool, int64_t count, void (*fn)(void *context, int64_t index), void *context);
+
+#endif
