@@ -73,6 +73,13 @@ int nyx_text_copy(char **out, const char *text) NYX_CHECKED;
 /* printf into fresh memory. */
 int nyx_text_format(char **out, const char *fmt, ...) NYX_PRINTF(2, 3) NYX_CHECKED;
 
+/* Edit distance: letters inserted, deleted, replaced, or swapped with their
+ * neighbour; the first 64 letters count. */
+int nyx_text_distance(const char *a, const char *b);
+/* The name that `word` is probably a misspelling of, or NULL. `names` ends
+ * with NULL. */
+const char *nyx_text_nearest(const char *word, const char *const *names);
+
 /* Many small allocations that end together. Zero-initialise, then use. */
 typedef struct nyx_arena { struct nyx_arena_block *blocks; } nyx_arena;
 int  nyx_arena_alloc(nyx_arena *arena, void *out, int64_t bytes) NYX_CHECKED; /* zeroed, 16-aligned */

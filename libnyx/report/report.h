@@ -30,12 +30,13 @@ int  nyx_json_read(nyx_json **out, const char *path) NYX_CHECKED;
 void nyx_json_free(nyx_json *json);
 
 /* Look up by path, "training.optimizer.kind" or "layers.0"; NULL when absent
- * (also when `json` is NULL). Borrowed. */
+ * (also when `json` is NULL). A key that has dots in it itself is found as the
+ * last part of a path. Borrowed. */
 const nyx_json    *nyx_json_get(const nyx_json *json, const char *path);
 enum nyx_json_kind nyx_json_kind_of(const nyx_json *json); /* NULL -> NYX_JSON_NULL */
 
 /* The value, or `otherwise` when it is NULL or of another kind. Real accepts
- * integers. */
+ * integers, int accepts whole reals (1e3), as JSON Schema does. */
 int64_t     nyx_json_int(const nyx_json *json, int64_t otherwise);
 double      nyx_json_real(const nyx_json *json, double otherwise);
 bool        nyx_json_bool(const nyx_json *json, bool otherwise);
