@@ -1,0 +1,103 @@
+/* eval -- how good a model is, and how much of a reference it kept.
+ *
+ * Pure arithmetic on logits: whoever runs the model feeds batches, in order,
+ * and asks once at the end.
+ *
+ *     nyx_eval *eval;
+ *     nyx_eval_create(&eval, &options);
+ *     for each batch
+ *         nyx_eval_add(eval, logits, reference, targets, rows);
+ *     nyx_eval_finish(eval, &result);
+ *     nyx_eval_describe(&result, json);
+ *     nyx_eval_free(eval);
+ *
+ * Everything is computed in float64 and summed in the order of rows and
+ * positions, so neither the batch size nor the thread count changes a bit.
+ * One number is kept for each scored token, a few for each row.
+ *
+ * Words.  A token is scored unless its target is the ignore label. A row is
+ * scored when it has a scored token; it is exact when each of them is right.
+ * The prediction is the largest logit, the first of equals.
+ */
+#ifndef NYX_EVAL_H
+#define NYX_EVAL_H
+
+#include "graph/graph.h"
+#include "report/report.h"
+
+typedef struct {
+    enum nyx_probability probability; /* how logits become probabilities, both models */
+    int64_t   length, vocabulary;     /* T, V */
+    int64_t   ignore;                 /* targets equal to it are not scored */
+    bool      reference;              /* a second set of logits is given */
+    uint64_t  seed;                   /* of the bootstrap */
+    int64_t   resamples;              /* of the bootstrap; 0 means 10,000 */
+    nyx_pool *pool;                   /* NULL: the calling thread alone */
+} nyx_eval_options;
+
+/* A figure with its 95 % interval. `reason` is NULL, or says in words why
+ * there is no value; then the numbers are 0. */
+typedef struct {
+    double      value, low, high;
+    const char *reason; /* static text */
+} nyx_estimate;
+
+/* One model on the scored tokens. */
+typedef struct {
+    double       loss;           /* mean of -log p(target) over tokens, nats */
+    nyx_estimate token_accuracy; /* bootstrap over rows */
+    nyx_estimate exact_accuracy; /* exact rows / scored rows; Wilson */
+} nyx_eval_score;
+
+typedef struct {
+    enum nyx_probability probability;
+    int64_t  rows, scored_rows, scored_tokens;
+    uint64_t seed;
+    int64_t  resamples;
+    nyx_eval_score model;
+
+    /* The rest only with a reference. */
+    bool           compared;
+    nyx_eval_score reference;
+    nyx_estimate   kl;             /* mean of D(reference || model) over tokens, nats; bootstrap */
+    double         kl_median, kl_p90, kl_p99, kl_max;
+    double         top1_agreement; /* share of tokens with the same prediction */
+    double         delta_p_mean;   /* p_model(target) - p_reference(target) */
+    double         delta_p_rms;
+    /* Metric / metric of the reference; paired bootstrap over rows. Resamples
+     * in which the reference scores 0 have no ratio; they are left out and
+     * counted. */
+    nyx_estimate   preservation, preservation_token;
+    int64_t        preservation_dropped, preservation_token_dropped;
+} nyx_eval_result;
+
+typedef struct nyx_eval nyx_eval;
+int  nyx_eval_create(nyx_eval **out, const nyx_eval_options *options) NYX_CHECKED;
+void nyx_eval_free(nyx_eval *eval);
+
+/* Score `rows` more rows.
+ *   logits, reference  f32 [rows, T, V]; reference NULL exactly without one
+ *   targets            i32 [rows, T]
+ * INPUT for a target outside the vocabulary, NUMERIC for a logit that is not
+ * finite; both name row and position. */
+int nyx_eval_add(nyx_eval *eval, const float *logits, const float *reference,
+                 const int32_t *targets, int64_t rows) NYX_CHECKED;
+
+/* Draw the sum. INPUT when no token was scored. */
+int nyx_eval_finish(nyx_eval *eval, nyx_eval_result *out) NYX_CHECKED;
+
+/* Write a result into an object (schemas/eval.schema.json, "result"). */
+void nyx_eval_describe(const nyx_eval_result *result, nyx_json *object);
+
+/* ---- statistics ---------------------------------------------------------- */
+
+/* The q-quantile, 0 <= q <= 1, of ascending values, linear between order
+ * statistics (Hyndman & Fan 1996, definition 7). count > 0. */
+double nyx_quantile(const double *ascending, int64_t count, double q);
+void   nyx_sort_ascending(double *values, int64_t count); /* no NaN */
+
+/* Share and 95 % score interval of `hits` in `trials` independent trials
+ * (Wilson 1927, J. Am. Stat. Assoc. 22:209). */
+nyx_estimate nyx_wilson(int64_t hits, int64_t trials);
+
+#endif
