@@ -1,0 +1,41 @@
+/* model, inside the folder: the parts that the training step and the
+ * evaluation are made of. Tests use them to hold states constant. */
+#ifndef NYX_MODEL_INTERNAL_H
+#define NYX_MODEL_INTERNAL_H
+
+#include "model/model.h"
+
+typedef struct {
+    nyx_graph        *g;
+    const nyx_config *config;
+    int64_t           slots;
+    bool              ema;    /* read dense parameters from their averages */
+    bool              trace;  /* keep the output of every module call      */
+    int               traced;
+    nyx_value         rope;   /* table of rotations; 0: learned positions  */
+} nyx_model_builder;
+
+/* z_L is 0 for the transformer. */
+typedef struct { nyx_value z_H, z_L; } nyx_model_state;
+
+nyx_model_builder nyx_model__builder(nyx_graph *g, const nyx_config *config, int64_t slots);
+nyx_value         nyx_model__parameter(nyx_model_builder *b, const char *name);
+
+/* x [B,S,D], the scaled embeddings. *rows [B, puzzle width]: the puzzle rows
+ * of the slots, cut off from the table; 0 without one. */
+nyx_value nyx_model__embed(nyx_model_builder *b, nyx_value inputs, nyx_value ids, nyx_value *rows);
+
+/* All calls of one segment; gradients pass through the last of each module
+ * only. `first_only`: the last call yields position 0 alone, [B,1,D]. */
+nyx_model_state nyx_model__segment(nyx_model_builder *b, nyx_model_state state, nyx_value x, bool first_only);
+
+nyx_value nyx_model__logits(nyx_model_builder *b, nyx_value z_H);
+typedef struct { nyx_value halt, go; } nyx_model_q; /* [B] each; go: q_continue */
+nyx_model_q nyx_model__q(nyx_model_builder *b, nyx_value z_H);
+
+/* What a slot scored, [B] each: the cross-entropy over its valid labels
+ * divided by their number (at least 1); counts as i32; `ok` real 0 or 1. */
+typedef struct { nyx_value lm_loss, ok, correct, valid, tokens_right, predictions; } nyx_model_score;
+nyx_model_score nyx_model__score(nyx_model_builder *b, nyx_value logits, nyx_value targets);
+
+#endif
