@@ -47,7 +47,7 @@ void nyx_file__buffer_release(nyx_file__buffer *buffer)
 
 /* ---- the child ------------------------------------------------------------ */
 
-static void limit(int resource, rlim_t value)
+static void limit(unsigned resource, rlim_t value)
 {
     struct rlimit now;
 
