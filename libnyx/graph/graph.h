@@ -76,6 +76,7 @@ typedef struct {
     int         writes[NYX_MAX_WRITES]; /* variables written in place          */
     int64_t     ints[NYX_MAX_INTS];     /* attributes; names in the op table   */
     double      reals[NYX_MAX_REALS];
+    nyx_shape   shape;                  /* asked for: fill, random, reshape .. */
     uint32_t    stream;                 /* random numbers: the call path       */
     const char *path;                   /* "L/0/attention": dumps and traces   */
 } nyx_node;
@@ -107,6 +108,8 @@ void nyx_graph_free(nyx_graph *g);
 /* The first error of the builder, then the verifier: types, shapes, every use
  * after its definition, variables written once and not read afterwards. */
 int nyx_graph_check(nyx_graph *g) NYX_CHECKED;
+/* Drop every node whose results reach no variable. Value ids stay. */
+int nyx_graph_prune(nyx_graph *g) NYX_CHECKED;
 /* One line a node; *out ends with nyx_free. Equal graphs give equal text. */
 int nyx_graph_dump(char **out, const nyx_graph *g) NYX_CHECKED;
 
@@ -118,7 +121,7 @@ enum nyx_dtype      nyx_value_dtype(const nyx_graph *g, nyx_value v);
 const nyx_shape    *nyx_value_shape(const nyx_graph *g, nyx_value v);
 int64_t             nyx_value_elems(const nyx_graph *g, nyx_value v);
 int64_t             nyx_value_bytes(const nyx_graph *g, nyx_value v);
-int                 nyx_value_node(const nyx_graph *g, nyx_value v); /* its producer */
+int                 nyx_value_node(const nyx_graph *g, nyx_value v); /* its producer; -1 when pruned */
 int                 nyx_graph_variable_count(const nyx_graph *g);
 const nyx_variable *nyx_graph_variable_at(const nyx_graph *g, int index);
 int                 nyx_graph_variable_find(const nyx_graph *g, const char *name); /* -1: none */

@@ -1,0 +1,105 @@
+/* device -- opening a device and choosing kernels for its nodes. */
+#include "device/internal.h"
+
+#include <string.h>
+
+/* Instruction sets, best first. */
+static const struct {
+    const char       *name;
+    const nyx_kernel *kernels;
+} instruction_sets[] = {
+#if defined(__x86_64__)
+    { "avx512", nyx_cpu_avx512 },
+    { "avx2", nyx_cpu_avx2 },
+#endif
+    { "base", nyx_cpu_base },
+};
+enum { SET_COUNT = sizeof instruction_sets / sizeof *instruction_sets };
+
+static bool set_runs_here(const char *name)
+{
+#if defined(__x86_64__)
+    if (!strcmp(name, "avx512"))
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (!strcmp(name, "avx2"))
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+#endif
+    return !strcmp(name, "base");
+}
+
+/* Fill the device's name and table from what was asked for. */
+static int choose_kernels(nyx_device *device, const char *name)
+{
+    const char *wanted = !strcmp(name, "auto") || !strcmp(name, "cpu") ? NULL : name + 4;
+
+    if (wanted && strncmp(name, "cpu:", 4))
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; this build runs on 'cpu'", name);
+    if (wanted && !strcmp(wanted, "reference")) {
+        strcpy(device->name, "cpu:reference");
+        return 0;
+    }
+    for (int i = 0; i < SET_COUNT; i++) {
+        if (wanted ? strcmp(wanted, instruction_sets[i].name) : !set_runs_here(instruction_sets[i].name))
+            continue;
+        if (!set_runs_here(instruction_sets[i].name))
+            return nyx_error_set(NYX_ERR_UNSUPPORTED, "this processor does not run '%s'", name);
+        snprintf(device->name, sizeof device->name, "cpu:%s", instruction_sets[i].name);
+        device->fast = instruction_sets[i].kernels;
+        return 0;
+    }
+    return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; try cpu, cpu:base or cpu:reference", name);
+}
+
+int nyx_device_open(nyx_device **out, const char *name, int threads)
+{
+    nyx_device *device;
+    int         status;
+
+    *out = NULL;
+    if ((status = nyx_alloc(&device, sizeof *device)) < 0)
+        return status;
+    if ((status = choose_kernels(device, name)) < 0 || (status = nyx_pool_create(&device->pool, threads)) < 0) {
+        nyx_device_close(device);
+        return status;
+    }
+    *out = device;
+    return 0;
+}
+
+void nyx_device_close(nyx_device *device)
+{
+    if (!device)
+        return;
+    nyx_pool_free(device->pool);
+    nyx_free(device);
+}
+
+const char *nyx_device_name(const nyx_device *device)
+{
+    return device->name;
+}
+
+nyx_pool *nyx_device_pool(nyx_device *device)
+{
+    return device->pool;
+}
+
+static const nyx_kernel *find_kernel(const nyx_kernel *table, const nyx_graph *g, const nyx_node *node)
+{
+    for (; table && table->op != NYX_OP_NONE; table++)
+        if (table->op == node->op && (!table->takes || table->takes(g, node)))
+            return table;
+    return NULL;
+}
+
+const nyx_kernel *nyx_device__kernel(const nyx_device *device, const nyx_graph *g, const nyx_node *node)
+{
+    const bool        real64 = nyx_graph_real(g) == NYX_F64;
+    const nyx_kernel *kernel = real64 ? NULL : find_kernel(device->fast, g, node);
+
+    if (!kernel)
+        kernel = find_kernel(real64 ? nyx_cpu_reference_f64 : nyx_cpu_reference_f32, g, node);
+    NYX_BUG_IF(!kernel);
+    return kernel;
+}
