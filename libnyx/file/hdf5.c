@@ -64,6 +64,7 @@ int nyx_file__error(int status, const char *fmt, ...)
             *end = '\0';
     } else {
         start_of = cause;
+        start_of[strcspn(start_of, ":,")] = '\0'; /* behind it: pointers and numbers of its own */
     }
     return nyx_error_set(status, "%s: %s", text, start_of);
 }

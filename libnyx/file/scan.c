@@ -43,7 +43,9 @@ int nyx_file__scan(int fd, const char *path, int64_t size)
     if (head[8] >= 2 && (head[11] & 5) != 0)
         return nyx_error_set(NYX_ERR_INPUT, "'%s' was never closed by the program that wrote it", path);
     end = (int64_t)little(head + versions[head[8]].end_at, 8);
-    if (end > size || end < 0)
+    if (end < 0)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' is damaged: its superblock has no sensible end", path);
+    if (end > size)
         return nyx_error_set(NYX_ERR_INPUT, "'%s' is truncated: it has %lld bytes of %lld", path, (long long)size,
                              (long long)end);
     return 0;

@@ -29,7 +29,13 @@ static int refuse(struct walk *w, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    return nyx_file__error(NYX_ERR_INPUT, "'%s': '%s' %s", w->file, w->path[0] ? w->path : "/", text);
+    return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' %s", w->file, w->path[0] ? w->path : "/", text);
+}
+
+/* The same for what libhdf5 refused, with its reason. */
+static int broken(struct walk *w, const char *what)
+{
+    return nyx_file__error(NYX_ERR_INPUT, "'%s': '%s' %s", w->file, w->path[0] ? w->path : "/", what);
 }
 
 static int emit(struct walk *w, nyx_file__record *record, const char *path, const char *name, const char *text)
@@ -68,7 +74,7 @@ static int read_strings(struct walk *w, char **out, hid_t attribute, hid_t type,
         return nyx_error_set(NYX_ERR_MEMORY, "cannot allocate an attribute");
     if (H5Aread(attribute, type, raw) < 0) {
         free(raw);
-        return refuse(w, "has an unreadable attribute");
+        return broken(w, "has an unreadable attribute");
     }
     for (int64_t i = 0; i < points; i++) {
         const char *one = loose ? ((char **)(void *)raw)[i] : raw + (size_t)i * width;
@@ -106,7 +112,7 @@ static int read_number(struct walk *w, nyx_file__record *r, int64_t *values, hid
     if (!nyx_file__type_find(&dtype, &swap, type))
         return 0;
     if (H5Aread(attribute, type, raw) < 0)
-        return refuse(w, "has an unreadable attribute");
+        return broken(w, "has an unreadable attribute");
     for (int i = 0; i < count; i++) {
         int      width = (int)nyx_dtype_bytes(dtype);
         uint64_t bits = 0;
@@ -156,7 +162,7 @@ static int read_attribute(struct walk *w, struct attribute *out, hid_t object, c
         space = H5Aget_space(attribute);
     }
     if (type < 0 || space < 0) {
-        status = refuse(w, "has an unreadable attribute");
+        status = broken(w, "has an unreadable attribute");
     } else {
         H5T_class_t class = H5Tget_class(type);
 
@@ -197,7 +203,7 @@ static herr_t attribute_visit(hid_t object, const char *name, const H5A_info_t *
 static int attributes(struct walk *w, hid_t object)
 {
     if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, attribute_visit, w) < 0 && w->status == 0)
-        w->status = refuse(w, "has unreadable attributes");
+        w->status = broken(w, "has unreadable attributes");
     return w->status;
 }
 
@@ -210,7 +216,7 @@ static int field(struct walk *w, char *out, size_t room, hid_t object, const cha
 
     out[0] = '\0';
     if (exists < 0)
-        return refuse(w, "has unreadable attributes");
+        return broken(w, "has unreadable attributes");
     if (!exists)
         return 0;
     if ((status = read_attribute(w, &a, object, name)) < 0)
@@ -239,7 +245,7 @@ static int layout(struct walk *w, bool *direct, hid_t list)
     if (kind != H5D_CONTIGUOUS && kind != H5D_CHUNKED && kind != H5D_COMPACT)
         return refuse(w, "has an unknown layout");
     if (filters < 0)
-        return refuse(w, "has unreadable filters");
+        return broken(w, "has unreadable filters");
     if (w->strict && (kind != H5D_CONTIGUOUS || filters != 0))
         return refuse(w, "is chunked or filtered, which no Nyx file is");
     for (int i = 0; i < filters; i++) {
@@ -314,7 +320,7 @@ static int inspect(struct walk *w, nyx_file__record *r, bool *known, hid_t datas
     int         status;
 
     if (list < 0)
-        return refuse(w, "is unreadable");
+        return broken(w, "is unreadable");
     status = layout(w, &r->direct, list);
     H5Pclose(list);
     if (status < 0 || (status = field(w, name, sizeof name, dataset, "nyx_dtype")) < 0 ||
@@ -346,7 +352,7 @@ static int dataset_record(struct walk *w, nyx_file__record *record, bool *known,
 
     *known = false;
     if (type < 0 || space < 0)
-        status = refuse(w, "is unreadable");
+        status = broken(w, "is unreadable");
     else if (H5Sget_simple_extent_type(space) == H5S_NULL)
         status = w->strict ? refuse(w, "has no data") : 0;
     else
@@ -403,7 +409,7 @@ static int coded_visit(struct walk *w, hid_t group)
             return refuse(w, "has too long a name");
         snprintf(w->path + end, sizeof w->path - end, "/%s", nyx_file__plane_names[p]);
         dataset = H5Dopen2(group, nyx_file__plane_names[p], H5P_DEFAULT);
-        status = dataset < 0 ? refuse(w, "is no dataset") : dataset_record(w, &plane, &known, dataset);
+        status = dataset < 0 ? broken(w, "is no dataset") : dataset_record(w, &plane, &known, dataset);
         if (status == 0 && plane.kind != NYX_FILE__PLAIN)
             status = refuse(w, "is text");
         record.planes[p] = plane.data;
@@ -450,11 +456,11 @@ static herr_t link_visit(hid_t group, const char *name, const H5L_info_t *info, 
     if (++w->objects > NYX_FILE__OBJECTS_MOST)
         w->status = refuse(w, "is one of more than %d objects", NYX_FILE__OBJECTS_MOST);
     else if (info->type != H5L_TYPE_HARD)
-        w->status = refuse(w, "is a %s link; copy the data in instead",
-                           info->type == H5L_TYPE_SOFT ? "soft" : info->type == H5L_TYPE_EXTERNAL ? "external"
-                                                                                                : "user-defined");
+        w->status = refuse(w, "is %s link; copy the data in instead",
+                           info->type == H5L_TYPE_SOFT ? "a soft" : info->type == H5L_TYPE_EXTERNAL ? "an external"
+                                                                                                : "a user-defined");
     else if ((object = H5Oopen(group, name, H5P_DEFAULT)) < 0)
-        w->status = refuse(w, "cannot be opened");
+        w->status = broken(w, "cannot be opened");
     else {
         w->status = object_visit(w, object);
         H5Oclose(object);
@@ -470,7 +476,7 @@ static int group_visit(struct walk *w, hid_t group)
     if (attributes(w, group) < 0)
         return w->status;
     if (H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, link_visit, w) < 0 && w->status == 0)
-        w->status = refuse(w, "is a damaged group");
+        w->status = broken(w, "is a damaged group");
     w->depth--;
     return w->status;
 }

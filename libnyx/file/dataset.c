@@ -1,0 +1,205 @@
+/* dataset -- rows of tokens: /train and /test, each complete in itself. */
+#include "file/file.h"
+
+#include <string.h>
+
+static const struct { const char *name; size_t at; } numbers[] = {
+    { "length", offsetof(nyx_dataset, length) },
+    { "vocabulary", offsetof(nyx_dataset, vocabulary) },
+    { "ignore", offsetof(nyx_dataset, ignore) },
+    { "puzzles", offsetof(nyx_dataset, puzzles) },
+};
+enum { NUMBERS = sizeof numbers / sizeof *numbers };
+
+static const struct { const char *group; size_t at; } splits[] = {
+    { "/train", offsetof(nyx_dataset, train) },
+    { "/test", offsetof(nyx_dataset, test) },
+};
+enum { SPLITS = sizeof splits / sizeof *splits };
+
+static int64_t *number_of(nyx_dataset *dataset, int i)
+{
+    return (int64_t *)(void *)((char *)dataset + numbers[i].at);
+}
+
+static struct nyx_split *split_of(nyx_dataset *dataset, int i)
+{
+    return (struct nyx_split *)(void *)((char *)dataset + splits[i].at);
+}
+
+void nyx_dataset_release(nyx_dataset *dataset)
+{
+    for (int s = 0; s < SPLITS; s++) {
+        struct nyx_split *split = split_of(dataset, s);
+
+        nyx_free(split->inputs);
+        nyx_free(split->targets);
+        nyx_free(split->ids);
+        nyx_free(split->rating);
+    }
+    *dataset = (nyx_dataset) { 0 };
+}
+
+/* ---- reading ----------------------------------------------------------------- */
+
+/* One array of a split; *out stays NULL when the file has none and it may lack. */
+static int read_array(void *out, nyx_reader *file, const char *path, const char *group, const char *name,
+                      enum nyx_dtype dtype, const nyx_shape *shape, bool may_lack)
+{
+    char             full[64];
+    void            *memory;
+    const nyx_entry *entry;
+    int              status;
+
+    snprintf(full, sizeof full, "%s/%s", group, name);
+    entry = nyx_reader_find(file, full);
+    if (!entry && may_lack)
+        return 0;
+    if (!entry || entry->coded || entry->dtype != dtype || !nyx_shape_equal(&entry->shape, shape)) {
+        char text[96];
+
+        nyx_shape_text(text, shape);
+        return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' must be there with type %s and shape %s", path, full,
+                             nyx_dtype_name(dtype), text);
+    }
+    if ((status = nyx_alloc(&memory, entry->bytes)) < 0)
+        return status;
+    memcpy(out, &memory, sizeof memory);
+    return nyx_reader_read(file, entry, memory);
+}
+
+/* Tokens in [0, end), or `also`. */
+static int check_tokens(const int32_t *tokens, const struct nyx_split *split, int64_t length, int64_t end, int64_t also,
+                        const char *path, const char *group, const char *name)
+{
+    for (int64_t i = 0; tokens && i < split->rows * length; i++)
+        if ((tokens[i] < 0 || tokens[i] >= end) && tokens[i] != also)
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s/%s' has the value %d in row %lld; 0 to %lld are allowed",
+                                 path, group, name, tokens[i], (long long)(i / length), (long long)end - 1);
+    return 0;
+}
+
+static int read_split(nyx_dataset *out, struct nyx_split *split, nyx_reader *file, const char *path, const char *group)
+{
+    const nyx_entry *inputs;
+    char             full[64];
+    nyx_shape        wide, narrow;
+    int              status;
+
+    snprintf(full, sizeof full, "%s/inputs", group);
+    inputs = nyx_reader_find(file, full);
+    split->rows = inputs && inputs->shape.rank == 2 ? inputs->shape.dims[0] : 0;
+    wide = nyx_shape_of(2, split->rows, out->length);
+    narrow = nyx_shape_of(1, split->rows);
+    if ((status = read_array(&split->inputs, file, path, group, "inputs", NYX_I32, &wide, false)) < 0 ||
+        (status = read_array(&split->targets, file, path, group, "targets", NYX_I32, &wide, false)) < 0 ||
+        (status = read_array(&split->ids, file, path, group, "ids", NYX_I32, &narrow, true)) < 0 ||
+        (status = read_array(&split->rating, file, path, group, "rating", NYX_F32, &narrow, true)) < 0)
+        return status;
+    if ((status = check_tokens(split->inputs, split, out->length, out->vocabulary, 0, path, group, "inputs")) < 0 ||
+        (status = check_tokens(split->targets, split, out->length, out->vocabulary, out->ignore, path, group,
+                               "targets")) < 0)
+        return status;
+    return check_tokens(split->ids, split, 1, out->puzzles, 0, path, group, "ids");
+}
+
+/* Both groups carry the same facts, so that either can be used alone. */
+static int read_facts(nyx_dataset *out, const nyx_reader *file, const char *path)
+{
+    const char *kind;
+    int         status;
+
+    for (int s = 0; s < SPLITS; s++) {
+        if ((status = nyx_reader_attribute_text(file, splits[s].group, "kind", &kind)) < 0)
+            return status;
+        if (strlen(kind) >= sizeof out->kind || (s && strcmp(kind, out->kind) != 0))
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' has the kind '%.40s', '%s' expected", path, splits[s].group,
+                                 kind, out->kind);
+        snprintf(out->kind, sizeof out->kind, "%s", kind);
+        for (int i = 0; i < NUMBERS; i++) {
+            int64_t value;
+
+            if ((status = nyx_reader_attribute(file, splits[s].group, numbers[i].name, &value)) < 0)
+                return status;
+            if (s && value != *number_of(out, i))
+                return nyx_error_set(NYX_ERR_INPUT, "'%s': /train and /test differ in '%s'", path, numbers[i].name);
+            *number_of(out, i) = value;
+        }
+    }
+    if (out->length < 1 || out->vocabulary < 1 || out->vocabulary > INT32_MAX || out->puzzles < 1 ||
+        out->puzzles > INT32_MAX)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s': length %lld, vocabulary %lld and puzzles %lld must be positive", path,
+                             (long long)out->length, (long long)out->vocabulary, (long long)out->puzzles);
+    return 0;
+}
+
+int nyx_dataset_read(nyx_dataset *out, const char *path)
+{
+    nyx_reader *file;
+    int         status;
+
+    *out = (nyx_dataset) { 0 };
+    if ((status = nyx_reader_open(&file, path)) < 0)
+        return status;
+    if (strcmp(nyx_reader_kind(file), "dataset") != 0)
+        status = nyx_error_set(NYX_ERR_INPUT, "'%s' is a %s, a dataset is expected; nyx-data makes one", path,
+                               nyx_reader_kind(file));
+    if (status == 0)
+        status = read_facts(out, file, path);
+    for (int s = 0; s < SPLITS && status == 0; s++)
+        status = read_split(out, split_of(out, s), file, path, splits[s].group);
+    nyx_reader_close(file);
+    if (status < 0)
+        nyx_dataset_release(out);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------- */
+
+static int write_array(nyx_writer *file, const char *group, const char *name, enum nyx_dtype dtype,
+                       const nyx_shape *shape, void *data)
+{
+    char       full[64];
+    nyx_tensor tensor = nyx_tensor_view(dtype, shape, data);
+
+    if (!data && nyx_shape_count(shape) > 0)
+        return 0;
+    snprintf(full, sizeof full, "%s/%s", group, name);
+    return nyx_writer_tensor(file, full, &tensor);
+}
+
+static int write_split(nyx_writer *file, nyx_dataset *dataset, const struct nyx_split *split, const char *group)
+{
+    nyx_shape wide = nyx_shape_of(2, split->rows, dataset->length), narrow = nyx_shape_of(1, split->rows);
+    int       status = nyx_writer_attribute_text(file, group, "kind", dataset->kind);
+
+    for (int i = 0; i < NUMBERS && status == 0; i++)
+        status = nyx_writer_attribute(file, group, numbers[i].name, *number_of(dataset, i));
+    if (status < 0 || (status = write_array(file, group, "inputs", NYX_I32, &wide, split->inputs)) < 0 ||
+        (status = write_array(file, group, "targets", NYX_I32, &wide, split->targets)) < 0)
+        return status;
+    if (split->ids && (status = write_array(file, group, "ids", NYX_I32, &narrow, split->ids)) < 0)
+        return status;
+    return split->rating ? write_array(file, group, "rating", NYX_F32, &narrow, split->rating) : 0;
+}
+
+int nyx_dataset_write(const nyx_dataset *dataset, const char *path, const char *history, const nyx_json *provenance)
+{
+    nyx_dataset copy = *dataset; /* views of the same rows */
+    nyx_writer *file;
+    int         status;
+
+    if ((status = nyx_writer_open(&file, path, "dataset")) < 0)
+        return status;
+    if (history)
+        status = nyx_writer_history(file, history);
+    if (status == 0 && provenance)
+        status = nyx_writer_json(file, "/provenance", provenance);
+    for (int s = 0; s < SPLITS && status == 0; s++)
+        status = write_split(file, &copy, split_of(&copy, s), splits[s].group);
+    if (status < 0) {
+        nyx_writer_discard(file);
+        return status;
+    }
+    return nyx_writer_commit(file);
+}
