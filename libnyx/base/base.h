@@ -137,6 +137,9 @@ void nyx_pool_barrier(nyx_pool *pool);
 
 int64_t nyx_clock_ns(void); /* monotonic */
 int     nyx_cpu_count(void); /* processors this process may use */
+/* Resident memory of this process in bytes, now or at its peak; -1 where the
+ * system does not say. */
+int64_t nyx_process_memory(bool peak);
 
 /* ---- files --------------------------------------------------------------- */
 

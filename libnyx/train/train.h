@@ -1,9 +1,15 @@
 /* train -- optimizers, schedules, the training loop, checkpoints.
+ *
+ *     nyx_trainer_create(&trainer, device, &options);
+ *     nyx_trainer_bytes(trainer);              peak memory, before it is used
+ *     nyx_trainer_run(trainer, &result);       fresh, or from the checkpoint
+ *     nyx_trainer_save(trainer, "model.h5");
+ *     nyx_trainer_free(trainer);
  */
 #ifndef NYX_TRAIN_H
 #define NYX_TRAIN_H
 
-#include "model/model.h"
+#include "run/run.h"
 
 /* ---- optimizer ------------------------------------------------------------------- */
 
@@ -28,5 +34,52 @@ double nyx_schedule_rate(const nyx_config *config, double base, int64_t step, in
 /* decay, rate, second, 0 of the step operations (graph.h) at step 1, 2 ... */
 void nyx_optimizer_scalars(const nyx_config *config, int64_t step, int64_t total, double dense[4],
                            double puzzle[4]);
+
+/* ---- the loop ------------------------------------------------------------------------ */
+
+/* After every step, from the calling thread. */
+typedef struct {
+    int64_t step, total; /* step: done, from 1 */
+    double  loss, samples_per_s;
+} nyx_train_progress;
+
+typedef struct {
+    nyx_config         config;         /* bound to the dataset */
+    const nyx_dataset *dataset;        /* borrowed while the trainer lives */
+    const char        *dataset_sha256; /* of the file */
+    uint64_t           seed;
+    const char        *init;           /* model file to start from; NULL: random */
+    const char        *checkpoint;     /* NULL: none is written */
+    int64_t            checkpoint_steps;
+    double             checkpoint_seconds; /* 0: not by time */
+    bool               resume;         /* go on from the checkpoint when it is there */
+    const char        *log;            /* JSON Lines; NULL: none */
+    void             (*progress)(void *context, const nyx_train_progress *progress);
+    void              *context;
+} nyx_train_options;
+
+typedef struct {
+    int64_t        steps, first_step;  /* first_step > 0: resumed behind it */
+    double         loss;               /* of the last step */
+    double         seconds;            /* of the steps run now */
+    nyx_evaluation test;               /* after the last step */
+} nyx_train_result;
+
+typedef struct nyx_trainer nyx_trainer;
+int  nyx_trainer_create(nyx_trainer **out, nyx_device *device, const nyx_train_options *options) NYX_CHECKED;
+void nyx_trainer_free(nyx_trainer *trainer);
+
+/* Peak memory that a run will need, dataset and host buffers included, known
+ * from the plan alone. Floating-point operations of one step. */
+int64_t nyx_trainer_bytes(const nyx_trainer *trainer);
+double  nyx_trainer_flops(const nyx_trainer *trainer);
+
+/* Train up to config.training.steps. NUMERIC when loss or gradients stop being
+ * finite (no later checkpoint is written), STOPPED when asked to stop (after
+ * a checkpoint), INPUT when the checkpoint is damaged or of another run. */
+int nyx_trainer_run(nyx_trainer *trainer, nyx_train_result *result) NYX_CHECKED;
+
+/* Write the model: averaged copies when the configuration keeps them. */
+int nyx_trainer_save(nyx_trainer *trainer, const char *path) NYX_CHECKED;
 
 #endif

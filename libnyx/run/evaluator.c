@@ -1,0 +1,128 @@
+/* evaluator -- the evaluation program of a model, fed in batches. */
+#include "run/run.h"
+
+#include <string.h>
+
+struct nyx_evaluator {
+    nyx_store   *store;
+    nyx_graph   *graph;
+    nyx_program *program;
+    int64_t      slots, length, segments;
+    int32_t      ignore;
+    /* Host side of one batch. */
+    int32_t *inputs, *targets, *ids, *fresh, *correct, *valid, *right;
+    float   *loss;
+};
+
+static int buffers_create(nyx_evaluator *e)
+{
+    const int64_t slots = e->slots * (int64_t)sizeof(int32_t), tokens = slots * e->length;
+    int           status;
+
+    if ((status = nyx_alloc(&e->inputs, tokens)) < 0 || (status = nyx_alloc(&e->targets, tokens)) < 0 ||
+        (status = nyx_alloc(&e->ids, slots)) < 0 || (status = nyx_alloc(&e->fresh, slots)) < 0 ||
+        (status = nyx_alloc(&e->correct, slots)) < 0 || (status = nyx_alloc(&e->valid, slots)) < 0 ||
+        (status = nyx_alloc(&e->right, slots)) < 0 || (status = nyx_alloc(&e->loss, slots)) < 0)
+        return status;
+    return 0;
+}
+
+int nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_config *config, int64_t slots, bool ema)
+{
+    nyx_evaluator *e;
+    int            status;
+
+    *out = NULL;
+    if ((status = nyx_alloc(&e, sizeof *e)) < 0)
+        return status;
+    e->store = store;
+    e->slots = slots;
+    e->length = config->data.length;
+    e->segments = config->model.halt_max_steps;
+    e->ignore = (int32_t)config->data.ignore;
+    if ((status = buffers_create(e)) < 0 || (status = nyx_graph_create(&e->graph, NYX_F32)) < 0)
+        goto fail;
+    nyx_model_build_eval(e->graph, config, slots, ema);
+    if ((status = nyx_program_compile(&e->program, store, e->graph)) < 0)
+        goto fail;
+    *out = e;
+    return 0;
+fail:
+    nyx_evaluator_free(e);
+    return status;
+}
+
+void nyx_evaluator_free(nyx_evaluator *e)
+{
+    if (!e)
+        return;
+    nyx_program_free(e->program);
+    nyx_graph_free(e->graph);
+    nyx_free(e->inputs);
+    nyx_free(e->targets);
+    nyx_free(e->ids);
+    nyx_free(e->fresh);
+    nyx_free(e->correct);
+    nyx_free(e->valid);
+    nyx_free(e->right);
+    nyx_free(e->loss);
+    nyx_free(e);
+}
+
+void nyx_evaluator_run(nyx_evaluator *e, const int32_t *inputs, const int32_t *targets, const int32_t *ids,
+                       int64_t rows)
+{
+    const size_t row = (size_t)e->length * sizeof(int32_t);
+
+    NYX_BUG_IF(rows > e->slots);
+    memset(e->inputs, 0, (size_t)e->slots * row); /* slots behind `rows`: padding */
+    memset(e->ids, 0, (size_t)e->slots * sizeof(int32_t));
+    for (int64_t i = 0; i < e->slots * e->length; i++)
+        e->targets[i] = e->ignore;
+    for (int64_t i = 0; i < e->slots; i++)
+        e->fresh[i] = 1;
+    memcpy(e->inputs, inputs, (size_t)rows * row);
+    if (targets)
+        memcpy(e->targets, targets, (size_t)rows * row);
+    if (ids)
+        memcpy(e->ids, ids, (size_t)rows * sizeof(int32_t));
+    nyx_store_write(e->store, "eval.inputs", e->inputs);
+    nyx_store_write(e->store, "eval.targets", e->targets);
+    nyx_store_write(e->store, "eval.ids", e->ids);
+    nyx_store_write(e->store, "eval.fresh", e->fresh);
+    memset(e->fresh, 0, (size_t)e->slots * sizeof(int32_t));
+    for (int64_t segment = 0; segment < e->segments; segment++) {
+        nyx_program_run(e->program, &(nyx_run){ .step = (uint32_t)segment });
+        if (segment == 0)
+            nyx_store_write(e->store, "eval.fresh", e->fresh);
+    }
+}
+
+int nyx_evaluator_split(nyx_evaluator *e, nyx_evaluation *out, const struct nyx_split *split)
+{
+    memset(out, 0, sizeof *out);
+    for (int64_t first = 0; first < split->rows; first += e->slots) {
+        const int64_t rows = split->rows - first < e->slots ? split->rows - first : e->slots;
+
+        if (nyx_stop_requested())
+            return nyx_error_set(NYX_ERR_STOPPED, "stopped while evaluating");
+        nyx_evaluator_run(e, split->inputs + first * e->length, split->targets + first * e->length,
+                          split->ids ? split->ids + first : NULL, rows);
+        nyx_store_read(e->store, "eval.correct", e->correct);
+        nyx_store_read(e->store, "eval.valid", e->valid);
+        nyx_store_read(e->store, "eval.tokens_right", e->right);
+        nyx_store_read(e->store, "eval.lm_loss", e->loss);
+        for (int64_t i = 0; i < rows; i++) {
+            if (!e->valid[i])
+                continue;
+            out->rows++;
+            out->exact += e->correct[i] != 0;
+            out->tokens += e->valid[i];
+            out->tokens_right += e->right[i];
+            out->loss += (double)e->loss[i];
+        }
+    }
+    if (out->rows)
+        out->loss /= (double)out->rows;
+    return 0;
+}

@@ -1,0 +1,125 @@
+/* session -- a model file made ready to run. */
+#include "run/run.h"
+
+struct nyx_session {
+    nyx_config     config;
+    nyx_store     *store;
+    nyx_evaluator *evaluator;
+    int64_t        slots;
+    float         *logits; /* of a whole batch */
+};
+
+int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path)
+{
+    nyx_json *json;
+    int       status = nyx_reader_json(file, "/config", &json);
+
+    if (status < 0)
+        return status;
+    if (!json)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no /config; it is not a model that nyx-train wrote", path);
+    status = nyx_config_parse(out, json, path);
+    nyx_json_free(json);
+    if (status == 0 && !out->data.length)
+        status = nyx_error_set(NYX_ERR_INPUT, "'%s': its /config lacks 'data'; it is not a trained model", path);
+    return status;
+}
+
+static int parameter_load(nyx_store *store, const nyx_parameter *p, nyx_reader *file)
+{
+    const nyx_entry *entry;
+    char             path[64], have[96], want[96];
+    float           *values;
+    int              status;
+
+    snprintf(path, sizeof path, "/tensors/%s", p->name);
+    entry = nyx_reader_find(file, path);
+    if (!entry)
+        return nyx_error_set(NYX_ERR_INPUT, "no tensor '%s', which the configuration asks for", path);
+    nyx_shape_text(have, &entry->shape);
+    nyx_shape_text(want, &p->shape);
+    if (!nyx_shape_equal(&entry->shape, &p->shape))
+        return nyx_error_set(NYX_ERR_INPUT, "tensor '%s' is %s, the configuration asks for %s", path, have, want);
+    if ((status = nyx_alloc(&values, nyx_shape_count(&p->shape) * (int64_t)sizeof *values)) < 0)
+        return status;
+    status = nyx_reader_read_f32(file, entry, values);
+    if (status == 0)
+        nyx_store_write(store, p->name, values);
+    nyx_free(values);
+    return status;
+}
+
+int nyx_parameters_load(nyx_store *store, const nyx_config *config, nyx_reader *file)
+{
+    for (int i = 0; i < nyx_model_parameter_count(config); i++) {
+        const nyx_parameter p = nyx_model_parameter(config, i);
+        int                 status;
+
+        if (nyx_store_find(store, p.name) >= 0 && (status = parameter_load(store, &p, file)) < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, const char *path)
+{
+    int status;
+
+    if ((status = nyx_config_load(&s->config, file, path)) < 0 ||
+        (status = nyx_store_create(&s->store, device, 1)) < 0 ||
+        (status = nyx_evaluator_create(&s->evaluator, s->store, &s->config, s->slots, false)) < 0 ||
+        (status = nyx_store_allocate(s->store)) < 0 ||
+        (status = nyx_parameters_load(s->store, &s->config, file)) < 0)
+        return status;
+    return nyx_alloc(&s->logits, s->slots * s->config.data.length * s->config.data.vocabulary * (int64_t)sizeof(float));
+}
+
+int nyx_session_open(nyx_session **out, nyx_device *device, const char *path, int64_t slots)
+{
+    nyx_session *s = NULL;
+    nyx_reader  *file = NULL;
+    int          status;
+
+    *out = NULL;
+    if ((status = nyx_alloc(&s, sizeof *s)) < 0)
+        return status;
+    s->slots = slots;
+    if ((status = nyx_reader_open(&file, path)) == 0 && (status = session_load(s, device, file, path)) < 0)
+        nyx_error_wrap(status, "cannot load '%s'", path);
+    nyx_reader_close(file);
+    if (status < 0)
+        nyx_session_close(s);
+    else
+        *out = s;
+    return status;
+}
+
+void nyx_session_close(nyx_session *s)
+{
+    if (!s)
+        return;
+    nyx_evaluator_free(s->evaluator);
+    nyx_store_free(s->store);
+    nyx_free(s->logits);
+    nyx_free(s);
+}
+
+const nyx_config *nyx_session_config(const nyx_session *s)
+{
+    return &s->config;
+}
+
+int64_t nyx_session_slots(const nyx_session *s)
+{
+    return s->slots;
+}
+
+void nyx_session_logits(nyx_session *s, const int32_t *inputs, const int32_t *ids, int64_t rows, float *logits)
+{
+    const int64_t row = s->config.data.length * s->config.data.vocabulary;
+
+    nyx_evaluator_run(s->evaluator, inputs, NULL, ids, rows);
+    nyx_store_read(s->store, "eval.logits", s->logits);
+    for (int64_t i = 0; i < rows * row; i++)
+        logits[i] = s->logits[i];
+}

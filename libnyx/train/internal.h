@@ -1,0 +1,31 @@
+/* What the sources of train/ share. */
+#ifndef NYX_TRAIN_INTERNAL_H
+#define NYX_TRAIN_INTERNAL_H
+
+#include "train/train.h"
+
+struct nyx_trainer {
+    nyx_train_options options;
+    nyx_config        config;
+    nyx_store        *store;
+    nyx_graph        *graphs[3];   /* step, apply, ema */
+    nyx_program      *programs[3]; /* ema: NULL without */
+    nyx_evaluator    *evaluator;
+    nyx_sampler       sampler;
+    nyx_journal      *journal;
+    nyx_json         *identity;    /* what must agree for a resume */
+    int64_t           step;        /* done */
+    double            loss;        /* of the last step */
+    /* Host side of one batch. */
+    int32_t *inputs, *targets, *ids, *flags;
+    float   *losses; /* one a micro-batch */
+};
+
+/* Write and read everything that the next step depends on. */
+int nyx_train__checkpoint_write(nyx_trainer *t) NYX_CHECKED;
+int nyx_train__checkpoint_read(nyx_trainer *t, int64_t *journal_offset) NYX_CHECKED;
+
+/* Seed, configuration, digests of data and programs. */
+int nyx_train__identity(nyx_json **out, const nyx_trainer *t) NYX_CHECKED;
+
+#endif

@@ -1,0 +1,446 @@
+/* trainer -- the training loop. Everything it holds lies in the store, so a
+ * checkpoint is the store and a position. */
+#include "train/internal.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STEP, APPLY, EMA };
+
+/* ---- building ------------------------------------------------------------------- */
+
+static int build_program(nyx_trainer *t, int which)
+{
+    const int64_t slots = t->config.training.batch, micros = t->config.training.micro_batches;
+    const bool    accumulate = micros > 1;
+    nyx_graph    *g;
+    int           status = nyx_graph_create(&t->graphs[which], NYX_F32);
+
+    if (status < 0)
+        return status;
+    g = t->graphs[which];
+    if (which == STEP)
+        nyx_model_build_step(g, &t->config, &(nyx_step_options){ .slots = slots / micros, .batch = slots,
+                                                                 .accumulate = accumulate });
+    else if (which == APPLY)
+        nyx_optimizer_build(g, &t->config, slots, accumulate);
+    else
+        nyx_optimizer_build_ema(g, &t->config);
+    return nyx_program_compile(&t->programs[which], t->store, g);
+}
+
+static int build_programs(nyx_trainer *t, nyx_device *device)
+{
+    const bool    ema = t->config.training.ema > 0.0;
+    const int64_t slots = t->config.training.batch / t->config.training.micro_batches;
+    int           status;
+
+    if ((status = nyx_store_create(&t->store, device, (int)t->config.training.micro_batches)) < 0 ||
+        (status = build_program(t, STEP)) < 0 || (status = build_program(t, APPLY)) < 0 ||
+        (ema && (status = build_program(t, EMA)) < 0))
+        return status;
+    return nyx_evaluator_create(&t->evaluator, t->store, &t->config, slots, ema);
+}
+
+static int64_t batch_bytes(const nyx_trainer *t)
+{
+    return t->config.training.batch * (2 * t->config.data.length + 2) * (int64_t)sizeof(int32_t);
+}
+
+static int build_buffers(nyx_trainer *t)
+{
+    const int64_t slots = t->config.training.batch * (int64_t)sizeof(int32_t);
+    int           status;
+
+    if ((status = nyx_alloc(&t->inputs, slots * t->config.data.length)) < 0 ||
+        (status = nyx_alloc(&t->targets, slots * t->config.data.length)) < 0 ||
+        (status = nyx_alloc(&t->ids, slots)) < 0 || (status = nyx_alloc(&t->flags, slots)) < 0 ||
+        (status = nyx_alloc(&t->losses, t->config.training.micro_batches * (int64_t)sizeof *t->losses)) < 0)
+        return status;
+    return nyx_sampler_init(&t->sampler, t->options.dataset->train.rows, t->options.seed);
+}
+
+int nyx_trainer_create(nyx_trainer **out, nyx_device *device, const nyx_train_options *options)
+{
+    nyx_trainer *t;
+    int          status;
+
+    *out = NULL;
+    if ((status = nyx_alloc(&t, sizeof *t)) < 0)
+        return status;
+    t->options = *options;
+    t->config = options->config;
+    if ((status = build_programs(t, device)) < 0 || (status = build_buffers(t)) < 0 ||
+        (status = nyx_train__identity(&t->identity, t)) < 0) {
+        nyx_trainer_free(t);
+        return status;
+    }
+    *out = t;
+    return 0;
+}
+
+void nyx_trainer_free(nyx_trainer *t)
+{
+    if (!t)
+        return;
+    nyx_evaluator_free(t->evaluator);
+    for (int i = 0; i < 3; i++) {
+        nyx_program_free(t->programs[i]);
+        nyx_graph_free(t->graphs[i]);
+    }
+    nyx_store_free(t->store);
+    nyx_sampler_release(&t->sampler);
+    nyx_journal_close(t->journal);
+    nyx_json_free(t->identity);
+    nyx_free(t->inputs);
+    nyx_free(t->targets);
+    nyx_free(t->ids);
+    nyx_free(t->flags);
+    nyx_free(t->losses);
+    nyx_free(t);
+}
+
+static int64_t split_bytes(const nyx_dataset *dataset, const struct nyx_split *split)
+{
+    return split->rows * (2 * dataset->length + (split->ids ? 1 : 0) + (split->rating ? 1 : 0)) * (int64_t)sizeof(int32_t);
+}
+
+int64_t nyx_trainer_bytes(const nyx_trainer *t)
+{
+    const nyx_memory memory = nyx_store_memory(t->store);
+    int64_t          largest = 0;
+
+    for (int i = 0; i < nyx_store_count(t->store); i++)
+        if (nyx_store_bytes(t->store, i) > largest)
+            largest = nyx_store_bytes(t->store, i);
+    return memory.variables + memory.arena + memory.workspace + batch_bytes(t) + largest /* writing one */ +
+           split_bytes(t->options.dataset, &t->options.dataset->train) +
+           split_bytes(t->options.dataset, &t->options.dataset->test);
+}
+
+double nyx_trainer_flops(const nyx_trainer *t)
+{
+    double flops = 0.0;
+
+    for (int i = 0; i < 3; i++)
+        for (int n = 0; t->graphs[i] && n < nyx_graph_node_count(t->graphs[i]); n++)
+            flops += nyx_node_cost(t->graphs[i], nyx_graph_node(t->graphs[i], n)).flops *
+                     (double)(i == STEP ? t->config.training.micro_batches : 1);
+    return flops;
+}
+
+/* ---- starting values ----------------------------------------------------------------- */
+
+static int init_parameter(nyx_trainer *t, int index)
+{
+    const nyx_parameter p = nyx_model_parameter(&t->config, index);
+    float              *values;
+    int status = nyx_alloc(&values, nyx_shape_count(&p.shape) * (int64_t)sizeof *values);
+
+    if (status < 0)
+        return status;
+    nyx_model_init(&t->config, index, t->options.seed, values);
+    nyx_store_write(t->store, p.name, values);
+    nyx_free(values);
+    return 0;
+}
+
+static int load_init(nyx_trainer *t)
+{
+    nyx_reader *file;
+    int         status = nyx_reader_open(&file, t->options.init);
+
+    if (status < 0)
+        return status;
+    if ((status = nyx_parameters_load(t->store, &t->config, file)) < 0)
+        nyx_error_wrap(status, "cannot start from '%s'", t->options.init);
+    nyx_reader_close(file);
+    return status;
+}
+
+/* ema.NAME starts as a copy of NAME. */
+static int copy_averages(nyx_trainer *t)
+{
+    for (int i = 0; i < nyx_model_parameter_count(&t->config); i++) {
+        const nyx_parameter p = nyx_model_parameter(&t->config, i);
+        char                name[64];
+        void               *values;
+        int                 status;
+
+        snprintf(name, sizeof name, "ema.%s", p.name);
+        const int index = nyx_store_find(t->store, name);
+        if (index < 0)
+            continue;
+        if ((status = nyx_alloc(&values, nyx_store_bytes(t->store, index))) < 0)
+            return status;
+        nyx_store_read(t->store, p.name, values);
+        nyx_store_write(t->store, name, values);
+        nyx_free(values);
+    }
+    return 0;
+}
+
+static int start_fresh(nyx_trainer *t)
+{
+    int status = 0;
+
+    for (int i = 0; i < nyx_model_parameter_count(&t->config) && status == 0 && !t->options.init; i++)
+        status = init_parameter(t, i);
+    if (status == 0 && t->options.init)
+        status = load_init(t);
+    for (int64_t i = 0; i < t->config.training.batch; i++)
+        t->flags[i] = 1;
+    nyx_store_write(t->store, "carry.halted", t->flags);
+    return status < 0 ? status : copy_averages(t);
+}
+
+static int start(nyx_trainer *t)
+{
+    int64_t offset = 0;
+    int     status = nyx_store_allocate(t->store);
+
+    if (status < 0)
+        return status;
+    if (t->options.resume && t->options.checkpoint && access(t->options.checkpoint, F_OK) == 0)
+        status = nyx_train__checkpoint_read(t, &offset);
+    else
+        status = start_fresh(t);
+    if (status == 0 && t->options.log)
+        status = nyx_journal_open(&t->journal, t->options.log, offset);
+    return status;
+}
+
+/* ---- one step ------------------------------------------------------------------------------ */
+
+static void next_batch(nyx_trainer *t)
+{
+    const struct nyx_split *train = &t->options.dataset->train;
+    const int64_t           length = t->config.data.length;
+
+    for (int64_t i = 0; i < t->config.training.batch; i++) {
+        const int64_t row = nyx_sampler_next(&t->sampler);
+
+        memcpy(t->inputs + i * length, train->inputs + row * length, (size_t)length * sizeof *t->inputs);
+        memcpy(t->targets + i * length, train->targets + row * length, (size_t)length * sizeof *t->targets);
+        t->ids[i] = train->ids ? train->ids[row] : 0;
+    }
+    nyx_store_write(t->store, "batch.inputs", t->inputs);
+    nyx_store_write(t->store, "batch.targets", t->targets);
+    nyx_store_write(t->store, "batch.ids", t->ids);
+}
+
+static void write_scalars(nyx_trainer *t)
+{
+    double dense[4], puzzle[4];
+    float  values[2][4];
+
+    nyx_optimizer_scalars(&t->config, t->step + 1, t->config.training.steps, dense, puzzle);
+    for (int i = 0; i < 4; i++) {
+        values[0][i] = (float)dense[i];
+        values[1][i] = (float)puzzle[i];
+    }
+    nyx_store_write(t->store, "step.scalars", values[0]);
+    if (nyx_store_find(t->store, "step.puzzle_scalars") >= 0)
+        nyx_store_write(t->store, "step.puzzle_scalars", values[1]);
+}
+
+/* What a step says of itself; a slot counts when it halted with valid labels. */
+typedef struct {
+    double  loss, grad_norm;
+    int64_t halted, exact, tokens, tokens_right;
+} step_outcome;
+
+static int sum_halted(nyx_trainer *t, step_outcome *outcome)
+{
+    static const char *const names[] = { "carry.halted", "out.valid", "out.correct", "out.tokens_right" };
+    const int64_t            slots = t->config.training.batch;
+    int32_t                 *values;
+    int                      status = nyx_alloc(&values, 4 * slots * (int64_t)sizeof *values);
+
+    if (status < 0)
+        return status;
+    for (int i = 0; i < 4; i++)
+        nyx_store_read(t->store, names[i], values + i * slots);
+    for (int64_t i = 0; i < slots; i++) {
+        if (!values[i] || !values[slots + i])
+            continue;
+        outcome->halted++;
+        outcome->tokens += values[slots + i];
+        outcome->exact += values[2 * slots + i] != 0;
+        outcome->tokens_right += values[3 * slots + i];
+    }
+    nyx_free(values);
+    return 0;
+}
+
+static int train_step(nyx_trainer *t, step_outcome *outcome)
+{
+    float norm;
+
+    memset(outcome, 0, sizeof *outcome);
+    next_batch(t);
+    write_scalars(t);
+    for (int micro = 0; micro < t->config.training.micro_batches; micro++)
+        nyx_program_run(t->programs[STEP],
+                        &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step, .micro = micro });
+    nyx_program_run(t->programs[APPLY], &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step });
+    if (t->programs[EMA])
+        nyx_program_run(t->programs[EMA], &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step });
+    nyx_store_read(t->store, "out.loss", t->losses);
+    nyx_store_read(t->store, "out.grad_norm", &norm);
+    for (int micro = 0; micro < t->config.training.micro_batches; micro++)
+        outcome->loss += (double)t->losses[micro];
+    outcome->grad_norm = (double)norm;
+    if (!isfinite(outcome->loss) || !isfinite(outcome->grad_norm))
+        return nyx_error_set(NYX_ERR_NUMERIC, "training diverged: %s is not finite at step %lld%s%s; a lower learning rate may help",
+                             isfinite(outcome->loss) ? "the gradient" : "the loss", (long long)t->step + 1,
+                             t->options.checkpoint ? ", no checkpoint of it was written to " : "",
+                             t->options.checkpoint ? t->options.checkpoint : "");
+    t->step++;
+    return sum_halted(t, outcome);
+}
+
+/* ---- log and evaluation ------------------------------------------------------------------------ */
+
+static int log_line(nyx_trainer *t, nyx_json *json)
+{
+    char *line = NULL;
+    int   status = 0;
+
+    nyx_json_set_int(json, "step", t->step);
+    if (t->journal && (status = nyx_json_print(&line, json, 0)) == 0)
+        status = nyx_journal_line(t->journal, line);
+    nyx_free(line);
+    nyx_json_free(json);
+    return status;
+}
+
+static int log_step(nyx_trainer *t, const step_outcome *outcome)
+{
+    nyx_json *json = nyx_json_object();
+
+    nyx_json_set_text(json, "kind", "step");
+    nyx_json_set_real(json, "loss", outcome->loss);
+    nyx_json_set_real(json, "grad_norm", outcome->grad_norm);
+    nyx_json_set_real(json, "rate", nyx_schedule_rate(&t->config, t->config.training.optimizer.learning_rate, t->step,
+                                                      t->config.training.steps));
+    nyx_json_set_int(json, "halted", outcome->halted);
+    nyx_json_set_int(json, "exact", outcome->exact);
+    nyx_json_set_int(json, "tokens", outcome->tokens);
+    nyx_json_set_int(json, "tokens_right", outcome->tokens_right);
+    return log_line(t, json);
+}
+
+static int evaluate(nyx_trainer *t, nyx_evaluation *out)
+{
+    nyx_json *json;
+    int       status = nyx_evaluator_split(t->evaluator, out, &t->options.dataset->test);
+
+    if (status < 0)
+        return status;
+    json = nyx_json_object();
+    nyx_json_set_text(json, "kind", "evaluation");
+    nyx_json_set_int(json, "rows", out->rows);
+    nyx_json_set_int(json, "exact", out->exact);
+    nyx_json_set_int(json, "tokens", out->tokens);
+    nyx_json_set_int(json, "tokens_right", out->tokens_right);
+    nyx_json_set_real(json, "loss", out->loss);
+    return log_line(t, json);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t begin_ns, checkpoint_ns, first_step;
+} loop_clock;
+
+static bool checkpoint_due(const nyx_trainer *t, const loop_clock *clock)
+{
+    const nyx_train_options *o = &t->options;
+
+    if (!o->checkpoint)
+        return false;
+    return (o->checkpoint_steps > 0 && t->step % o->checkpoint_steps == 0) ||
+           (o->checkpoint_seconds > 0.0 &&
+            (double)(nyx_clock_ns() - clock->checkpoint_ns) * 1e-9 >= o->checkpoint_seconds) ||
+           t->step == t->config.training.steps;
+}
+
+static void tell_progress(const nyx_trainer *t, const loop_clock *clock, double loss)
+{
+    const double seconds = (double)(nyx_clock_ns() - clock->begin_ns) * 1e-9;
+    const double rows = (double)((t->step - clock->first_step) * t->config.training.batch);
+
+    if (t->options.progress)
+        t->options.progress(t->options.context, &(nyx_train_progress){ t->step, t->config.training.steps, loss,
+                                                                       seconds > 0.0 ? rows / seconds : 0.0 });
+}
+
+/* Stopping asks for a checkpoint first, so that nothing is lost. */
+static int stop_here(nyx_trainer *t)
+{
+    int status;
+
+    if (!t->options.checkpoint)
+        return nyx_error_set(NYX_ERR_STOPPED, "stopped at step %lld; without --checkpoint its work is lost",
+                             (long long)t->step);
+    if ((status = nyx_train__checkpoint_write(t)) < 0)
+        return status;
+    return nyx_error_set(NYX_ERR_STOPPED, "stopped at step %lld; the same command with --resume goes on",
+                         (long long)t->step);
+}
+
+static bool evaluation_due(const nyx_trainer *t)
+{
+    const int64_t every = t->config.training.evaluate_every;
+
+    return every && t->step && t->step % every == 0 && t->step < t->config.training.steps;
+}
+
+/* A checkpoint comes before the evaluation of its step, so a resumed run
+ * evaluates, and logs, as the undisturbed one does. */
+static int loop(nyx_trainer *t, nyx_train_result *result)
+{
+    loop_clock clock = { nyx_clock_ns(), nyx_clock_ns(), t->step };
+
+    while (t->step < t->config.training.steps) {
+        step_outcome outcome;
+        int          status = 0;
+
+        if (nyx_stop_requested())
+            return stop_here(t);
+        if (evaluation_due(t))
+            status = evaluate(t, &result->test);
+        if (status == NYX_ERR_STOPPED)
+            return stop_here(t);
+        if (status < 0 || (status = train_step(t, &outcome)) < 0 || (status = log_step(t, &outcome)) < 0)
+            return status;
+        t->loss = outcome.loss;
+        if (checkpoint_due(t, &clock)) {
+            if ((status = nyx_train__checkpoint_write(t)) < 0)
+                return status;
+            clock.checkpoint_ns = nyx_clock_ns();
+        }
+        tell_progress(t, &clock, outcome.loss);
+    }
+    result->seconds = (double)(nyx_clock_ns() - clock.begin_ns) * 1e-9;
+    return 0;
+}
+
+int nyx_trainer_run(nyx_trainer *t, nyx_train_result *result)
+{
+    int status = start(t);
+
+    memset(result, 0, sizeof *result);
+    if (status < 0)
+        return status;
+    result->first_step = t->step;
+    if ((status = loop(t, result)) < 0)
+        return status;
+    result->steps = t->step;
+    result->loss = t->loss;
+    if ((status = evaluate(t, &result->test)) < 0)
+        return status;
+    return t->journal ? nyx_journal_sync(t->journal) : 0;
+}
