@@ -106,9 +106,11 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ $(LDFLAGS) -lcmocka $(LIBS) -o $@
 
+$(BUILD)/tests/operations: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/conformance/operations/*.c))
+
 $(BUILD)/tests/%: $(BUILD)/tests/conformance/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBS) -o $@
+	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) $(LIBS) -o $@
 
 $(BUILD)/tests/%.so: tests/fault/%.c
 	@mkdir -p $(@D)

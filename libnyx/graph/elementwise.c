@@ -212,30 +212,30 @@ static double reduce_flops(const nyx_graph *g, const nyx_node *node)
     return (double)nyx_value_elems(g, node->inputs[0]);
 }
 
-#define BINARY(op_name, rule)                                                                       \
-    { .name = op_name, .inputs_least = 2, .inputs_most = 2, .outputs = 1, .error = 1.0, .shape = binary_shape, \
+#define BINARY(op_name, c, rule)                                                                    \
+    { .name = op_name, .inputs_least = 2, .inputs_most = 2, .outputs = 1, .error = c, .shape = binary_shape, \
       .gradient = rule }
 #define UNARY(op_name, c, rule)                                                                     \
     { .name = op_name, .inputs_least = 1, .inputs_most = 1, .outputs = 1, .error = c, .shape = real_shape, \
       .gradient = rule }
 
 const nyx_op_row nyx_graph__elementwise_rows[] = {
-    BINARY("add", add_gradient),
-    BINARY("sub", sub_gradient),
-    BINARY("mul", mul_gradient),
-    BINARY("div", div_gradient),
-    BINARY("min", NULL),
-    BINARY("max", NULL),
+    BINARY("add", 0.5, add_gradient),
+    BINARY("sub", 0.5, sub_gradient),
+    BINARY("mul", 0.5, mul_gradient),
+    BINARY("div", 0.5, div_gradient),
+    BINARY("min", 0.0, NULL),
+    BINARY("max", 0.0, NULL),
     { .name = "affine", .real_names = { "scale", "shift" }, .inputs_least = 1, .inputs_most = 1, .outputs = 1,
       .error = 2.0, .shape = real_shape, .gradient = affine_gradient },
-    UNARY("sqrt", 1.0, sqrt_gradient),
+    UNARY("sqrt", 0.5, sqrt_gradient),
     UNARY("sigmoid", 4.0, sigmoid_gradient),
     { .name = "compare", .int_names = { "how" }, .inputs_least = 2, .inputs_most = 2, .outputs = 1,
       .shape = compare_shape },
     { .name = "select", .inputs_least = 3, .inputs_most = 3, .outputs = 1, .shape = select_shape,
       .gradient = select_gradient },
     { .name = "reduce", .int_names = { "how", "axes", "leading" }, .inputs_least = 1, .inputs_most = 1,
-      .outputs = 1, .error = 4.0, .shape = reduce_shape, .gradient = reduce_gradient, .flops = reduce_flops },
+      .outputs = 1, .error = 7.5, .shape = reduce_shape, .gradient = reduce_gradient, .flops = reduce_flops },
     { .name = "argmax", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .shape = argmax_shape,
       .flops = reduce_flops },
 };

@@ -1,0 +1,167 @@
+/* operations -- every operation of the table on a device, against the
+ * float64 reference; every gradient rule against finite differences.
+ *
+ *     build/tests/operations [--device=cpu] [--verbose]
+ *
+ * One line an operation: how many cases, the worst error in units of
+ * eps sum|terms| with its bound (the table's), the worst relative error of a
+ * gradient. Then failures in full and a summary; exit status 1 after any.
+ */
+#include "operations/operations.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What has been seen of one operation. */
+typedef struct {
+    int    cases, gradients;
+    double error, gradient; /* worst */
+} tally;
+
+typedef struct {
+    const char *device;
+    bool        verbose;
+    int         passed, failed;
+    tally       ops[NYX_OP_COUNT];
+} suite;
+
+/* Reading a variable is part of every case. */
+static const enum nyx_op structural[] = { NYX_OP_VARIABLE };
+
+static void count(suite *u, const spec *s, bool good, const char *what)
+{
+    u->passed += good;
+    u->failed += !good;
+    if (!good)
+        printf("FAIL %s %s: %s\n", s ? nyx_op_table(s->op)->name : "", s ? s->text : "", what);
+}
+
+/* The bits must not depend on how many threads share the work. */
+static void check_threads(suite *u, const spec *s, const outcome *one)
+{
+    bool equal = true, intact = true;
+    char what[160] = "";
+
+    for (int threads = 2; threads <= 3; threads++) {
+        outcome y;
+        int     status = execute(&y, s, NYX_F32, u->device, threads);
+
+        equal = equal && status == NYX_OK && outcome_equal(one, &y);
+        intact = intact && y.intact;
+        if (status < 0)
+            snprintf(what, sizeof what, "%s", nyx_error_text());
+        outcome_release(&y);
+    }
+    count(u, s, equal, what[0] ? what : "the result depends on the number of threads");
+    count(u, s, intact && one->intact, "memory that is not the result's was written");
+}
+
+static void check_values(suite *u, const spec *s, const outcome *y, const outcome *y64)
+{
+    const double bound = nyx_op_table(s->op)->error;
+    tally       *t = &u->ops[s->op];
+    double       worst = 0;
+    char         what[160];
+
+    if (judge(&worst, what, s, y, y64, bound) < 0)
+        snprintf(what, sizeof what, "%s", nyx_error_text());
+    count(u, s, !what[0], what);
+    t->error = worst > t->error ? worst : t->error;
+    if (u->verbose)
+        printf("  %-18s %-60s %.4f\n", nyx_op_table(s->op)->name, s->text, worst);
+}
+
+static void check_gradient(suite *u, const spec *s)
+{
+    tally *t = &u->ops[s->op];
+    double worst;
+    char   what[160];
+
+    if (gradient_error(&worst, what, s) < 0)
+        snprintf(what, sizeof what, "%s", nyx_error_text());
+    else if (worst < 0 && !what[0])
+        return;
+    count(u, s, !what[0], what);
+    t->gradients++;
+    t->gradient = worst > t->gradient ? worst : t->gradient;
+}
+
+static void check_case(const spec *s, void *context)
+{
+    suite  *u = context;
+    outcome y = { 0 }, y64 = { 0 };
+
+    u->ops[s->op].cases++;
+    if (execute(&y, s, NYX_F32, u->device, 1) < 0 || execute(&y64, s, NYX_F64, "cpu:reference", 1) < 0) {
+        count(u, s, false, nyx_error_text());
+    } else {
+        check_values(u, s, &y, &y64);
+        check_threads(u, s, &y);
+        check_gradient(u, s);
+    }
+    outcome_release(&y);
+    outcome_release(&y64);
+}
+
+/* An operation that no case names, or a rule that no gradient tried. */
+static void check_coverage(suite *u)
+{
+    for (int op = NYX_OP_NONE + 1; op < NYX_OP_COUNT; op++) {
+        const nyx_op_row *row = nyx_op_table((enum nyx_op)op);
+        bool              listed = false;
+        char              what[160];
+
+        for (size_t i = 0; i < sizeof structural / sizeof *structural; i++)
+            listed = listed || structural[i] == (enum nyx_op)op;
+        snprintf(what, sizeof what, "operation '%s' has no case", row->name);
+        count(u, NULL, listed || u->ops[op].cases > 0, what);
+        if (!row->gradient)
+            continue;
+        snprintf(what, sizeof what, "the gradient of '%s' has no case", row->name);
+        count(u, NULL, u->ops[op].gradients > 0, what);
+    }
+}
+
+static void print_table(const suite *u)
+{
+    for (int op = NYX_OP_NONE + 1; op < NYX_OP_COUNT; op++) {
+        const tally      *t = &u->ops[op];
+        const nyx_op_row *row = nyx_op_table((enum nyx_op)op);
+
+        if (!t->cases)
+            continue;
+        printf("%-18s %2d cases   error %8.4f of %5.2f", row->name, t->cases, t->error, row->error);
+        if (t->gradients)
+            printf("   gradient %.1e in %d", t->gradient, t->gradients);
+        printf("\n");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    suite       u = { .device = "cpu" };
+    nyx_device *device;
+
+    for (int i = 1; i < argc; i++) {
+        if (!strncmp(argv[i], "--device=", 9)) {
+            u.device = argv[i] + 9;
+        } else if (!strcmp(argv[i], "--verbose")) {
+            u.verbose = true;
+        } else {
+            fprintf(stderr, "usage: operations [--device=NAME] [--verbose]\n");
+            return 64;
+        }
+    }
+    if (nyx_device_open(&device, u.device, 1) < 0) {
+        fprintf(stderr, "operations: %s\n", nyx_error_text());
+        return 69;
+    }
+    printf("device %s\n", nyx_device_name(device));
+    nyx_device_close(device);
+    if (visit_cases(check_case, &u) < 0)
+        count(&u, NULL, false, nyx_error_text());
+    check_coverage(&u);
+    print_table(&u);
+    printf("%d passed, %d failed\n", u.passed, u.failed);
+    return u.failed ? 1 : 0;
+}
