@@ -1,0 +1,217 @@
+/* nyx-train -- train a model on a dataset.
+ *
+ * Reads   CONFIG.json  schemas/config.schema.json
+ *         DATA.h5      schemas/README.md, "Dataset file"
+ * Writes  MODEL.h5     schemas/README.md, "Model file"
+ *         the checkpoint and the log on the way
+ * Report  schemas/train.schema.json
+ */
+#include "cli/cli.h"
+#include "train/train.h"
+
+#include <string.h>
+
+static struct {
+    const char *config, *data, *output, *init, *checkpoint, *log;
+    int64_t     steps, batch, micro_batches, checkpoint_every;
+    double      learning_rate, checkpoint_seconds;
+    bool        resume;
+} args = { .steps = -1, .batch = -1, .micro_batches = -1, .learning_rate = -1.0 };
+
+static const nyx_opt opts[] = {
+    { .kind = NYX_OPT_INPUT, .value = &args.config, .arg = "CONFIG.json", .help = "model and training", .required = true },
+    { .kind = NYX_OPT_GROUP, .help = "Files" },
+    { .kind = NYX_OPT_INPUT, .name = "data", .value = &args.data, .arg = "DATA.h5", .help = "the dataset", .required = true },
+    { .kind = NYX_OPT_OUTPUT, .name = "output", .letter = 'o', .value = &args.output, .arg = "MODEL.h5",
+      .help = "the trained model", .required = true },
+    { .kind = NYX_OPT_INPUT, .name = "init", .value = &args.init, .arg = "MODEL.h5", .help = "start from these weights [random]" },
+    { .kind = NYX_OPT_OUTPUT, .name = "log", .value = &args.log, .arg = "FILE", .help = "one JSON line a step and evaluation [none]" },
+    { .kind = NYX_OPT_GROUP, .help = "Training (each wins over the configuration)" },
+    { .kind = NYX_OPT_INT, .name = "steps", .value = &args.steps, .arg = "N", .help = "optimizer steps", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "batch", .value = &args.batch, .arg = "N", .help = "rows a step", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "micro-batches", .value = &args.micro_batches, .arg = "N",
+      .help = "parts of the batch, one after the other: less memory", .least = 1 },
+    { .kind = NYX_OPT_REAL, .name = "learning-rate", .value = &args.learning_rate, .arg = "X", .help = "largest rate" },
+    { .kind = NYX_OPT_GROUP, .help = "Checkpoints" },
+    { .kind = NYX_OPT_OUTPUT, .name = "checkpoint", .value = &args.checkpoint, .arg = "FILE", .help = "where to keep the state [none]" },
+    { .kind = NYX_OPT_INT, .name = "checkpoint-every", .value = &args.checkpoint_every, .arg = "N", .help = "steps between checkpoints [only at the end]", .least = 1 },
+    { .kind = NYX_OPT_REAL, .name = "checkpoint-seconds", .value = &args.checkpoint_seconds, .arg = "S", .help = "seconds between checkpoints [none]" },
+    { .kind = NYX_OPT_FLAG, .name = "resume", .value = &args.resume, .help = "go on from the checkpoint; start afresh when there is none" },
+    { 0 },
+};
+
+/* ---- inputs ------------------------------------------------------------------- */
+
+/* The configuration file with the command line's values in it. */
+static int read_config(nyx_config *out)
+{
+    nyx_json *json;
+    int       status = nyx_json_read(&json, args.config);
+
+    if (status < 0)
+        return status;
+    status = nyx_config_parse(out, json, args.config);
+    nyx_json_free(json);
+    if (status < 0)
+        return status;
+    if (args.steps > 0)
+        out->training.steps = args.steps;
+    if (args.batch > 0)
+        out->training.batch = args.batch;
+    if (args.micro_batches > 0)
+        out->training.micro_batches = args.micro_batches;
+    if (args.learning_rate >= 0.0)
+        out->training.optimizer.learning_rate = args.learning_rate;
+    if (out->training.batch % out->training.micro_batches)
+        return nyx_error_set(NYX_ERR_USAGE, "%lld micro-batches do not divide a batch of %lld",
+                             (long long)out->training.micro_batches, (long long)out->training.batch);
+    return 0;
+}
+
+static int check_usage(void)
+{
+    if ((args.resume || args.checkpoint_every || args.checkpoint_seconds > 0.0) && !args.checkpoint)
+        return nyx_error_set(NYX_ERR_USAGE, "--resume and --checkpoint-every need --checkpoint=FILE");
+    return 0;
+}
+
+/* ---- report --------------------------------------------------------------------- */
+
+static double share(int64_t part, int64_t whole)
+{
+    return whole ? (double)part / (double)whole : 0.0;
+}
+
+static void describe_evaluation(nyx_json *object, const nyx_evaluation *e)
+{
+    nyx_json_set_int(object, "rows", e->rows);
+    if (!e->rows) {
+        nyx_json_set_null(object, "exact_accuracy", "the test split has no scored row");
+        nyx_json_set_null(object, "token_accuracy", "the test split has no scored row");
+        nyx_json_set_null(object, "loss", "the test split has no scored row");
+        return;
+    }
+    nyx_json_set_real(object, "exact_accuracy", share(e->exact, e->rows));
+    nyx_json_set_real(object, "token_accuracy", share(e->tokens_right, e->tokens));
+    nyx_json_set_real(object, "loss", e->loss);
+}
+
+static void describe_plan(nyx_report *report, const nyx_trainer *trainer, const nyx_config *config)
+{
+    nyx_json *result = nyx_report_result(report);
+
+    nyx_json_set_int(result, "parameters", nyx_model_trained_elems(config));
+    nyx_json_set_int(result, "steps", config->training.steps);
+    nyx_json_set_int(result, "batch", config->training.batch);
+    nyx_json_set_int(result, "micro_batches", config->training.micro_batches);
+    nyx_json_set_int(result, "predicted_peak_bytes", nyx_trainer_bytes(trainer));
+    nyx_json_set_real(result, "flops_per_step", nyx_trainer_flops(trainer));
+}
+
+static void describe_run(nyx_report *report, const nyx_train_result *r, const nyx_config *config, int64_t before)
+{
+    nyx_json     *result = nyx_report_result(report), *run = nyx_report_run(report);
+    const int64_t peak = nyx_process_memory(true);
+
+    nyx_json_set_real(result, "loss", r->loss);
+    describe_evaluation(nyx_json_add_object(result, "test"), &r->test);
+    nyx_json_set_int(run, "resumed_behind_step", r->first_step);
+    if (peak < 0 || before < 0)
+        nyx_json_set_null(run, "measured_peak_bytes", "the system does not say");
+    else
+        nyx_json_set_int(run, "measured_peak_bytes", peak - before);
+    if (r->steps > r->first_step && r->seconds > 0.0)
+        nyx_json_set_real(run, "samples_per_s",
+                          (double)((r->steps - r->first_step) * config->training.batch) / r->seconds);
+    else
+        nyx_json_set_null(run, "samples_per_s", "no step was run");
+}
+
+static void progress(void *context, const nyx_train_progress *p)
+{
+    char detail[96];
+
+    (void)context;
+    snprintf(detail, sizeof detail, "loss %.4f, %.0f samples/s", p->loss, p->samples_per_s);
+    nyx_cli_progress("training", p->step, p->total, detail);
+}
+
+static void print_plan(const nyx_trainer *trainer, const nyx_config *config)
+{
+    nyx_cli_print("%lld parameters, %lld steps of %lld rows, %.3g GFLOP a step, %.1f MiB at the peak\n",
+                  (long long)nyx_model_trained_elems(config), (long long)config->training.steps,
+                  (long long)config->training.batch, nyx_trainer_flops(trainer) * 1e-9,
+                  (double)nyx_trainer_bytes(trainer) / 1048576.0);
+}
+
+/* ---- run ---------------------------------------------------------------------------- */
+
+static int train(nyx_report *report, nyx_trainer *trainer, const nyx_config *config, int64_t before)
+{
+    nyx_train_result result;
+    int              status = nyx_trainer_run(trainer, &result);
+
+    nyx_cli_progress_end();
+    if (status < 0 || (status = nyx_trainer_save(trainer, args.output)) < 0)
+        return status;
+    describe_run(report, &result, config, before);
+    if (result.test.rows)
+        nyx_cli_note("%lld steps, loss %.4f; test: %lld of %lld exact, %.2f %% of tokens", (long long)result.steps,
+                     result.loss, (long long)result.test.exact, (long long)result.test.rows,
+                     100.0 * share(result.test.tokens_right, result.test.tokens));
+    return nyx_report_output(report, args.output);
+}
+
+static int run(nyx_report *report)
+{
+    const int64_t     before = nyx_process_memory(false);
+    nyx_dataset       dataset = { 0 };
+    nyx_device       *device = NULL;
+    nyx_trainer      *trainer = NULL;
+    nyx_train_options options = { .dataset = &dataset, .seed = nyx_cli_common->seed, .init = args.init,
+                                  .checkpoint = args.checkpoint, .checkpoint_steps = args.checkpoint_every,
+                                  .checkpoint_seconds = args.checkpoint_seconds, .resume = args.resume,
+                                  .log = args.log, .progress = progress };
+    int               status;
+
+    if ((status = check_usage()) < 0 || (status = read_config(&options.config)) < 0 ||
+        (status = nyx_dataset_read(&dataset, args.data)) < 0 ||
+        (status = nyx_config_bind(&options.config, dataset.vocabulary, dataset.length, dataset.ignore, dataset.puzzles,
+                                  args.config)) < 0 ||
+        (status = nyx_report_input(report, args.config)) < 0 || (status = nyx_report_input(report, args.data)) < 0)
+        goto done;
+    if (!dataset.train.rows) {
+        status = nyx_error_set(NYX_ERR_INPUT, "'%s' has no training rows", args.data);
+        goto done;
+    }
+    options.dataset_sha256 = nyx_report_input_sha256(report, args.data);
+    if ((status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0 ||
+        (status = nyx_trainer_create(&trainer, device, &options)) < 0)
+        goto done;
+    nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
+    describe_plan(report, trainer, &options.config);
+    if (nyx_cli_common->dry_run)
+        print_plan(trainer, &options.config);
+    else
+        status = train(report, trainer, &options.config, before);
+done:
+    nyx_trainer_free(trainer);
+    nyx_device_close(device);
+    nyx_dataset_release(&dataset);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const nyx_tool tool = { .command = {
+        .name = "nyx-train",
+        .purpose = "train a model on a dataset",
+        .usage = "[OPTIONS] CONFIG.json --data=DATA.h5 -o MODEL.h5",
+        .examples = "  nyx-train pipelines/configs/hrm-tiny.json --data=d.h5 -o m.h5 --report=train.json\n"
+                    "  nyx-train hrm.json --data=d.h5 -o m.h5 --checkpoint=ck.h5 --checkpoint-every=500 --resume\n",
+        .opts = opts,
+        .run = run,
+    } };
+
+    return nyx_cli_main(argc, argv, &tool);
+}
