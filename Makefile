@@ -118,12 +118,47 @@ $(BUILD)/tests/%.so: tests/fault/%.c
 
 tests-build: all $(UNIT) $(CHECKERS) $(SHIMS)
 
+# pkg-config is asked when make starts, so what depends on installed packages
+# runs in a second make.
+deps: ## install what building needs (Debian, Ubuntu)
+	@CC="$(CC)" .ci/deps build
+
+check: ## install what is missing, build, run every test
+	@CC="$(CC)" .ci/deps test
+	@$(MAKE) --no-print-directory tests-build
+	@tests/run.sh $(BUILD)
+
+check-full: ## check, then sanitizers and the long sweeps
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory check BUILD=$(BUILD)-sanitize \
+	    CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+	$(BUILD)/tests/formats --all
+
+demo: deps ## train a small HRM on Sudokus, code it in 8/4/3/2 bits, say what was kept
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -f pipelines/demo.mk BIN=$(BUILD)
+
+demo-long: deps ## the same on 6x6 and easy 9x9 Sudokus (takes long)
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -f pipelines/demo.mk BIN=$(BUILD) long
+
+install: all ## copy programs, library, headers under PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/libnyx.a $(DESTDIR)$(PREFIX)/lib
+	for h in libnyx/*/*.h; do case $$h in */internal.h) ;; *) \
+	    install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/nyx/$${h#libnyx/} || exit 1 ;; esac; done
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: nyx' 'Description: low-precision AI on whatever hardware you own' \
+	    'Version: $(VERSION)' 'Requires.private: $(PACKAGES)' 'Cflags: -I$${prefix}/include/nyx' \
+	    'Libs: -L$${prefix}/lib -lnyx' 'Libs.private: -lm -ldl -pthread' \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/nyx.pc
+
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
-.PHONY: all lib tests-build clean help
+.PHONY: all lib tests-build deps check check-full demo demo-long install clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,62 @@
+#!/bin/bash
+# run.sh BUILD -- run every test, print what failed, end with one line of
+# counts. Programs speak TAP (cmocka, bats) or end with "N passed, N failed".
+# NYX_TEST_STRICT=1: a skip for want of a package is a failure.
+set -u
+cd "$(dirname "$0")/.."
+export BUILD=${1:-build}
+[[ $BUILD = /* ]] || BUILD=$PWD/$BUILD
+export NYX_SHARED=${NYX_SHARED-$(cd ../shared 2>/dev/null && pwd)}
+passed=0 failed=0 skipped=0
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+count() { grep -cE "$1" "$output"; }
+
+# tap NAME COMMAND... -- count "ok" and "not ok" lines.
+tap() {
+    local name=$1 status started=$SECONDS; shift
+    "$@" > "$output" 2>&1
+    status=$?
+    local bad skip good
+    bad=$(count '^not ok')
+    skip=$(count '^ok .*# *(skip|SKIP)')
+    good=$(( $(count '^ok ') - skip ))
+    if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ $((good + skip)) -eq 0 ]; }; then bad=1; fi
+    if [ "${NYX_TEST_STRICT:-0}" = 1 ]; then
+        local wanting; wanting=$(count '^ok .*# *(skip|SKIP).*package')
+        bad=$((bad + wanting)) skip=$((skip - wanting))
+    fi
+    printf '%-44s %4d passed %3d failed %3d skipped %4d s\n' "$name" "$good" "$bad" "$skip" $((SECONDS - started))
+    grep -E '^ok .*# *(skip|SKIP)' "$output" | sed 's/^ok [0-9]* /    skipped: /'
+    [ "$bad" -eq 0 ] || sed 's/^/    /' "$output"
+    passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
+}
+
+# counted NAME COMMAND... -- take the counts from the last line.
+counted() {
+    local name=$1 status last started=$SECONDS; shift
+    "$@" > "$output" 2>&1
+    status=$?
+    last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$output" | tail -n 1)
+    local good bad
+    good=$(echo "$last" | cut -d' ' -f1) bad=$(echo "$last" | cut -d' ' -f3)
+    if [ -z "$last" ]; then good=0 bad=1; fi
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    printf '%-44s %4d passed %3d failed %3d skipped %4d s\n' "$name" "$good" "$bad" 0 $((SECONDS - started))
+    [ "$bad" -eq 0 ] || sed 's/^/    /' "$output"
+    passed=$((passed + good)) failed=$((failed + bad))
+}
+
+export CMOCKA_MESSAGE_OUTPUT=TAP
+for test in "$BUILD"/tests/test_*; do
+    case $test in *.o|*.d|*.so) continue ;; esac
+    [ -x "$test" ] && tap "unit/$(basename "$test")" "$test"
+done
+counted conformance "$BUILD/tests/conformance"
+for file in tests/lint/*.bats tests/tool/*.bats tests/invalid/*.bats tests/interop/*.bats tests/pipeline/*.bats; do
+    [ -e "$file" ] && tap "${file#tests/}" bats --tap "$file"
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
