@@ -10,9 +10,25 @@
 /* nyx_cpu__matmul -> nyx_cpu__matmul_avx2 */
 #define NYX_ISA_NAME(name)        NYX_ISA_PASTE(name, NYX_ISA)
 
-/* The kernels of one source, to be joined to the table; a kernel is
- * `run`, and where it needs them `workspace` and `takes`. */
-void    NYX_ISA_NAME(nyx_cpu__matmul)(const nyx_call *call, int part, int parts);
+/* The kernels: operation, name, variant, workspace rule, which nodes it takes. */
+#define NYX_ISA_KERNELS(K)                                                                   \
+    K(MATMUL, matmul, "packed", NYX_ISA_NAME(nyx_cpu__matmul_workspace), all_f32)            \
+    K(ATTENTION, attention, "rows", NYX_ISA_NAME(nyx_cpu__attention_workspace), all_f32)     \
+    K(ATTENTION_GRAD, attention_grad, "heads", NYX_ISA_NAME(nyx_cpu__attention_grad_workspace), all_f32)
+
+#define NYX_ISA_DECLARE(op, name, variant, workspace, takes) \
+    void NYX_ISA_NAME(nyx_cpu__##name)(const nyx_call *call, int part, int parts);
+NYX_ISA_KERNELS(NYX_ISA_DECLARE)
+#undef NYX_ISA_DECLARE
+
 int64_t NYX_ISA_NAME(nyx_cpu__matmul_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+int64_t NYX_ISA_NAME(nyx_cpu__attention_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+int64_t NYX_ISA_NAME(nyx_cpu__attention_grad_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+
+/* Extent of the last axis; 1 for a single number. */
+static inline int64_t nyx_isa_width(const nyx_shape *shape)
+{
+    return shape->rank > 0 ? shape->dims[shape->rank - 1] : 1;
+}
 
 #endif

@@ -511,33 +511,28 @@ static bool is_dots(int mode, int64_t rows, int64_t columns)
     return mode == NYX_MATMUL_NT && (rows <= FEW_ROWS || columns <= FEW_COLUMNS);
 }
 
-static int64_t last_axis(const nyx_shape *shape)
-{
-    return shape->dims[shape->rank - 1];
-}
-
 int64_t NYX_ISA_NAME(nyx_cpu__matmul_workspace)(const nyx_graph *g, const nyx_node *node, int parts)
 {
     const nyx_shape *x = nyx_value_shape(g, node->inputs[0]);
     const nyx_shape *y = nyx_value_shape(g, node->outputs[0]);
-    int64_t          width = last_axis(x), rows = nyx_value_elems(g, node->inputs[0]) / (width > 0 ? width : 1);
+    int64_t          width = nyx_isa_width(x), rows = nyx_value_elems(g, node->inputs[0]) / (width > 0 ? width : 1);
     int              mode = (int)node->ints[0];
     int64_t          floats;
 
     if (mode == NYX_MATMUL_TN)
-        floats = tall_workspace(width, last_axis(y), rows);
-    else if (is_dots(mode, rows, last_axis(y)))
+        floats = tall_workspace(width, nyx_isa_width(y), rows);
+    else if (is_dots(mode, rows, nyx_isa_width(y)))
         floats = 0;
     else
-        floats = rows_workspace(last_axis(y), width, parts);
+        floats = rows_workspace(nyx_isa_width(y), width, parts);
     return floats * (int64_t)sizeof(float);
 }
 
 void NYX_ISA_NAME(nyx_cpu__matmul)(const nyx_call *call, int part, int parts)
 {
-    int64_t width = last_axis(call->in[0].shape);
+    int64_t width = nyx_isa_width(call->in[0].shape);
     int64_t rows = call->in[0].count / (width > 0 ? width : 1);
-    job     j = { rows, last_axis(call->out[0].shape), width, (int)call->node->ints[0],
+    job     j = { rows, nyx_isa_width(call->out[0].shape), width, (int)call->node->ints[0],
                   call->in[0].data, call->in[1].data, call->in[2].data, call->out[0].data,
                   call->workspace };
 

@@ -10,7 +10,10 @@ static bool all_f32(const nyx_graph *g, const nyx_node *node)
     return true;
 }
 
+#define ROW(op, name, variant, workspace, takes) \
+    { NYX_OP_##op, variant, NYX_ISA_NAME(nyx_cpu__##name), workspace, takes },
+
 const nyx_kernel NYX_ISA_PASTE(nyx_cpu, NYX_ISA)[] = {
-    { NYX_OP_MATMUL, "packed", NYX_ISA_NAME(nyx_cpu__matmul), NYX_ISA_NAME(nyx_cpu__matmul_workspace), all_f32 },
-    { .op = NYX_OP_NONE },
+    NYX_ISA_KERNELS(ROW)
+    { NYX_OP_NONE, NULL, NULL, NULL, NULL },
 };

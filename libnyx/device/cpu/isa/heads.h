@@ -1,0 +1,41 @@
+/* heads -- how attention finds its operands, and the sizes it works in. */
+#ifndef NYX_CPU_HEADS_H
+#define NYX_CPU_HEADS_H
+
+#include "small.h"
+
+/* Query head h of a batch starts at x + batch * positions * row + h * width;
+ * then come the key heads, then the value heads; positions are `row` apart. */
+typedef struct {
+    int64_t row, width, positions, heads, kv_heads, group, batches;
+    bool    causal;
+    float   scale;
+    int64_t wide;     /* width in whole vectors, as floats                     */
+    int64_t vectors;  /* positions in whole vectors                            */
+    int64_t step;     /* floats from one row of scores to the next             */
+    int64_t at_once;  /* queries whose scores are held at a time               */
+} heads;
+
+/* `floats` of scores are held at a time. A row of scores is an odd number of
+ * cache lines, so that rows do not share a set. */
+static inline heads heads_of(const nyx_shape *shape, int64_t elems, const int64_t *ints, int64_t floats)
+{
+    heads h = { .row = nyx_isa_width(shape), .positions = shape->dims[shape->rank - 2],
+                .heads = ints[0], .kv_heads = ints[1], .causal = ints[2] != 0 };
+
+    h.width = h.row / (h.heads + 2 * h.kv_heads);
+    h.group = h.heads / h.kv_heads;
+    h.batches = elems / (h.positions * h.row);
+    h.scale = 1.0f / nyx_sqrtf((float)h.width);
+    h.wide = (h.width + NYX_W - 1) / NYX_W * NYX_W;
+    h.vectors = (h.positions + NYX_W - 1) / NYX_W;
+    h.step = ((h.vectors * NYX_W + 15) / 16 | 1) * 16;
+    h.at_once = floats / h.step / SMALL_ROWS * SMALL_ROWS;
+    if (h.at_once < 2 * SMALL_ROWS)
+        h.at_once = 2 * SMALL_ROWS;
+    if (h.at_once > h.positions)
+        h.at_once = h.positions;
+    return h;
+}
+
+#endif
