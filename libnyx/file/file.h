@@ -59,7 +59,8 @@ const nyx_entry *nyx_reader_find(const nyx_reader *file, const char *path); /* N
 /* Read a plain tensor as stored; check its SHA-256. INPUT. */
 int nyx_reader_read(nyx_reader *file, const nyx_entry *entry, void *out) NYX_CHECKED;
 /* Rows [first, first + rows) of the tensor seen as [rows_total, last dim], as
- * f32, plain or coded, converted by us (streaming; no digest check). */
+ * f32, plain or coded, converted by us (streaming). Of a plain tensor read in
+ * order, from the first row to the last, the digest is checked with the last. */
 int nyx_reader_read_rows(nyx_reader *file, const nyx_entry *entry, int64_t first, int64_t rows, float *out) NYX_CHECKED;
 /* All of it as f32, plain (of a real type) or coded; digest checked; NaN or
  * infinity is an INPUT error. */

@@ -129,6 +129,10 @@ struct nyx_reader {
     const nyx_entry *cached;
     nyx_coded        cached_coded;
     void            *cached_bytes;
+    /* The digest of rows that are read in order. */
+    const nyx_entry *in_order; /* NULL: none */
+    int64_t          next_row;
+    nyx_sha256       hash;
 };
 
 /* `guarded` false: our own file, written a moment ago by this process. */
