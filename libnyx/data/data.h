@@ -43,6 +43,10 @@ int nyx_sudoku_solve(nyx_sudoku *solution, int64_t *guesses, const nyx_sudoku *p
  * were filled. The baseline that a trained model has to beat. */
 int nyx_sudoku_naked_singles(nyx_sudoku *out, const nyx_sudoku *puzzle);
 
+/* Puzzle and solution side by side, boxes apart, a line a row. */
+enum { NYX_SUDOKU_PICTURE = 1024 };
+void nyx_sudoku_picture(char out[NYX_SUDOKU_PICTURE], const nyx_sudoku *puzzle, const nyx_sudoku *solution);
+
 /* ---- symmetry ------------------------------------------------------------------ */
 
 /* out[r][c] = digit[ in[row[r]][column[c]] ], after transposing `in` when
@@ -124,6 +128,16 @@ typedef struct {
  * its images, all distinct. USAGE when a side would stay empty. */
 int nyx_sudoku_dataset(nyx_dataset *out, const nyx_sudoku_list *list, const nyx_sudoku_split *split,
                        nyx_pool *pool) NYX_CHECKED;
+
+/* Option texts: clues "24" or "20-30"; test puzzles "40" or a share below one,
+ * "0.1". USAGE. */
+int nyx_sudoku_clues_parse(nyx_sudoku_options *options, const char *text) NYX_CHECKED;
+int nyx_sudoku_split_parse(nyx_sudoku_split *split, const char *text) NYX_CHECKED;
+
+/* nyx_dataset_write with the options as provenance and line of history;
+ * `source` is the digest of the imported file, NULL when generated. */
+int nyx_sudoku_write(const nyx_dataset *dataset, const char *path, const nyx_sudoku_options *options,
+                     const nyx_sudoku_split *split, const char *source) NYX_CHECKED;
 
 /* How far naked singles alone come on the rows of a Sudoku split. */
 typedef struct { int64_t rows, solved, blanks, filled; } nyx_sudoku_baseline;

@@ -98,6 +98,36 @@ void nyx_sudoku_print(char out[NYX_SUDOKU_CELLS + 1], const nyx_sudoku *puzzle)
     out[cells] = '\0';
 }
 
+/* One row of a grid, boxes apart: "1 . | 3 4 "; returns its end. */
+static char *picture_row(char *out, const nyx_sudoku *grid, int row)
+{
+    const struct nyx_data__geometry *g = nyx_data__geometry(grid->size);
+
+    for (int c = 0; c < g->size; c++) {
+        int digit = grid->cell[row * g->size + c];
+        if (c && c % g->box_columns == 0)
+            *out++ = '|', *out++ = ' ';
+        *out++ = digit ? (char)('0' + digit) : '.';
+        *out++ = ' ';
+    }
+    return out;
+}
+
+void nyx_sudoku_picture(char out[NYX_SUDOKU_PICTURE], const nyx_sudoku *puzzle, const nyx_sudoku *solution)
+{
+    const struct nyx_data__geometry *g = nyx_data__geometry(puzzle->size);
+
+    for (int row = 0; row < g->size; row++) {
+        if (row && row % g->box_rows == 0)
+            *out++ = '\n';
+        out = picture_row(out, puzzle, row);
+        *out++ = ' ', *out++ = ' ';
+        out = picture_row(out, solution, row);
+        out[-1] = '\n'; /* in place of the last space */
+    }
+    *out = '\0';
+}
+
 /* ---- the board ----------------------------------------------------------------- */
 
 struct board {
