@@ -95,18 +95,24 @@ fail:
     return status;
 }
 
-/* Everything libhdf5 holds; false when something could not be written. */
+/* Let go of everything libhdf5 holds; false when something could not be
+ * written. A failed H5Fclose of 1.10.8 leaves ids that point to freed memory,
+ * so a file that cannot be flushed stays open, a leak, emptied to give the
+ * disk its space back. */
 static bool close_hdf5(nyx_writer *file)
 {
     bool done = true;
 
     if (file->dataset >= 0)
         done = H5Dclose(file->dataset) >= 0;
-    /* Something left open would keep the file open behind our back. */
-    NYX_BUG_IF(!file->failed && H5Fget_obj_count(file->file, H5F_OBJ_ALL) != 1);
     if (file->file >= 0) {
+        /* Something left open would keep the file open behind our back. */
+        NYX_BUG_IF(!file->failed && H5Fget_obj_count(file->file, H5F_OBJ_ALL | H5F_OBJ_LOCAL) != 1);
         done = H5Fflush(file->file, H5F_SCOPE_LOCAL) >= 0 && done;
-        done = H5Fclose(file->file) >= 0 && done;
+        if (done)
+            done = H5Fclose(file->file) >= 0;
+        else if (file->fd >= 0)
+            (void)!ftruncate(file->fd, 0);
     }
     if (file->fd >= 0)
         done = close(file->fd) == 0 && done;
