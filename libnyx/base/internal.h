@@ -15,4 +15,11 @@ int nyx_base__sync_folder(const char *path);
  * there is none. */
 int nyx_base__folder_length(const char *path);
 
+/* Blocks of SHA-256 in plain C, and with the processor's own instructions;
+ * the latter only where it has them. */
+extern const uint32_t nyx_base__sha256_constants[64];
+void nyx_base__sha256_plain(uint32_t state[8], const uint8_t *data, int64_t blocks);
+bool nyx_base__sha256_is_fast(void);
+void nyx_base__sha256_fast(uint32_t state[8], const uint8_t *data, int64_t blocks);
+
 #endif

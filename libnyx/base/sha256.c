@@ -1,12 +1,12 @@
 /* sha256 -- FIPS 180-4, sections 4.1.2, 5.1.1 and 6.2.2. */
-#include "base/base.h"
+#include "base/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-static const uint32_t K[64] = {
+const uint32_t nyx_base__sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -32,7 +32,7 @@ static inline uint32_t big_endian(const uint8_t *p)
 #define ROUND(a, b, c, d, e, f, g, h, i)                                        \
     do {                                                                        \
         uint32_t t = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +       \
-                     (g ^ (e & (f ^ g))) + K[at + (i)] + w[i];                  \
+                     (g ^ (e & (f ^ g))) + nyx_base__sha256_constants[at + (i)] + w[i];                  \
         d += t;                                                                 \
         h = t + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +                \
             ((a & b) | (c & (a | b)));                                          \
@@ -80,10 +80,18 @@ static void compress_block(uint32_t state[8], const uint8_t *block)
     state[7] += h;
 }
 
-static void compress(uint32_t state[8], const uint8_t *data, int64_t blocks)
+void nyx_base__sha256_plain(uint32_t state[8], const uint8_t *data, int64_t blocks)
 {
     for (int64_t i = 0; i < blocks; i++)
         compress_block(state, data + 64 * i);
+}
+
+static void compress(uint32_t state[8], const uint8_t *data, int64_t blocks)
+{
+    if (nyx_base__sha256_is_fast())
+        nyx_base__sha256_fast(state, data, blocks);
+    else
+        nyx_base__sha256_plain(state, data, blocks);
 }
 
 void nyx_sha256_init(nyx_sha256 *hash)

@@ -1,5 +1,6 @@
 /* base: memory, random numbers, SHA-256, threads, files. */
 #include "base/base.h"
+#include "base/internal.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -229,6 +230,31 @@ static void sha256_gives_the_published_answers(void **state)
             nyx_sha256_update(&hash, rows[i].text, (int64_t)strlen(rows[i].text));
         nyx_sha256_final(&hash, hex);
         assert_string_equal(hex, rows[i].hex);
+    }
+}
+
+/* The other tests see only the one of the two that this processor uses. */
+static void sha256_is_the_same_with_and_without_instructions(void **state)
+{
+    static uint8_t data[7 * 64];
+    nyx_random     random;
+
+    (void)state;
+    if (!nyx_base__sha256_is_fast()) {
+        print_message("# skipped: this processor has no SHA instructions\n");
+        skip();
+    }
+    nyx_random_init(&random, 3, 0);
+    for (int round = 0; round < 200; round++) {
+        uint32_t plain[8], fast[8];
+
+        for (size_t i = 0; i < sizeof data; i++)
+            data[i] = (uint8_t)nyx_random_u32(&random);
+        for (int i = 0; i < 8; i++)
+            plain[i] = fast[i] = nyx_random_u32(&random);
+        nyx_base__sha256_plain(plain, data, round % 8);
+        nyx_base__sha256_fast(fast, data, round % 8);
+        assert_memory_equal(plain, fast, sizeof plain);
     }
 }
 
@@ -540,6 +566,7 @@ int main(void)
         cmocka_unit_test(a_random_reader_is_philox_in_order),
         cmocka_unit_test(random_numbers_below_have_no_bias),
         cmocka_unit_test(sha256_gives_the_published_answers),
+        cmocka_unit_test(sha256_is_the_same_with_and_without_instructions),
         cmocka_unit_test(sha256_does_not_depend_on_the_pieces),
         cmocka_unit_test(threads_meet_at_barriers),
         cmocka_unit_test(a_pool_of_zero_parts_takes_every_processor),

@@ -1,0 +1,105 @@
+/* sha256_x86 -- blocks of SHA-256 with the SHA instructions of x86 (Intel SDM
+ * volume 2, SHA256RNDS2, SHA256MSG1, SHA256MSG2): about seven times the speed
+ * of plain C. They keep the state as two vectors, a b e f and c d g h, first
+ * letter in the highest lane.
+ */
+#include "base/internal.h"
+
+#if defined(__x86_64__)
+
+#include <cpuid.h>
+#include <immintrin.h>
+#include <stdatomic.h>
+
+#define WITH_SHA __attribute__((target("sha,sse4.1,ssse3")))
+
+bool nyx_base__sha256_is_fast(void)
+{
+    static atomic_int known; /* 0 not asked yet, 1 no, 2 yes: asking leaves a virtual machine */
+    unsigned          a, b, c, d;
+    int               answer = atomic_load_explicit(&known, memory_order_relaxed);
+
+    if (answer == 0) {
+        bool sha = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1);
+        bool sse = __get_cpuid(1, &a, &b, &c, &d) && (c >> 19 & 1) && (c >> 9 & 1);
+
+        answer = sha && sse ? 2 : 1;
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    return answer == 2;
+}
+
+/* Four words, stored with the high byte first. */
+WITH_SHA static inline __m128i words(const uint8_t *data)
+{
+    const __m128i turn = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+
+    return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)data), turn);
+}
+
+/* Four rounds with words w[4i ... 4i+3]. */
+WITH_SHA static inline void rounds(__m128i *abef, __m128i *cdgh, __m128i four, const uint32_t *constants)
+{
+    __m128i sum = _mm_add_epi32(four, _mm_loadu_si128((const __m128i *)(const void *)constants));
+
+    *cdgh = _mm_sha256rnds2_epu32(*cdgh, *abef, sum);
+    *abef = _mm_sha256rnds2_epu32(*abef, *cdgh, _mm_shuffle_epi32(sum, 0x0e));
+}
+
+/* The next four words of the schedule from the sixteen before them. */
+WITH_SHA static inline __m128i schedule(__m128i w0, __m128i w1, __m128i w2, __m128i w3)
+{
+    __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w1), _mm_alignr_epi8(w3, w2, 4));
+
+    return _mm_sha256msg2_epu32(sum, w3);
+}
+
+WITH_SHA void nyx_base__sha256_fast(uint32_t state[8], const uint8_t *data, int64_t blocks)
+{
+    const uint32_t *constants = nyx_base__sha256_constants;
+    const __m128i dcba = _mm_loadu_si128((const __m128i *)(const void *)state);
+    const __m128i hgfe = _mm_loadu_si128((const __m128i *)(const void *)(state + 4));
+    const __m128i badc = _mm_shuffle_epi32(dcba, 0xb1), efgh = _mm_shuffle_epi32(hgfe, 0x1b);
+    __m128i       abef = _mm_alignr_epi8(badc, efgh, 8), cdgh = _mm_blend_epi16(efgh, badc, 0xf0);
+
+    for (; blocks > 0; blocks--, data += 64) {
+        const __m128i old_abef = abef, old_cdgh = cdgh;
+        __m128i       w0 = words(data), w1 = words(data + 16), w2 = words(data + 32), w3 = words(data + 48);
+
+        for (int at = 0;; at += 16) {
+            rounds(&abef, &cdgh, w0, constants + at);
+            rounds(&abef, &cdgh, w1, constants + at + 4);
+            rounds(&abef, &cdgh, w2, constants + at + 8);
+            rounds(&abef, &cdgh, w3, constants + at + 12);
+            if (at == 48)
+                break;
+            w0 = schedule(w0, w1, w2, w3);
+            w1 = schedule(w1, w2, w3, w0);
+            w2 = schedule(w2, w3, w0, w1);
+            w3 = schedule(w3, w0, w1, w2);
+        }
+        abef = _mm_add_epi32(abef, old_abef);
+        cdgh = _mm_add_epi32(cdgh, old_cdgh);
+    }
+    abef = _mm_shuffle_epi32(abef, 0x1b); /* f e b a, low lane last: a b e f */
+    cdgh = _mm_shuffle_epi32(cdgh, 0xb1);
+    _mm_storeu_si128((__m128i *)(void *)state, _mm_blend_epi16(abef, cdgh, 0xf0));
+    _mm_storeu_si128((__m128i *)(void *)(state + 4), _mm_alignr_epi8(cdgh, abef, 8));
+}
+
+#else
+
+bool nyx_base__sha256_is_fast(void)
+{
+    return false;
+}
+
+void nyx_base__sha256_fast(uint32_t state[8], const uint8_t *data, int64_t blocks)
+{
+    (void)state;
+    (void)data;
+    (void)blocks;
+    NYX_BUG_IF(true);
+}
+
+#endif
