@@ -6,7 +6,7 @@
 static int read_rule(nyx_recipe_rule *rule, const nyx_json *json, const char *path, int64_t index)
 {
     const char *format = nyx_json_text(nyx_json_get(json, "format"), NULL);
-    const char *method = nyx_json_text(nyx_json_get(json, "method"), "mse");
+    const char *method = nyx_json_text(nyx_json_get(json, "method"), NULL);
     int         status;
 
     rule->keep = nyx_json_bool(nyx_json_get(json, "keep"), false);
@@ -19,7 +19,8 @@ static int read_rule(nyx_recipe_rule *rule, const nyx_json *json, const char *pa
         return 0;
     if (nyx_format_parse(&rule->format, format) < 0)
         return nyx_error_wrap(NYX_ERR_INPUT, "'%s': 'rules.%lld.format'", path, (long long)index);
-    if (!nyx_method_find(&rule->method, method))
+    rule->method = nyx_method_default(&rule->format);
+    if (method && !nyx_method_find(&rule->method, method))
         return nyx_error_set(NYX_ERR_INPUT, "'%s': 'rules.%lld.method' is '%s', which is no method", path,
                              (long long)index, method);
     return 0;
