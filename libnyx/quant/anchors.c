@@ -1,7 +1,7 @@
 /* anchors -- what coding costs on normally distributed weights.
  *
  * Measured on [256, 2048] numbers of mean 0 and deviation 0.02 made from
- * Philox and the inverse error function (tests/unit/test_quant.c), so they come
+ * Philox and the inverse error function (tests/unit/coded_weights.h), so they come
  * out the same to the last digit on every machine. A method that gives the same
  * codes as the row above has no row. Published figures for the same maths agree: Q4_0
  * 7.38e-3 (int4:g32 signed-max), Q8_0 2.86e-5 (int8:g32 absmax), Q4_1 6.12e-3

@@ -65,7 +65,7 @@ int nyx_format_planes(nyx_plane_bytes *out, const nyx_format *format, const nyx_
     int        status = nyx_format_layout(&layout, format, shape);
 
     *out = (nyx_plane_bytes){ 0 };
-    if (status < 0)
+    if (status < 0 || layout.rows == 0)
         return status;
     out->codes = layout.rows * layout.codes_row_bytes;
     if (layout.lattice == NYX_LATTICE_PLAIN)

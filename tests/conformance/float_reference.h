@@ -28,6 +28,8 @@ static const float_reference float_references[] = {
 };
 enum { FLOAT_REFERENCES = sizeof float_references / sizeof float_references[0] };
 
+static const float_reference float_reference_e2m1 = { "e2m1", NYX_DTYPE_COUNT, 2, 1, 1, 8, 7, 0, 0 };
+
 static inline unsigned reference_sign(const float_reference *r)
 {
     return 1u << (r->exponent_bits + r->mantissa_bits);

@@ -1,13 +1,13 @@
 /* tensor: the table of types, shapes, conversions against a float64 search and
  * against other people's tables, functions against libm. */
 #include "../conformance/float_reference.h"
+#include "shared_data.h"
 #include "tensor/math.h"
 #include "tensor/tensor.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -137,6 +137,8 @@ static void every_code_decodes_exactly(void **state)
 
             assert_int_equal(nyx_f32_bits(got), nyx_f32_bits(row[code]));
             assert_true(isnan(want) ? isnan(got) : (double)got == want);
+            if (isnan(want) && r->dtype != NYX_BF16) /* quiet, as processors convert */
+                assert_true(nyx_f32_bits(got) & 0x400000u);
             assert_int_equal(nyx_f32_bits(got) >> 31, code / sign);
         }
     }
@@ -222,29 +224,6 @@ static void the_first_value_that_is_not_finite_is_found(void **state)
 }
 
 /* ---- other people's tables ---------------------------------------------------- */
-
-/* Output of a shell command on a file of the shared data, or NULL. */
-static char *shared_output(const char *command, const char *file, size_t *bytes)
-{
-    const char *root = getenv("NYX_SHARED") ? getenv("NYX_SHARED") : "../shared";
-    enum { MOST = 1 << 20 };
-    char  line[1024];
-    char *out = malloc(MOST + 1);
-    FILE *pipe;
-
-    snprintf(line, sizeof line, "%s/data/vectors/%s", root, file);
-    if (!out || access(line, R_OK) != 0) {
-        free(out);
-        return NULL;
-    }
-    snprintf(line, sizeof line, command, root, file);
-    pipe = popen(line, "r");
-    *bytes = pipe ? fread(out, 1, MOST, pipe) : 0;
-    out[*bytes] = '\0';
-    if (pipe)
-        pclose(pipe);
-    return out;
-}
 
 /* ml_dtypes lets large values become NaN (e4m3fn) or infinity (e5m2); ours
  * saturate. So theirs equals ours below the limit, and above it is their
