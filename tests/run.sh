@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 export BUILD=${1:-build}
 [[ $BUILD = /* ]] || BUILD=$PWD/$BUILD
 export NYX_SHARED=${NYX_SHARED-$(cd ../shared 2>/dev/null && pwd)}
+export PYTHON=${PYTHON:-/usr/bin/python3} # where distributions put their modules
 passed=0 failed=0 skipped=0
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT

@@ -66,6 +66,47 @@ static int open_writer(work *w)
     return status < 0 ? status : nyx_writer_begin(w->writer, "/tensors/logits", NYX_F32, &shape);
 }
 
+/* How the model is stored: format and bits a weight of its coded matrices,
+ * bytes of all tensors. */
+static int describe_storage(nyx_report *report, const char *path)
+{
+    nyx_json   *object = nyx_json_add_object(nyx_report_result(report), "storage");
+    nyx_reader *file;
+    char        format[NYX_FORMAT_TEXT] = "f32";
+    int64_t     bytes = 0, elems = 0, coded_bytes = 0, coded_elems = 0;
+    int         status = nyx_reader_open(&file, path);
+
+    if (status < 0)
+        return status;
+    for (int64_t i = 0; i < nyx_reader_count(file); i++) {
+        const nyx_entry *entry = nyx_reader_entry(file, i);
+        char             text[NYX_FORMAT_TEXT];
+
+        if (strncmp(entry->path, "/tensors/", 9))
+            continue;
+        bytes += entry->bytes;
+        elems += nyx_shape_count(&entry->shape);
+        if (!entry->coded)
+            continue;
+        nyx_format_text(text, &entry->format);
+        if (coded_elems && strcmp(text, format))
+            snprintf(text, sizeof text, "mixed");
+        snprintf(format, sizeof format, "%s", text);
+        coded_bytes += entry->bytes;
+        coded_elems += nyx_shape_count(&entry->shape);
+    }
+    nyx_reader_close(file);
+    nyx_json_set_text(object, "format", format);
+    nyx_json_set_int(object, "bytes", bytes);
+    nyx_json_set_int(object, "weights", elems);
+    nyx_json_set_int(object, "coded_weights", coded_elems);
+    if (coded_elems)
+        nyx_json_set_real(object, "bits_per_coded_weight", 8.0 * (double)coded_bytes / (double)coded_elems);
+    else
+        nyx_json_set_null(object, "bits_per_coded_weight", "nothing is coded");
+    return 0;
+}
+
 static int prepare(work *w, nyx_report *report)
 {
     const char *paths[] = { args.model, args.data, args.reference };
@@ -86,6 +127,8 @@ static int prepare(work *w, nyx_report *report)
     for (int i = 0; i < 3; i++)
         if (paths[i] && (status = nyx_report_input(report, paths[i])) < 0)
             return status;
+    if ((status = describe_storage(report, args.model)) < 0)
+        return status;
     bytes = SLOTS * w->dataset.length * w->dataset.vocabulary * (int64_t)sizeof(float);
     if ((status = nyx_alloc(&w->logits, bytes)) < 0 || (status = nyx_alloc(&w->reference_logits, bytes)) < 0)
         return status;

@@ -1,0 +1,176 @@
+/* nyx-report -- reports as a page that a person reads.
+ *
+ * Reads   REPORT.json...  what the other tools wrote with --report
+ * Writes  text on stdout: a line for each dataset and training run, one table
+ *         with a row for each evaluation, in the order given
+ */
+#include "cli/cli.h"
+
+#include <string.h>
+
+enum { REPORTS_MOST = 64 };
+
+static struct {
+    const char *reports[REPORTS_MOST];
+} args;
+
+static const nyx_opt opts[] = {
+    { .kind = NYX_OPT_INPUT, .value = args.reports, .arg = "REPORT.json...", .help = "reports of nyx-data, nyx-train, nyx-eval",
+      .required = true, .most = REPORTS_MOST },
+    { 0 },
+};
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static bool is_kind(const nyx_json *report, const char *schema)
+{
+    const char *text = nyx_json_text(nyx_json_get(report, "schema"), "");
+
+    return !strncmp(text, schema, strlen(schema));
+}
+
+/* ---- lines ---------------------------------------------------------------------- */
+
+static void print_data(const char *path, const nyx_json *report)
+{
+    const nyx_json *result = nyx_json_get(report, "result");
+    const nyx_json *singles = nyx_json_get(result, "test.naked_singles.share");
+
+    nyx_cli_print("%-22s %s, %lld training rows, %lld test rows", base_name(path),
+                  nyx_json_text(nyx_json_get(result, "kind"), "?"),
+                  (long long)nyx_json_int(nyx_json_get(result, "train.rows"), 0),
+                  (long long)nyx_json_int(nyx_json_get(result, "test.rows"), 0));
+    if (singles)
+        nyx_cli_print("; naked singles alone solve %.1f %% of the test", 100.0 * nyx_json_real(singles, 0.0));
+    nyx_cli_print("\n");
+}
+
+static void print_train(const char *path, const nyx_json *report)
+{
+    const nyx_json *result = nyx_json_get(report, "result");
+
+    nyx_cli_print("%-22s %lld parameters, %lld steps of %lld rows, %.0f s; test exact %.1f %%, tokens %.1f %%\n",
+                  base_name(path), (long long)nyx_json_int(nyx_json_get(result, "parameters"), 0),
+                  (long long)nyx_json_int(nyx_json_get(result, "steps"), 0),
+                  (long long)nyx_json_int(nyx_json_get(result, "batch"), 0),
+                  nyx_json_real(nyx_json_get(report, "run.duration_s"), 0.0),
+                  100.0 * nyx_json_real(nyx_json_get(result, "test.exact_accuracy"), 0.0),
+                  100.0 * nyx_json_real(nyx_json_get(result, "test.token_accuracy"), 0.0));
+}
+
+/* ---- the table of evaluations ------------------------------------------------------- */
+
+/* A share with its interval in percent, or a dash when it is unknown. */
+static void estimate_cell(nyx_table *table, const nyx_json *estimate)
+{
+    const nyx_json *value = nyx_json_get(estimate, "value");
+
+    if (nyx_json_kind_of(value) != NYX_JSON_REAL && nyx_json_kind_of(value) != NYX_JSON_INT)
+        nyx_table_cell(table, "-");
+    else
+        nyx_table_cell(table, "%.1f (%.1f-%.1f)", 100.0 * nyx_json_real(value, 0.0),
+                       100.0 * nyx_json_real(nyx_json_get(estimate, "low"), 0.0),
+                       100.0 * nyx_json_real(nyx_json_get(estimate, "high"), 0.0));
+}
+
+static void number_cell(nyx_table *table, const char *format_of, const nyx_json *number, double factor)
+{
+    char text[48];
+
+    if (nyx_json_kind_of(number) != NYX_JSON_REAL && nyx_json_kind_of(number) != NYX_JSON_INT) {
+        nyx_table_cell(table, "-");
+        return;
+    }
+    if (!strcmp(format_of, "short"))
+        snprintf(text, sizeof text, "%.3g", factor * nyx_json_real(number, 0.0));
+    else
+        snprintf(text, sizeof text, "%.2f", factor * nyx_json_real(number, 0.0));
+    nyx_table_cell(table, "%s", text);
+}
+
+static void eval_row(nyx_table *table, const char *path, const nyx_json *report)
+{
+    const nyx_json *result = nyx_json_get(report, "result");
+
+    nyx_table_cell(table, "%s", base_name(path));
+    nyx_table_cell(table, "%s", nyx_json_text(nyx_json_get(result, "storage.format"), "?"));
+    number_cell(table, "fixed", nyx_json_get(result, "storage.bits_per_coded_weight"), 1.0);
+    number_cell(table, "fixed", nyx_json_get(result, "storage.bytes"), 1.0 / 1024.0);
+    estimate_cell(table, nyx_json_get(result, "model.exact_accuracy"));
+    number_cell(table, "fixed", nyx_json_get(result, "model.token_accuracy.value"), 100.0);
+    number_cell(table, "short", nyx_json_get(result, "kl.mean.value"), 1.0);
+    number_cell(table, "fixed", nyx_json_get(result, "top1_agreement"), 100.0);
+    estimate_cell(table, nyx_json_get(result, "preservation"));
+}
+
+static nyx_table *eval_table(void)
+{
+    static const char *const heads[] = { "report", "format", "bits", "KiB", "exact % (95 %)", "tokens %", "KL",
+                                         "top-1 %", "preserved % (95 %)" };
+    nyx_table               *table = nyx_table_create(sizeof heads / sizeof *heads);
+
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        nyx_table_cell(table, "%s", heads[i]);
+    return table;
+}
+
+/* ---- run ----------------------------------------------------------------------------------- */
+
+static int read_reports(nyx_json *reports[], nyx_report *report)
+{
+    for (int i = 0; i < REPORTS_MOST && args.reports[i]; i++) {
+        int status;
+
+        if ((status = nyx_json_read(&reports[i], args.reports[i])) < 0 ||
+            (status = nyx_schema_check("report", reports[i], args.reports[i])) < 0 ||
+            (status = nyx_report_input(report, args.reports[i])) < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int run(nyx_report *report)
+{
+    nyx_json *reports[REPORTS_MOST] = { NULL };
+    bool      evaluated = false;
+    int       status = read_reports(reports, report);
+
+    for (int i = 0; i < REPORTS_MOST && reports[i] && status == 0; i++) {
+        if (is_kind(reports[i], "nyx.data/"))
+            print_data(args.reports[i], reports[i]);
+        if (is_kind(reports[i], "nyx.train/"))
+            print_train(args.reports[i], reports[i]);
+        evaluated = evaluated || is_kind(reports[i], "nyx.eval/");
+    }
+    if (status == 0 && evaluated) {
+        nyx_table *table = eval_table();
+
+        for (int i = 0; i < REPORTS_MOST && reports[i]; i++)
+            if (is_kind(reports[i], "nyx.eval/"))
+                eval_row(table, args.reports[i], reports[i]);
+        nyx_cli_print("\n");
+        nyx_table_print(table);
+    }
+    for (int i = 0; i < REPORTS_MOST; i++)
+        nyx_json_free(reports[i]);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const nyx_tool tool = { .command = {
+        .name = "nyx-report",
+        .purpose = "show reports of the other tools to a person",
+        .usage = "REPORT.json...",
+        .examples = "  nyx-report train.json eval-*.json\n",
+        .opts = opts,
+        .run = run,
+    } };
+
+    return nyx_cli_main(argc, argv, &tool);
+}
