@@ -106,6 +106,10 @@ static int64_t split_bytes(const nyx_dataset *dataset, const struct nyx_split *s
     return split->rows * (2 * dataset->length + (split->ids ? 1 : 0) + (split->rating ? 1 : 0)) * (int64_t)sizeof(int32_t);
 }
 
+/* libhdf5, its pages and buffers, the read-back of what was written, and the
+ * graphs: 4.3 to 5.2 MiB were measured from 0.1 to 4 million parameters. */
+enum { PROCESS_BYTES = 4 << 20 };
+
 int64_t nyx_trainer_bytes(const nyx_trainer *t)
 {
     const nyx_memory memory = nyx_store_memory(t->store);
@@ -114,7 +118,7 @@ int64_t nyx_trainer_bytes(const nyx_trainer *t)
     for (int i = 0; i < nyx_store_count(t->store); i++)
         if (nyx_store_bytes(t->store, i) > largest)
             largest = nyx_store_bytes(t->store, i);
-    return memory.variables + memory.arena + memory.workspace + batch_bytes(t) + largest /* writing one */ +
+    return PROCESS_BYTES + memory.variables + memory.arena + memory.workspace + batch_bytes(t) + largest /* writing one */ +
            split_bytes(t->options.dataset, &t->options.dataset->train) +
            split_bytes(t->options.dataset, &t->options.dataset->test);
 }

@@ -1,0 +1,66 @@
+# demo -- a small HRM learns Sudokus, is coded in 8, 4, 3 and 2 bits, and a
+# table says what each coding kept. The control learns the same puzzles with
+# the solutions shuffled: what it "solves" is luck.
+#
+#     make -f pipelines/demo.mk [RUN=run/demo] [SEED=1] [CONFIG=...] [SIZE=4]
+#
+# Every arrow is a file in $(RUN); delete one and make redoes what follows it.
+include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
+PIPELINES := $(dir $(lastword $(MAKEFILE_LIST)))
+
+SIZE    ?= 4
+CONFIG  ?= pipelines/configs/hrm-tiny.json
+COUNT   ?= 4000
+TEST    ?= 200
+CODINGS ?= int8 int4 int3 int2
+
+data_OPTIONS  = --size=$(SIZE) --count=$(COUNT) --test=$(TEST) --seed=$(SEED) $(DATA_EXTRA)
+train_OPTIONS = --seed=$(SEED) $(TRAIN_EXTRA)
+FORMAT_int8   = int8:channel
+FORMAT_int4   = int4:g32
+FORMAT_int3   = int3:g32
+FORMAT_int2   = int2:g16
+
+REPORTS = $(RUN)/data.json $(RUN)/train.json $(RUN)/eval-fp32.json \
+          $(CODINGS:%=$(RUN)/eval-%.json) $(RUN)/eval-control.json
+
+summary: $(RUN)/summary.txt
+	@cat $<
+
+$(RUN)/summary.txt: $(REPORTS) | $(BIN)/nyx-report
+	@$(BIN)/nyx-report $(REPORTS) > $@
+
+$(RUN)/data.h5 $(RUN)/data.json &: $(RUN)/data.options | $(BIN)/nyx-data
+	$(BIN)/nyx-data sudoku $(data_OPTIONS) -o $(RUN)/data.h5 --report=$(RUN)/data.json
+
+$(RUN)/control-data.h5: $(RUN)/data.options | $(BIN)/nyx-data
+	$(BIN)/nyx-data sudoku $(data_OPTIONS) --shuffle-labels -o $@
+
+$(RUN)/model.h5 $(RUN)/train.json &: $(CONFIG) $(RUN)/data.h5 $(RUN)/train.options | $(BIN)/nyx-train
+	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/data.h5 $(train_OPTIONS) -o $(RUN)/model.h5 \
+	    --checkpoint=$(RUN)/model.checkpoint.h5 --checkpoint-seconds=30 --log=$(RUN)/train.jsonl \
+	    --report=$(RUN)/train.json
+
+$(RUN)/control.h5: $(CONFIG) $(RUN)/control-data.h5 $(RUN)/train.options | $(BIN)/nyx-train
+	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/control-data.h5 $(train_OPTIONS) -o $@
+
+$(CODINGS:%=$(RUN)/%.h5): $(RUN)/%.h5: $(RUN)/model.h5 | $(BIN)/nyx-quantize
+	$(BIN)/nyx-quantize $< --format=$(FORMAT_$*) -o $@ --report=$(RUN)/quantize-$*.json
+
+$(CODINGS:%=$(RUN)/eval-%.json): $(RUN)/eval-%.json: $(RUN)/%.h5 $(RUN)/model.h5 $(RUN)/data.h5 | $(BIN)/nyx-eval
+	$(BIN)/nyx-eval $< --reference=$(RUN)/model.h5 --data=$(RUN)/data.h5 --quiet --report=$@ > /dev/null
+
+$(RUN)/eval-fp32.json: $(RUN)/model.h5 $(RUN)/data.h5 | $(BIN)/nyx-eval
+	$(BIN)/nyx-eval $< --data=$(RUN)/data.h5 --quiet --report=$@ > /dev/null
+
+$(RUN)/eval-control.json: $(RUN)/control.h5 $(RUN)/data.h5 | $(BIN)/nyx-eval
+	$(BIN)/nyx-eval $< --data=$(RUN)/data.h5 --quiet --report=$@ > /dev/null
+
+# Larger puzzles: 6x6, then 9x9 of those that need at most one guess.
+long:
+	@$(MAKE) --no-print-directory -f $(PIPELINES)demo.mk RUN=run/long-6x6 SIZE=6 COUNT=20000 TEST=500 \
+	    CONFIG=pipelines/configs/hrm-6x6.json
+	@$(MAKE) --no-print-directory -f $(PIPELINES)demo.mk RUN=run/long-9x9 SIZE=9 COUNT=20000 TEST=500 \
+	    DATA_EXTRA='--rating-max=0 --clues=32-40' CONFIG=pipelines/configs/hrm-9x9.json
+
+.PHONY: summary long FORCE

@@ -1,0 +1,61 @@
+# The demo's pipeline in small: what is made, and what an edit redoes.
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR"
+    root=$BATS_TEST_DIRNAME/../..
+    cat > tiny.json <<'JSON'
+{ "model": { "width": 32, "heads": 2, "inner": 64, "h_layers": 1, "l_layers": 1, "halt_max_steps": 2 },
+  "training": { "batch": 16, "steps": 10, "optimizer": { "learning_rate": 1e-3 } } }
+JSON
+    run make -f "$root/pipelines/demo.mk" BIN="${BUILD:-$root/build}" RUN=run CONFIG=tiny.json COUNT=120 TEST=20
+    echo "$output" > log
+    [ "$status" -eq 0 ]
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR"
+    root=$BATS_TEST_DIRNAME/../..
+    again=(make -n -f "$root/pipelines/demo.mk" BIN="${BUILD:-$root/build}" RUN=run CONFIG=tiny.json COUNT=120 TEST=20)
+}
+
+@test "the table has a row for FP32, each coding and the control" {
+    for row in eval-fp32 eval-int8 eval-int4 eval-int3 eval-int2 eval-control; do
+        grep -q "$row.json" run/summary.txt
+    done
+    grep -q "naked singles" run/summary.txt
+}
+
+@test "the reports say what was preserved, with an interval or the reason" {
+    "${PYTHON:-python3}" - <<'PY'
+import json
+for bits in (8, 4, 3, 2):
+    r = json.load(open("run/eval-int%d.json" % bits))["result"]["preservation"]
+    assert r["value"] is None and r["value_reason"] or r["low"] <= r["value"] <= r["high"], r
+PY
+}
+
+@test "nothing is done twice" {
+    run "${again[@]}"
+    [ "$status" -eq 0 ]
+    [[ "$output" != *nyx-train* && "$output" != *nyx-data* ]]
+}
+
+@test "an edited configuration trains again, but makes no data" {
+    touch -d '+2 seconds' tiny.json
+    run "${again[@]}"
+    [[ "$output" == *nyx-train* && "$output" == *nyx-quantize* && "$output" != *"nyx-data sudoku"* ]]
+}
+
+@test "another seed redoes all" {
+    run "${again[@]}" SEED=2
+    make -f "$root/pipelines/demo.mk" RUN=run CONFIG=tiny.json COUNT=120 TEST=20 SEED=2 run/data.options >/dev/null
+    run "${again[@]}" SEED=2
+    [[ "$output" == *"nyx-data sudoku"* ]]
+}
+
+@test "a lost report is made again by the one program that writes it" {
+    rm run/eval-int3.json
+    run "${again[@]}"
+    [[ "$output" == *nyx-eval* ]]
+    [ "$(grep -c nyx-eval <<< "$output")" -ge 1 ]
+}

@@ -1,0 +1,185 @@
+# nyx-train: one run, its reports, kill and resume, threads, refusals.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
+    cd "$BATS_FILE_TMPDIR"
+    cat > tiny.json <<'JSON'
+{ "model": { "width": 32, "heads": 2, "inner": 64, "h_layers": 1, "l_layers": 1, "halt_max_steps": 3,
+             "puzzle_width": 32 },
+  "training": { "batch": 16, "steps": 24, "ema": 0.9, "evaluate_every": 10,
+                "optimizer": { "learning_rate": 1e-3, "warmup_steps": 5, "floor": 0.1, "clip": 1.0 } } }
+JSON
+    nyx-data sudoku --size=4 --count=200 --test=20 --seed=7 -o d.h5
+    nyx-train tiny.json --data=d.h5 --seed=3 -o whole.h5 --log=whole.jsonl --checkpoint=whole-ck.h5 --quiet
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    ln -s "$BATS_FILE_TMPDIR"/{tiny.json,d.h5,whole.h5,whole.jsonl,whole-ck.h5} .
+}
+
+# What a refusal looks like: one line, that status, no output.
+refused() { # STATUS TEXT ARGUMENTS...
+    local want=$1 text=$2; shift 2
+    run --separate-stderr nyx-train "$@"
+    echo "status $status, stderr: $stderr"
+    [ "$status" -eq "$want" ]
+    [ "$(wc -l <<< "$stderr")" -eq 1 ]
+    [[ "$stderr" == *"$text"* ]]
+    [ ! -e m.h5 ]
+}
+
+@test "the same command gives the same bytes, with one thread or three" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o one.h5 --log=one.jsonl --threads=1 --quiet
+    nyx-train tiny.json --data=d.h5 --seed=3 -o three.h5 --log=three.jsonl --threads=3 --quiet
+    cmp whole.h5 one.h5
+    cmp whole.h5 three.h5
+    cmp whole.jsonl three.jsonl
+}
+
+@test "another seed gives other bytes" {
+    nyx-train tiny.json --data=d.h5 --seed=4 -o other.h5 --quiet
+    run cmp -s whole.h5 other.h5
+    [ "$status" -eq 1 ]
+}
+
+@test "two micro-batches learn the same, to rounding, in less memory" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --log=m.jsonl --micro-batches=2 --quiet --report=two.json
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m1.h5 --quiet --report=one.json
+    "${PYTHON:-python3}" - <<'PY'
+import json
+a, b = ([json.loads(l) for l in open(f)] for f in ("whole.jsonl", "m.jsonl"))
+assert abs(a[0]["loss"] - b[0]["loss"]) < 1e-5 * a[0]["loss"], (a[0], b[0])
+one, two = (json.load(open(f))["result"]["predicted_peak_bytes"] for f in ("one.json", "two.json"))
+assert two < one, (one, two)
+PY
+}
+
+@test "--resume without a checkpoint starts afresh, with one goes on" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --checkpoint=ck.h5 --checkpoint-every=10 --resume --quiet
+    cmp whole.h5 m.h5
+    rm m.h5
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --checkpoint=ck.h5 --checkpoint-every=10 --resume --quiet --report=r.json
+    cmp whole.h5 m.h5
+    grep -q '"resumed_behind_step": 24' r.json
+}
+
+@test "killed by SIGKILL at 5 moments and resumed: the same bytes" {
+    command=(nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --log=m.jsonl --checkpoint=ck.h5
+             --checkpoint-every=3 --resume --quiet)
+    for pause in 0.02 0.05 0.1 0.15 0.2; do
+        rm -f m.h5 m.jsonl ck.h5
+        "${command[@]}" & pid=$!
+        sleep "$pause"
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" || true
+        "${command[@]}"
+        cmp whole.h5 m.h5
+        cmp whole.jsonl m.jsonl
+    done
+    ls -A . && [ -z "$(ls -A . | grep -v -E '^(m.h5|m.jsonl|ck.h5|tiny.json|d.h5|whole.*)$')" ]
+}
+
+@test "SIGTERM: checkpoint, exit 75, and the same command goes on" {
+    nyx-train tiny.json --data=d.h5 --seed=3 --steps=4000 -o m.h5 --checkpoint=ck.h5 --quiet --report=r.json &
+    pid=$!
+    sleep 0.5
+    kill -TERM "$pid"
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" -eq 75 ]
+    [ ! -e m.h5 ]
+    [ -e ck.h5 ]
+    grep -q '"status": "stopped"' r.json
+}
+
+@test "a checkpoint of another run is refused, and says what differs" {
+    cp whole-ck.h5 ck.h5
+    refused 65 "seed" tiny.json --data=d.h5 --seed=4 -o m.h5 --checkpoint=ck.h5 --resume
+    refused 65 "config" tiny.json --data=d.h5 --seed=3 --steps=30 -o m.h5 --checkpoint=ck.h5 --resume
+}
+
+@test "a damaged checkpoint is refused" {
+    cp whole-ck.h5 ck.h5
+    size=$(stat -c %s ck.h5)
+    printf 'X' | dd of=ck.h5 bs=1 seek=$((size / 2)) conv=notrunc status=none
+    refused 65 "ck.h5" tiny.json --data=d.h5 --seed=3 -o m.h5 --checkpoint=ck.h5 --resume
+}
+
+@test "--init starts from a model" {
+    nyx-train tiny.json --data=d.h5 --seed=3 --steps=2 --init=whole.h5 -o m.h5 --log=m.jsonl --quiet
+    "${PYTHON:-python3}" - <<'PY'
+import json
+first = json.loads(open("whole.jsonl").readline())["loss"]
+again = json.loads(open("m.jsonl").readline())["loss"]
+assert again < first, (first, again)
+PY
+}
+
+@test "a learning rate that diverges: exit 1, the last good checkpoint stays" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o ok.h5 --steps=6 --checkpoint=ck.h5 --quiet
+    run --separate-stderr nyx-train tiny.json --data=d.h5 --seed=3 --learning-rate=1e38 -o m.h5 --checkpoint=ck2.h5 --checkpoint-every=1
+    echo "$stderr"
+    [ "$status" -eq 1 ]
+    [[ "$stderr" == *"not finite"* ]]
+    [ ! -e m.h5 ]
+    [ ! -e ck2.h5 ] || "${PYTHON:-python3}" - <<'PY'
+import h5py, numpy
+with h5py.File("ck2.h5") as f:
+    assert all(numpy.isfinite(d[()]).all() for d in f["tensors"].values())
+PY
+}
+
+@test "--dry-run prints the plan and writes nothing" {
+    run nyx-train tiny.json --data=d.h5 -o m.h5 --dry-run
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"MiB at the peak"* ]]
+    [ ! -e m.h5 ]
+}
+
+@test "predicted peak memory is within 2 % or 4 MiB of what was measured" {
+    sed 's/"width": 32/"width": 128/; s/"inner": 64/"inner": 512/; s/"batch": 16/"batch": 128/' tiny.json > wide.json
+    nyx-train wide.json --data=d.h5 --seed=3 --steps=3 -o m.h5 --checkpoint=ck.h5 --quiet --report=r.json --threads=2
+    "${PYTHON:-python3}" - <<'PY'
+import json
+r = json.load(open("r.json"))
+predicted, measured = r["result"]["predicted_peak_bytes"], r["run"]["measured_peak_bytes"]
+print("# predicted %.1f MiB, measured %.1f MiB" % (predicted / 2**20, measured / 2**20))
+assert abs(predicted - measured) <= max(0.02 * measured, 4 * 2**20)
+PY
+}
+
+@test "bad inputs: one line, the right status, nothing written" {
+    refused 66 "missing.h5" tiny.json --data=missing.h5 -o m.h5
+    refused 66 "missing.json" missing.json --data=d.h5 -o m.h5
+    echo '{ "model": {}' > broken.json
+    refused 65 "broken.json" broken.json --data=d.h5 -o m.h5
+    sed 's/"heads"/"haeds"/' tiny.json > unknown.json
+    refused 65 "haeds" unknown.json --data=d.h5 -o m.h5
+    sed 's/"heads": 2/"heads": "two"/' tiny.json > typed.json
+    refused 65 "heads" typed.json --data=d.h5 -o m.h5
+    sed 's/"heads": 2/"heads": 5/' tiny.json > shape.json
+    refused 65 "heads" shape.json --data=d.h5 -o m.h5
+    head -c 1000 d.h5 > short.h5
+    refused 65 "short.h5" tiny.json --data=short.h5 -o m.h5
+    refused 65 "whole.h5" tiny.json --data=whole.h5 -o m.h5
+    refused 64 "micro" tiny.json --data=d.h5 --micro-batches=5 -o m.h5
+    refused 64 "checkpoint" tiny.json --data=d.h5 --resume -o m.h5
+    refused 73 "no/such" tiny.json --data=d.h5 -o no/such/m.h5
+    refused 69 "vulkan" tiny.json --data=d.h5 --device=vulkan -o m.h5
+}
+
+@test "the input is not overwritten" {
+    cp d.h5 d2.h5
+    refused 64 "d2.h5" tiny.json --data=d2.h5 -o d2.h5
+    cmp d.h5 d2.h5
+}
+
+@test "no room for the output: 74 and nothing is left" {
+    run --separate-stderr bash -c 'ulimit -f 20; exec nyx-train tiny.json --data=d.h5 --seed=3 --steps=2 -o m.h5 --quiet'
+    echo "$stderr"
+    [ "$status" -eq 74 ]
+    [ ! -e m.h5 ]
+    [ -z "$(ls -A | grep -E 'm\.h5')" ]
+}
