@@ -32,6 +32,7 @@ typedef struct {
     const char *const *choices; /* NULL-terminated                           */
     int             (*check)(const char *value); /* 0 or a status with sentence */
     int64_t           least;   /* smallest value of an INT                   */
+    int64_t           most;    /* positional INPUT: up to so many, value is an array */
     bool              required;
 } nyx_opt;
 

@@ -17,12 +17,13 @@ struct nyx_cli__line nyx_cli__line = { .progress = "auto" };
 
 static int64_t seed, threads;
 
-/* auto, cpu, vulkan or vulkan:N */
+/* auto, cpu, cpu:SET (an instruction set, known to device/), vulkan, vulkan:N */
 static int check_device(const char *value)
 {
     const char *number = strncmp(value, "vulkan:", 7) == 0 ? value + 7 : NULL;
 
     if (strcmp(value, "auto") == 0 || strcmp(value, "cpu") == 0 || strcmp(value, "vulkan") == 0 ||
+        (strncmp(value, "cpu:", 4) == 0 && value[4]) ||
         (number && *number && strlen(number) < 4 && strspn(number, "0123456789") == strlen(number)))
         return 0;
     return nyx_error_set(NYX_ERR_USAGE, "'%s' is no device; auto, cpu, vulkan and vulkan:N are",
@@ -238,13 +239,29 @@ static int parse_short(struct table *table, int argc, char **argv, int *at)
     return 0;
 }
 
+/* A positional that takes several: into the first free place of its array. */
+static int add_word(const nyx_opt *opt, const char *word)
+{
+    const char **words = opt->value;
+
+    for (int64_t i = 0; i < opt->most; i++)
+        if (!words[i]) {
+            words[i] = word;
+            return 0;
+        }
+    return usage("more than %lld arguments %s", (long long)opt->most, opt->arg);
+}
+
 static int parse_positional(struct table *table, const char *word)
 {
-    for (int i = 0; i < table->count; i++)
-        if (!table->opts[i]->name && !table->seen[i]) {
-            table->seen[i] = true;
-            return set_value(table->opts[i], table->opts[i]->arg, word);
-        }
+    for (int i = 0; i < table->count; i++) {
+        const nyx_opt *opt = table->opts[i];
+
+        if (opt->name || (table->seen[i] && !opt->most))
+            continue;
+        table->seen[i] = true;
+        return opt->most ? add_word(opt, word) : set_value(opt, opt->arg, word);
+    }
     return usage("unexpected argument '%s'", word);
 }
 
@@ -310,6 +327,20 @@ static bool same_place(const char *a, const char *b)
     return strcmp(split(a, left), split(b, right)) == 0 && nyx_file_same(left, right);
 }
 
+/* `out` against the file or files of one other option. */
+static int check_pair(const char *out, const nyx_opt *opt)
+{
+    const char **others = opt->value;
+
+    for (int64_t i = 0; i < (opt->most ? opt->most : 1) && others[i]; i++) {
+        if (opt->kind == NYX_OPT_INPUT && strcmp(others[i], "-") && same_place(out, others[i]))
+            return usage("output '%s' would replace input '%s'; choose another name", out, others[i]);
+        if (opt->kind == NYX_OPT_OUTPUT && same_place(out, others[i]))
+            return usage("two outputs would be '%s'; give each its own name", out);
+    }
+    return 0;
+}
+
 static int check_files(const struct table *table)
 {
     for (int i = 0; i < table->count; i++) {
@@ -317,15 +348,12 @@ static int check_files(const struct table *table)
                               ? *(const char **)table->opts[i]->value : NULL;
 
         for (int k = 0; out && k < table->count; k++) {
-            bool        input = table->opts[k]->kind == NYX_OPT_INPUT;
-            bool        output = table->opts[k]->kind == NYX_OPT_OUTPUT && k > i;
-            const char *other = input || output ? *(const char **)table->opts[k]->value : NULL;
+            const enum nyx_opt_kind kind = table->opts[k]->kind;
+            int                     status;
 
-            if (!other || (input && strcmp(other, "-") == 0) || !same_place(out, other))
-                continue;
-            if (input)
-                return usage("output '%s' would replace input '%s'; choose another name", out, other);
-            return usage("two outputs would be '%s'; give each its own name", out);
+            if ((kind == NYX_OPT_INPUT || (kind == NYX_OPT_OUTPUT && k > i)) &&
+                (status = check_pair(out, table->opts[k])) < 0)
+                return status;
         }
     }
     return 0;
