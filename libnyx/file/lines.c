@@ -34,7 +34,7 @@ static int archive_failed(const nyx_lines *lines)
 {
     const char *why = archive_error_string(lines->archive);
 
-    return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': %s", nyx_lines_place(lines), why ? why : "damaged archive");
+    return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': %s; is the file whole?", nyx_lines_place(lines), why ? why : "damaged archive");
 }
 
 /* A filter without its library would start a program instead: not for us. */

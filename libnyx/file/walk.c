@@ -385,7 +385,7 @@ static int coded_visit(struct walk *w, hid_t group)
     size_t           end = strlen(w->path);
     int              status = field(w, record.format, sizeof record.format, group, "format");
 
-    if (status == 0)
+    if (status == 0 && H5Aexists(group, "shape") > 0)
         status = read_attribute(w, &shape, group, "shape");
     if (status == 0 && H5Aexists(group, "global") > 0)
         status = read_attribute(w, &global, group, "global");
@@ -427,15 +427,16 @@ static int group_visit(struct walk *w, hid_t group);
 static int object_visit(struct walk *w, hid_t object)
 {
     H5O_info_t info;
+    H5I_type_t type = H5Iget_type(object);
 
-    switch (H5Iget_type(object)) {
+    if (w->strict && type != H5I_DATATYPE && (H5Oget_info(object, &info) < 0 || info.rc != 1))
+        return refuse(w, "has more than one name");
+    switch (type) {
     case H5I_GROUP:
         if (w->strict && H5Aexists(object, "format") > 0)
             return coded_visit(w, object);
         return group_visit(w, object);
     case H5I_DATASET:
-        if (w->strict && (H5Oget_info(object, &info) < 0 || info.rc != 1))
-            return refuse(w, "has more than one name");
         return dataset_visit(w, object);
     default:
         return w->strict ? refuse(w, "is neither group nor dataset") : 0;
