@@ -18,7 +18,7 @@ static char folder[64];
 
 static const char *in_folder(const char *name)
 {
-    static char paths[4][160];
+    static char paths[4][400];
     static int  next;
 
     next = (next + 1) % 4;
