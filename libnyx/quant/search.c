@@ -23,20 +23,27 @@ enum { LANES = 16 };
 
 static const float ONES[LANES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
 
+/* V, A, B, C, D above; symmetric formats need only B and D. */
 typedef struct {
-    float v[LANES], a[LANES], b[LANES], c[LANES], d[LANES];
+    float v, a, b, c, d;
 } sums;
 
+/* Pairs half the array apart, then a quarter, ... */
 static NYX_BODY float lanes_sum(float *lanes)
 {
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            lanes[i] += lanes[i + half];
-    return lanes[0];
+    for (int i = 0; i < 8; i++)
+        lanes[i] += lanes[i + 8];
+    for (int i = 0; i < 4; i++)
+        lanes[i] += lanes[i + 4];
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
 }
 
+typedef struct {
+    float v[LANES], a[LANES], b[LANES], c[LANES], d[LANES];
+} lanes_of_sums;
+
 /* 16 elements into the sums; q counts from the zero point. */
-static NYX_BODY void sums_unit(sums *s, enum nyx_lattice lattice, const nyx_quant__step *step,
+static NYX_BODY void sums_unit(lanes_of_sums *s, enum nyx_lattice lattice, bool affine, const nyx_quant__step *step,
                                const float *w, const float *v)
 {
     NYX_NO_CONTRACT
@@ -47,7 +54,7 @@ static NYX_BODY void sums_unit(sums *s, enum nyx_lattice lattice, const nyx_quan
 
         s->b[j] += vq * q;
         s->d[j] += vq * w[j];
-        if (lattice == NYX_LATTICE_INT) {
+        if (affine) {
             s->v[j] += v[j];
             s->a[j] += vq;
             s->c[j] += v[j] * w[j];
@@ -55,10 +62,11 @@ static NYX_BODY void sums_unit(sums *s, enum nyx_lattice lattice, const nyx_quan
     }
 }
 
-static NYX_BODY void error_unit(float *error, enum nyx_lattice lattice, const nyx_quant__step *step,
+static NYX_BODY void error_unit(float *error, enum nyx_lattice lattice, bool affine, const nyx_quant__step *step,
                                 const float *w, const float *v)
 {
     NYX_NO_CONTRACT
+    (void)affine;
     for (int j = 0; j < LANES; j++) {
         uint32_t code;
         float    q = nyx_quant__round(lattice, (w[j] - step->low) * step->inverse, step->bottom, step->top, &code);
@@ -75,54 +83,63 @@ static NYX_BODY void error_unit(float *error, enum nyx_lattice lattice, const ny
         int64_t whole = n - n % LANES;                                       \
                                                                              \
         for (int64_t i = 0; i < whole; i += LANES)                           \
-            UNIT(target, lattice, step, w + i, v ? v + i : ONES);            \
+            UNIT(target, lattice, affine, &at, w + i, v ? v + i : ONES);     \
         if (whole < n) {                                                     \
             memcpy(rest_w, w + whole, (size_t)(n - whole) * sizeof *w);      \
             memcpy(rest_v, v ? v + whole : ONES, (size_t)(n - whole) * sizeof *w); \
-            UNIT(target, lattice, step, rest_w, rest_v);                     \
+            UNIT(target, lattice, affine, &at, rest_w, rest_v);              \
         }                                                                    \
     } while (0)
 
-static NYX_BODY void sums_in(sums *s, enum nyx_lattice lattice, const nyx_quant__step *step, const float *w,
-                             const float *v, int64_t n)
+/* `at` and the lanes are local so that stores to them cannot be taken for stores to w or v. */
+static NYX_BODY void sums_in(sums *out, enum nyx_lattice lattice, bool affine, const nyx_quant__step *step,
+                             const float *w, const float *v, int64_t n)
 {
-    EACH_UNIT(sums_unit, s);
-}
+    const nyx_quant__step at = *step;
+    lanes_of_sums         s = { 0 };
 
-static NYX_BODY void error_in(float *error, enum nyx_lattice lattice, const nyx_quant__step *step, const float *w,
-                              const float *v, int64_t n)
-{
-    EACH_UNIT(error_unit, error);
-}
-
-static NYX_BODY void sums_over_body(sums *s, enum nyx_lattice which, const nyx_quant__step *step, const float *w,
-                                    const float *v, int64_t n)
-{
-    memset(s, 0, sizeof *s);
-#define CALL(lattice) sums_in(s, lattice, step, w, v, n)
-    NYX_QUANT__DISPATCH(which, CALL);
-#undef CALL
-    lanes_sum(s->b);
-    lanes_sum(s->d);
-    if (which == NYX_LATTICE_INT) {
-        lanes_sum(s->v);
-        lanes_sum(s->a);
-        lanes_sum(s->c);
+    EACH_UNIT(sums_unit, &s);
+    *out = (sums){ .b = lanes_sum(s.b), .d = lanes_sum(s.d) };
+    if (affine) {
+        out->v = lanes_sum(s.v);
+        out->a = lanes_sum(s.a);
+        out->c = lanes_sum(s.c);
     }
 }
+
+static NYX_BODY void error_in(float *out, enum nyx_lattice lattice, const nyx_quant__step *step, const float *w,
+                              const float *v, int64_t n)
+{
+    const bool            affine = false;
+    const nyx_quant__step at = *step;
+    float                 error[LANES] = { 0 };
+
+    EACH_UNIT(error_unit, error);
+    *out = lanes_sum(error);
+}
+
+static NYX_BODY void sums_over_body(sums *out, enum nyx_lattice which, bool affine, const nyx_quant__step *step,
+                                    const float *w, const float *v, int64_t n)
+{
+    if (affine) {
+        sums_in(out, NYX_LATTICE_INT, true, step, w, v, n);
+        return;
+    }
+#define CALL(lattice) sums_in(out, lattice, false, step, w, v, n)
+    NYX_QUANT__DISPATCH(which, CALL);
+#undef CALL
+}
 NYX_CLONES(sums_over,
-           (sums *s, enum nyx_lattice which, const nyx_quant__step *step, const float *w, const float *v, int64_t n),
-           (s, which, step, w, v, n))
+           (sums *out, enum nyx_lattice which, bool affine, const nyx_quant__step *step, const float *w,
+            const float *v, int64_t n),
+           (out, which, affine, step, w, v, n))
 
 static NYX_BODY void error_over_body(float *out, enum nyx_lattice which, const nyx_quant__step *step,
                                      const float *w, const float *v, int64_t n)
 {
-    float error[LANES] = { 0 };
-
-#define CALL(lattice) error_in(error, lattice, step, w, v, n)
+#define CALL(lattice) error_in(out, lattice, step, w, v, n)
     NYX_QUANT__DISPATCH(which, CALL);
 #undef CALL
-    *out = lanes_sum(error);
 }
 NYX_CLONES(error_over,
            (float *out, enum nyx_lattice which, const nyx_quant__step *step, const float *w, const float *v,
@@ -172,22 +189,22 @@ static void refit(search *s, const nyx_quant__step *step)
 
     if (step->scale == 0.0f)
         return;
-    sums_over(&t, s->plan->layout.lattice, step, s->w, s->v, s->n);
+    sums_over(&t, s->plan->layout.lattice, s->plan->zero == NYX_ZERO_F16, step, s->w, s->v, s->n);
     if (s->plan->zero == NYX_ZERO_F16) {
-        float below = t.v[0] * t.b[0] - t.a[0] * t.a[0];
+        float below = t.v * t.b - t.a * t.a;
 
         if (!(below > 0.0f))
             return;
-        scale = (t.v[0] * t.d[0] - t.a[0] * t.c[0]) / below;
-        low = (t.c[0] - scale * t.a[0]) / t.v[0];
+        scale = (t.v * t.d - t.a * t.c) / below;
+        low = (t.c - scale * t.a) / t.v;
         if (low > 0.0f) { /* a positive group: the grid starts at 0 */
             low = 0.0f;
-            scale = t.d[0] / t.b[0];
+            scale = t.d / t.b;
         }
     } else {
-        if (!(t.b[0] > 0.0f))
+        if (!(t.b > 0.0f))
             return;
-        scale = t.d[0] / t.b[0];
+        scale = t.d / t.b;
     }
     better = step_of(s->plan, scale, step->zero, low);
     if (better.scale != 0.0f && isfinite(better.scale))

@@ -9,7 +9,7 @@
  *
  * Bounds are the largest errors measured against libm in float64, in units in
  * the last place of the exact value (tests/unit/test_tensor.c asserts them;
- * `build/tests/formats --math` walks all 2^32 arguments).
+ * `build/tests/formats --all` walks all 2^32 arguments).
  *
  * The polynomials are ours: the expansion named in each function,
  * interpolated at Chebyshev points of the reduced interval.

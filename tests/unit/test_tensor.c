@@ -368,7 +368,7 @@ static void float_functions_keep_their_bounds(void **state)
         const char *name;
         float (*ours)(float);
         double (*exact)(double);
-        double bound; /* over all floats, measured by formats --math */
+        double bound; /* over all floats, measured by formats --all */
     } functions[] = {
         { "exp", nyx_expf, exp, 0.95 },
         { "log", nyx_logf, log, 0.80 },
