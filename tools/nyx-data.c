@@ -1,0 +1,279 @@
+/* nyx-data -- make, import and look at datasets. */
+#include "cli/cli.h"
+#include "data/data.h"
+
+#include <string.h>
+
+static struct {
+    const char *import, *size, *clues, *test, *output;
+    int64_t     count, rating_min, rating_max, augment;
+    bool        skip_bad, shuffle_labels;
+} sudoku = { .count = -1, .rating_max = -1, .test = "0.1" };
+
+static struct {
+    const char *file, *split;
+    int64_t     row, rows;
+} show = { .split = "train", .rows = 1 };
+
+static int check_clues(const char *text)
+{
+    nyx_sudoku_options options;
+    return nyx_sudoku_clues_parse(&options, text);
+}
+
+static int check_test(const char *text)
+{
+    nyx_sudoku_split split;
+    return nyx_sudoku_split_parse(&split, text);
+}
+
+/* ---- nyx-data sudoku -------------------------------------------------------------- */
+
+static int sudoku_options(nyx_sudoku_options *o, nyx_sudoku_split *split)
+{
+    int status;
+
+    if (sudoku.import && sudoku.clues)
+        return nyx_error_set(NYX_ERR_USAGE, "--clues cannot be used with --import: imported puzzles stay as they are");
+    if (!sudoku.import && sudoku.skip_bad)
+        return nyx_error_set(NYX_ERR_USAGE, "--skip-bad is for --import");
+    *o = (nyx_sudoku_options){ .size = sudoku.size ? atoi(sudoku.size) : sudoku.import ? 0 : 9,
+                               .count = sudoku.count >= 0 ? sudoku.count : sudoku.import ? 0 : 1000,
+                               .seed = nyx_cli_common->seed,
+                               .guesses_least = sudoku.rating_min, .guesses_most = sudoku.rating_max,
+                               .skip_bad = sudoku.skip_bad };
+    /* From a quarter to a half of the cells: easy and hard ones together. */
+    o->clues_least = o->size * o->size / 4;
+    o->clues_most = o->size * o->size / 2;
+    *split = (nyx_sudoku_split){ .seed = nyx_cli_common->seed, .augment = sudoku.augment,
+                                 .shuffle_labels = sudoku.shuffle_labels };
+    if (sudoku.clues && (status = nyx_sudoku_clues_parse(o, sudoku.clues)) < 0)
+        return status;
+    return nyx_sudoku_split_parse(split, sudoku.test);
+}
+
+static void show_progress(void *context, int64_t done, int64_t total)
+{
+    (void)context;
+    nyx_cli_progress("puzzles", done, total, "");
+}
+
+static int read_import(nyx_sudoku_list *list, const nyx_sudoku_options *o, nyx_pool *pool, nyx_report *report)
+{
+    nyx_sudoku_counts counts;
+    nyx_json         *json;
+    int               status;
+
+    if (strcmp(sudoku.import, "-") != 0 && (status = nyx_report_input(report, sudoku.import)) < 0)
+        return status;
+    if ((status = nyx_sudoku_import(list, &counts, sudoku.import, o, pool, show_progress, NULL)) < 0)
+        return status;
+    json = nyx_json_add_object(nyx_report_result(report), "import");
+    nyx_json_set_int(json, "lines", counts.lines);
+    nyx_json_set_int(json, "bad", counts.bad);
+    nyx_json_set_int(json, "duplicates", counts.duplicates);
+    nyx_json_set_int(json, "outside_rating", counts.unrated);
+    if (counts.bad)
+        nyx_cli_note("warning: %lld of %lld lines left out; the first is %s", (long long)counts.bad,
+                     (long long)counts.lines, counts.first_bad);
+    return NYX_OK;
+}
+
+/* A target that cannot be made is told before the work, not after it. */
+static int check_output(void)
+{
+    nyx_output *probe;
+    int         status;
+
+    if (nyx_cli_common->dry_run)
+        return NYX_OK;
+    if ((status = nyx_output_open(&probe, sudoku.output)) == NYX_OK)
+        nyx_output_discard(probe);
+    return status;
+}
+
+static int run_sudoku(nyx_report *report)
+{
+    nyx_sudoku_options options;
+    nyx_sudoku_split   split;
+    nyx_sudoku_list    list = { 0 };
+    nyx_dataset        dataset = { 0 };
+    nyx_json          *result = nyx_report_result(report);
+    nyx_pool          *pool = NULL;
+    const char        *digest;
+    int64_t            asked;
+    int                status;
+
+    if ((status = sudoku_options(&options, &split)) < 0 || (status = check_output()) < 0 ||
+        (status = nyx_pool_create(&pool, nyx_cli_common->threads)) < 0)
+        goto done;
+    status = sudoku.import ? read_import(&list, &options, pool, report)
+                           : nyx_sudoku_generate(&list, &options, pool, show_progress, NULL);
+    nyx_cli_progress_end();
+    if (status < 0 || (status = nyx_sudoku_dataset(&dataset, &list, &split, pool)) < 0)
+        goto done;
+    nyx_json_set_int(result, "size", list.size);
+    nyx_json_set_int(result, "puzzles_distinct", list.count);
+    nyx_dataset_describe(result, &dataset);
+    asked = (list.count - dataset.test.rows) * (1 + split.augment);
+    if (dataset.train.rows < asked)
+        nyx_cli_note("warning: %lld training rows instead of %lld: some puzzles have too few different images",
+                     (long long)dataset.train.rows, (long long)asked);
+    if (nyx_cli_common->dry_run) {
+        nyx_cli_print("would write %lld training and %lld test rows to '%s'\n", (long long)dataset.train.rows,
+                      (long long)dataset.test.rows, sudoku.output);
+        goto done;
+    }
+    options.size = list.size;
+    digest = !sudoku.import ? NULL : nyx_report_input_sha256(report, sudoku.import);
+    if (sudoku.import && !digest)
+        digest = "standard input";
+    if ((status = nyx_sudoku_write(&dataset, sudoku.output, &options, &split, digest)) < 0)
+        goto done;
+    status = nyx_report_output(report, sudoku.output);
+done:
+    nyx_dataset_release(&dataset);
+    nyx_sudoku_list_release(&list);
+    nyx_pool_free(pool);
+    return status;
+}
+
+/* ---- nyx-data show ------------------------------------------------------------------ */
+
+static int print_rows(const nyx_dataset *dataset, const struct nyx_split *split)
+{
+    if (split->rows && show.row >= split->rows)
+        return nyx_error_set(NYX_ERR_USAGE, "--row=%lld is not there: '%s' has %lld rows in %s", (long long)show.row,
+                             show.file, (long long)split->rows, show.split);
+    for (int64_t row = show.row; row < split->rows && row - show.row < show.rows; row++) {
+        nyx_sudoku puzzle, solution;
+
+        nyx_cli_print("\n%s row %lld", show.split, (long long)row);
+        if (split->rating)
+            nyx_cli_print(", rating %g", (double)split->rating[row]);
+        nyx_cli_print("\n");
+        if (nyx_sudoku_row(&puzzle, &solution, dataset, split, row) == NYX_OK) {
+            char text[NYX_SUDOKU_PICTURE];
+            nyx_sudoku_picture(text, &puzzle, &solution);
+            nyx_cli_print("%s", text);
+            continue;
+        }
+        for (int64_t i = 0; i < dataset->length; i++)
+            nyx_cli_print("%s%d", i ? " " : "  ", (int)split->inputs[row * dataset->length + i]);
+        nyx_cli_print("\n");
+    }
+    return NYX_OK;
+}
+
+static void print_split(nyx_table *table, const nyx_json *result, const char *name)
+{
+    const nyx_json *split = nyx_json_get(result, name);
+
+    nyx_table_cell(table, "%s", name);
+    nyx_table_cell(table, "%lld", (long long)nyx_json_int(nyx_json_get(split, "rows"), 0));
+    nyx_table_cell(table, "%.1f", nyx_json_real(nyx_json_get(split, "clues_mean"), 0));
+    nyx_table_cell(table, "%.2f", nyx_json_real(nyx_json_get(split, "rating.mean"), 0));
+    nyx_table_cell(table, "%g", nyx_json_real(nyx_json_get(split, "rating.max"), 0));
+    nyx_table_cell(table, "%.1f %%", 100 * nyx_json_real(nyx_json_get(split, "naked_singles.share"), 0));
+    nyx_table_cell(table, "%.1f %%", 100 * nyx_json_real(nyx_json_get(split, "naked_singles.share_of_cells"), 0));
+}
+
+static void print_ratings(const nyx_json *result, const char *name)
+{
+    const nyx_json *split = nyx_json_get(result, name), *bins = nyx_json_get(split, "rating.histogram");
+
+    for (int64_t i = 0; i < nyx_json_count(bins); i++) {
+        const nyx_json *bin = nyx_json_item(bins, i);
+        long long from = nyx_json_int(nyx_json_get(bin, "from"), 0), to = nyx_json_int(nyx_json_get(bin, "to"), -1);
+
+        nyx_cli_print("%s%lld", i ? ", " : "", from);
+        if (to > from)
+            nyx_cli_print(" to %lld", to);
+        nyx_cli_print("%s: %lld", to < 0 ? " and more" : "", (long long)nyx_json_int(nyx_json_get(bin, "rows"), 0));
+    }
+    nyx_cli_print("%s\n", nyx_json_count(bins) ? "" : "none");
+}
+
+static int run_show(nyx_report *report)
+{
+    static const char *const head[] = { "split", "rows", "clues", "rating", "highest", "naked singles", "of cells" };
+    nyx_json    *result = nyx_report_result(report);
+    nyx_dataset  dataset = { 0 };
+    nyx_table   *table;
+    int          status;
+
+    if ((status = nyx_report_input(report, show.file)) < 0 || (status = nyx_dataset_read(&dataset, show.file)) < 0)
+        return status;
+    nyx_dataset_describe(result, &dataset);
+    nyx_cli_print("%s: %lld tokens a row, vocabulary of %lld\n\n", dataset.kind, (long long)dataset.length,
+                  (long long)dataset.vocabulary);
+    table = nyx_table_create(7);
+    for (int i = 0; i < 7; i++)
+        nyx_table_cell(table, "%s", head[i]);
+    print_split(table, result, "train");
+    print_split(table, result, "test");
+    nyx_table_print(table);
+    nyx_cli_print("\nguesses needed, rows of train: ");
+    print_ratings(result, "train");
+    nyx_cli_print("guesses needed, rows of test: ");
+    print_ratings(result, "test");
+    status = print_rows(&dataset, strcmp(show.split, "test") == 0 ? &dataset.test : &dataset.train);
+    nyx_dataset_release(&dataset);
+    return status;
+}
+
+/* ---- command line ------------------------------------------------------------------- */
+
+static const char *const sizes[] = { "4", "6", "9", NULL };
+static const char *const splits[] = { "train", "test", NULL };
+
+static const nyx_opt sudoku_opts[] = {
+    { NYX_OPT_GROUP, .help = "Puzzles" },
+    { NYX_OPT_CHOICE, "size", .value = &sudoku.size, .arg = "N", .choices = sizes,
+      .help = "digits in a row [9; with --import as in the file]" },
+    { NYX_OPT_INT, "count", .value = &sudoku.count, .arg = "N", .least = 1,
+      .help = "distinct puzzles, training and test together [1000; with --import all]" },
+    { NYX_OPT_CHECK, "clues", .value = &sudoku.clues, .arg = "N|A-B", .check = check_clues,
+      .help = "givens to leave, more where the solution needs them [a quarter to a half of the cells]" },
+    { NYX_OPT_INT, "rating-min", .value = &sudoku.rating_min, .arg = "N",
+      .help = "keep puzzles that need at least N guesses [0]" },
+    { NYX_OPT_INT, "rating-max", .value = &sudoku.rating_max, .arg = "N",
+      .help = "keep puzzles that need at most N guesses [no limit]" },
+    { NYX_OPT_INPUT, "import", .value = &sudoku.import, .arg = "FILE",
+      .help = "take puzzles from a text or CSV, one a line; may be an archive" },
+    { NYX_OPT_FLAG, "skip-bad", .value = &sudoku.skip_bad, .help = "leave out lines that cannot be used" },
+    { NYX_OPT_GROUP, .help = "Rows" },
+    { NYX_OPT_CHECK, "test", .value = &sudoku.test, .arg = "N|SHARE", .check = check_test,
+      .help = "puzzles set aside for testing, none an image of a training one [0.1]" },
+    { NYX_OPT_INT, "augment", .value = &sudoku.augment, .arg = "N",
+      .help = "further images of each training puzzle [0]" },
+    { NYX_OPT_FLAG, "shuffle-labels", .value = &sudoku.shuffle_labels,
+      .help = "control: permute the answers of the training rows" },
+    { NYX_OPT_OUTPUT, "output", 'o', &sudoku.output, "FILE", .required = true, .help = "dataset to write (HDF5)" },
+    { .kind = NYX_OPT_END },
+};
+
+static const nyx_opt show_opts[] = {
+    { NYX_OPT_INPUT, .value = &show.file, .arg = "FILE.h5", .required = true, .help = "dataset to show" },
+    { NYX_OPT_CHOICE, "split", .value = &show.split, .arg = "NAME", .choices = splits,
+      .help = "where the rows shown come from [train]" },
+    { NYX_OPT_INT, "row", .value = &show.row, .arg = "N", .help = "first row shown [0]" },
+    { NYX_OPT_INT, "rows", .value = &show.rows, .arg = "N", .help = "rows shown [1]" },
+    { .kind = NYX_OPT_END },
+};
+
+static const nyx_command commands[] = {
+    { "sudoku", "make a dataset of Sudokus, generated or imported", "[OPTIONS] -o OUT.h5",
+      "nyx-data sudoku --size=4 --count=400 --seed=7 -o d.h5\n"
+      "nyx-data sudoku --import=puzzles.csv.xz --test=0.05 --augment=10 -o d.h5", sudoku_opts, run_sudoku },
+    { "show", "print what a dataset holds", "[OPTIONS] FILE.h5", "nyx-data show d.h5 --split=test --rows=3",
+      show_opts, run_show },
+    { 0 },
+};
+
+int main(int argc, char **argv)
+{
+    const nyx_tool tool = { .command = { .name = "nyx-data", .purpose = "make and show datasets" },
+                            .commands = commands };
+    return nyx_cli_main(argc, argv, &tool);
+}
