@@ -35,12 +35,12 @@ static int write_plain(nyx_writer *file)
 
 static int write_coded(nyx_writer *file)
 {
-    nyx_shape shape = nyx_shape_of(2, (int64_t)4, (int64_t)64);
-    float     values[4 * 64];
+    nyx_shape shape = nyx_shape_of(3, (int64_t)2, (int64_t)2, (int64_t)84);
+    float     values[4 * 84]; /* 84: blocks and groups that end short */
     int       status = 0;
 
-    for (int i = 0; i < 4 * 64; i++)
-        values[i] = (float)((i * 29 % 255 - 127) * (1 + i / 64)); /* hdf5.py knows this rule too */
+    for (int i = 0; i < 4 * 84; i++)
+        values[i] = (float)((i * 29 % 255 - 100) * (1 + i / 84));
     for (int f = 0; nyx_format_examples[f] && status == 0; f++) {
         nyx_format format;
         nyx_coded  coded;

@@ -19,6 +19,15 @@ need_h5py() { "$python" -c 'import h5py' 2>/dev/null || skip "no package python3
     [ "$status" -eq 0 ] && [ "$output" = ok ]
 }
 
+@test "every format decodes to the same bits by schemas/README.md" {
+    need_h5py
+    "$files" write a.h5
+    hdf5 coded a.h5 > want
+    "$files" list a.h5 | grep coded > got
+    [ "$(wc -l < want)" -ge 39 ]
+    diff want got
+}
+
 @test "h5dump reads it, and shows the configuration as text" {
     command -v h5dump || skip "no package hdf5-tools"
     "$files" write a.h5

@@ -1,4 +1,5 @@
 """hdf5.py check FILE  -- h5py reads what `files write` wrote, by schemas/README.md
+hdf5.py coded FILE  -- a line a coded tensor, as `files list` prints it
 hdf5.py make FILE   -- a foreign file of many layouts and types
 hdf5.py list FILE   -- a line a numeric dataset, as `files foreign` prints it
 """
@@ -43,14 +44,108 @@ def check(path):
         want = bytes((i * 37 + d) % 64 for i in range(t.size * t.dtype.itemsize))
         assert t[()].tobytes() == want, t.name
 
-    # int8:channel, decoded by the README: code x scale of its row
-    g = f["tensors/coded.int8:channel"]
-    assert text(g.attrs["format"]) == "int8:channel" and list(g.attrs["shape"]) == [4, 64]
-    i = np.arange(256)
-    values = ((i * 29 % 255 - 127) * (1 + i // 64)).reshape(4, 64)
-    decoded = g["codes"][()].view("i1").reshape(4, 64).astype("f8") * g["scales"][()].astype("f8").reshape(4, 1)
-    assert np.abs(decoded - values).max() <= np.abs(values).max() / 127 * 0.51
     print("ok")
+
+
+# ---- coded tensors, by schemas/README.md and nothing else ------------------------
+
+F = np.float32
+BITS = {"int8": 8, "int4": 4, "int3": 3, "int2": 2, "nf4": 4, "mxfp4": 4, "nvfp4": 4,
+        "mxfp8": 8, "fp8-e4m3": 8, "fp8-e5m2": 8}
+NF4 = F([-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
+         -0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725,
+         0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1])
+E2M1 = F([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+
+
+def small_float(codes, exponent_bits, mantissa_bits, bias):
+    codes = codes.astype("i4")
+    m = codes & (1 << mantissa_bits) - 1
+    e = codes >> mantissa_bits & (1 << exponent_bits) - 1
+    value = np.where(e, (1 + m / 2**mantissa_bits) * 2.0**(e - bias), m / 2**mantissa_bits * 2.0**(1 - bias))
+    return F(np.where(codes >> 7, -value, value))
+
+
+def field(row, bits, cols):
+    """Codes of one row of blocks of `bits` bits."""
+    out = np.zeros(-(-cols // 32) * 32, "i4")
+    for i in range(out.size):
+        block, at = divmod(i, 32)
+        k, j = divmod(at, 4 * bits)
+        out[i] = row[block * 4 * bits + j] >> bits * k & (1 << bits) - 1
+    assert not out[cols:].any()  # bits behind the last column
+    return out[:cols]
+
+
+def points(kind, codes):
+    if kind == "int8":
+        return F(codes.astype("u1").view("i1"))
+    if kind.startswith("int"):
+        return F(codes - (1 << BITS[kind] - 1))
+    if kind == "nf4":
+        return NF4[codes]
+    if kind in ("mxfp4", "nvfp4"):
+        return np.where(codes & 8, -E2M1[codes & 7], E2M1[codes & 7])
+    return small_float(codes, *((5, 2, 15) if kind == "fp8-e5m2" else (4, 3, 7)))
+
+
+def decode(group):
+    kind, *options = text(group.attrs["format"]).split(":")
+    shape = group.attrs["shape"]
+    raw = group["codes"][()]
+    cols, rows = int(shape[-1]), int(np.prod(shape[:-1]))
+    if "scales" not in group:  # elements in order
+        if kind == "f16":
+            return F(raw.view("<f2")).reshape(shape)
+        if kind == "bf16":
+            return (raw.view("<u2").astype("u4") << 16).view("f4").reshape(shape)
+        return points(kind, raw).reshape(shape)
+
+    bits, blocks = BITS[kind], -(-cols // 32)
+    size = {"mxfp4": 32, "mxfp8": 32, "nvfp4": 16}.get(kind)
+    for option in options:
+        if option[0] == "g" and option[1:].isdigit():
+            size = int(option[1:])
+    whole = "tensor" in options
+    groups = 1 if whole or size is None else -(-cols // size)
+    size = size or cols
+    scales = group["scales"][()]
+    if kind.startswith("mxfp"):
+        scales = F(2.0**(scales.astype("f8") - 127))
+    elif kind == "nvfp4":
+        scales = F(group.attrs["global"]) * small_float(scales, 4, 3, 7)
+    scales = F(scales)
+    low = -(1 << bits - 1)
+    zeros = group["zeros"][()] if "zeros" in group else None
+    out = np.zeros((rows, cols), "f4")
+    for r in range(rows):
+        row = raw[r * blocks * 4 * bits:(r + 1) * blocks * 4 * bits]
+        if bits == 3:
+            codes = field(row, 2, cols) | field(row[blocks * 8:], 1, cols) << 2
+        else:
+            codes = field(row, bits, cols)
+        q = points(kind, codes)
+        for g in range(groups):
+            at = slice(g * size, min((g + 1) * size, cols))
+            i = 0 if whole else r * groups + g
+            if zeros is None:
+                out[r, at] = scales[i] * q[at]
+            elif "zero=f16" in options:
+                out[r, at] = scales[i] * (q[at] - low) + F(zeros[i])
+            elif kind == "int8":
+                out[r, at] = scales[i] * (q[at] - F(zeros[i:i + 1].view("i1")[0]))
+            else:
+                byte = zeros[(0 if whole else r) * -(-groups // 2) + g // 2]
+                out[r, at] = scales[i] * (q[at] - F(int(byte >> 4 * (g % 2) & 15) + low))
+    return out.reshape(shape)
+
+
+def coded(path):
+    f = h5py.File(path, "r")
+    for name in sorted(n for n in f["tensors"] if n.startswith("coded.")):
+        value = decode(f["tensors/" + name])
+        assert np.isfinite(value).all() and value.any()
+        print(f"/tensors/{name} coded {list(map(int, value.shape))} {hashlib.sha256(value.tobytes()).hexdigest()}")
 
 
 def make(path):
@@ -94,4 +189,4 @@ def list_all(path):
         print(*line)
 
 
-{"check": check, "make": make, "list": list_all}[sys.argv[1]](sys.argv[2])
+{"check": check, "coded": coded, "make": make, "list": list_all}[sys.argv[1]](sys.argv[2])

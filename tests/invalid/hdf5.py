@@ -161,9 +161,9 @@ def no_shape(f):
     del f["tensors/coded.int4:g32"].attrs["shape"]
 
 
-@case("'/tensors/coded.int4:g32' has 128 bytes of codes, 256 expected")
+@case("'/tensors/coded.int4:g32' has 192 bytes of codes, 384 expected")
 def wrong_shape(f):
-    f["tensors/coded.int4:g32"].attrs["shape"] = np.array([8, 64])
+    f["tensors/coded.int4:g32"].attrs["shape"] = np.array([8, 84])
 
 
 @case("'/tensors/coded.int4:g32' has an impossible shape")
