@@ -9,22 +9,25 @@
 
 #include <float.h>
 
-enum { SCORES = 8192 }; // floats: 32 KiB
+enum {
+    SCORES = 8192, // floats: 32 KiB
+    ROWS = 4       // rows of scores at once: one alone waits for its own sums
+};
 
 /* One thread's scratch. */
 typedef struct {
-    float *keys;    // K^T in panels [width, vectors W]
-    float *values;  // V [positions, wide]
-    float *queries; // Q / sqrt(d) [at_once, wide]
-    float *scores;  // [at_once, step]
-    float *result;  // [at_once, wide]
-    float *scale;   // [at_once] 1 / sum
+    float *keys;           // K^T in panels [width, vectors W]
+    float *values;         // V [positions, wide]
+    float *queries;        // Q / sqrt(d) [at_once, wide]
+    float *scores;         // [at_once, step]
+    float *result;         // [at_once, wide]
+    float *largest, *sums; // [at_once]
 } scratch;
 
 static int64_t scratch_floats(const heads *h)
 {
     int64_t floats = h->width * h->vectors * NYX_W + h->positions * h->wide +
-                     h->at_once * (2 * h->wide + h->step + 1);
+                     h->at_once * (2 * h->wide + h->step + 2);
 
     return (floats + 15) / 16 * 16;
 }
@@ -38,34 +41,49 @@ static scratch scratch_at(float *at, const heads *h)
     s.queries = s.values + h->positions * h->wide;
     s.scores = s.queries + h->at_once * h->wide;
     s.result = s.scores + h->at_once * h->step;
-    s.scale = s.result + h->at_once * h->wide;
+    s.largest = s.result + h->at_once * h->wide;
+    s.sums = s.largest + h->at_once;
     return s;
 }
 
-/* score[0 .. keys) becomes e^(score - largest), zeros up to `end`, a multiple
- * of W. Returns the largest; *sum gets the sum of the exponentials. */
-static float row_softmax(float *score, int64_t keys, int64_t end, float *sum)
+/* ROWS rows of scores, `step` apart; row i has keys + more * i of them. They
+ * become e^(score - largest), zeros up to `end`, a multiple of W. */
+NYX_INLINE void rows_softmax(int rows, float *score, int64_t step, int64_t keys, int more, int64_t end,
+                             float *largest, float *sum)
 {
-    const int64_t whole = (keys + NYX_W - 1) / NYX_W * NYX_W;
-    vf            most = vf_all(-FLT_MAX), total = { 0 };
-    float         largest;
+    const int64_t whole = (keys + more * (rows - 1) + NYX_W - 1) / NYX_W * NYX_W;
+    vf            most[ROWS], total[ROWS];
 
-    for (int64_t t = keys; t < whole; t++)
-        score[t] = -FLT_MAX;
-    for (int64_t t = 0; t < whole; t += NYX_W)
-        most = vf_max(vf_load(score + t), most);
-    largest = vf_largest(most);
-    most = vf_all(largest);
-    for (int64_t t = 0; t < whole; t += NYX_W) {
-        vf p = vf_exp(vf_load(score + t) - most);
-
-        vf_store(score + t, p);
-        total += p;
+    NYX_UNROLL(4)
+    for (int i = 0; i < rows; i++) {
+        for (int64_t t = keys + more * i; t < whole; t++)
+            score[i * step + t] = -FLT_MAX;
+        most[i] = vf_all(-FLT_MAX);
+        total[i] = (vf){ 0 };
     }
-    for (int64_t t = whole; t < end; t += NYX_W)
-        vf_store(score + t, (vf){ 0 });
-    *sum = vf_sum(total);
-    return largest;
+    for (int64_t t = 0; t < whole; t += NYX_W)
+        NYX_UNROLL(4)
+        for (int i = 0; i < rows; i++)
+            most[i] = vf_max(vf_load(score + i * step + t), most[i]);
+    NYX_UNROLL(4)
+    for (int i = 0; i < rows; i++) {
+        largest[i] = vf_largest(most[i]);
+        most[i] = vf_all(largest[i]);
+    }
+    for (int64_t t = 0; t < whole; t += NYX_W)
+        NYX_UNROLL(4)
+        for (int i = 0; i < rows; i++) {
+            vf p = vf_exp_down(vf_load(score + i * step + t) - most[i]);
+
+            vf_store(score + i * step + t, p);
+            total[i] += p;
+        }
+    NYX_UNROLL(4)
+    for (int i = 0; i < rows; i++) {
+        sum[i] = vf_sum(total[i]);
+        for (int64_t t = whole; t < end; t += NYX_W)
+            vf_store(score + i * step + t, (vf){ 0 });
+    }
 }
 
 /* Queries [first, first + count) of one head, K and V being in the scratch.
@@ -75,27 +93,26 @@ static void attend(const heads *h, const scratch *s, const float *q, float *o, f
 {
     const int64_t keys = h->causal ? first + count : h->positions;
     const int64_t used = (keys + NYX_W - 1) / NYX_W;
+    int64_t       i = 0;
 
-    small_copy(s->queries, h->wide, q, h->row, count, h->width);
-    for (int64_t i = 0; i < count * h->wide; i++)
-        s->queries[i] *= h->scale;
+    small_copy(s->queries, h->wide, q, h->row, count, h->width, h->scale);
     small_multiply(&(small_product){ s->queries, h->wide, 1, s->keys, 0, s->scores, h->step, count,
                                      h->vectors, used, h->width, false });
-    for (int64_t i = 0; i < count; i++) {
-        float sum, most = row_softmax(s->scores + i * h->step, h->causal ? first + i + 1 : keys,
-                                      used * NYX_W, &sum);
-
-        s->scale[i] = 1.0f / sum;
-        if (lse)
-            lse[i] = most + nyx_logf(sum);
-    }
+    for (; i + ROWS <= count; i += ROWS)
+        rows_softmax(ROWS, s->scores + i * h->step, h->step, h->causal ? first + i + 1 : keys,
+                     h->causal, used * NYX_W, s->largest + i, s->sums + i);
+    for (; i < count; i++)
+        rows_softmax(1, s->scores + i * h->step, h->step, h->causal ? first + i + 1 : keys,
+                     h->causal, used * NYX_W, s->largest + i, s->sums + i);
+    for (i = 0; lse && i < count; i++)
+        lse[i] = s->largest[i] + nyx_logf(s->sums[i]);
     if (!o)
         return;
     small_multiply(&(small_product){ s->scores, h->step, 1, s->values, h->wide, s->result, h->wide,
                                      count, h->wide / NYX_W, h->wide / NYX_W, keys, false });
-    for (int64_t i = 0; i < count; i++)
-        for (int64_t j = 0; j < h->width; j++)
-            o[i * h->heads * h->width + j] = s->result[i * h->wide + j] * s->scale[i];
+    for (i = 0; i < count; i++)
+        small_copy(o + i * h->heads * h->width, h->width, s->result + i * h->wide, 0, 1, h->width,
+                   1.0f / s->sums[i]);
 }
 
 int64_t NYX_ISA_NAME(nyx_cpu__attention_workspace)(const nyx_graph *g, const nyx_node *node, int parts)
@@ -113,7 +130,7 @@ void NYX_ISA_NAME(nyx_cpu__attention)(const nyx_call *call, int part, int parts)
     float        *o = call->out[0].data, *lse = call->out[1].data;
     scratch       s = scratch_at((float *)call->workspace + part * scratch_floats(&h), &h);
     const int64_t blocks = (h.positions + h.at_once - 1) / h.at_once;
-    int64_t       begin, end, held = -1;
+    int64_t       begin, end, held = -1, fetched = -1;
 
     nyx_cpu_split(&begin, &end, h.batches * h.heads * blocks, 1, part, parts);
     for (int64_t at = begin; at < end; at++) {
@@ -122,12 +139,15 @@ void NYX_ISA_NAME(nyx_cpu__attention)(const nyx_call *call, int part, int parts)
         const int64_t left = h.positions - first, row = batch * h.positions + first;
         const float  *from = x + batch * h.positions * h.row;
 
+        if (batch != fetched)
+            heads_fetch(from, h.positions * h.row);
+        fetched = batch;
         if (held != batch * h.kv_heads + kv) {
             held = batch * h.kv_heads + kv;
             small_pack_turned(s.keys, h.vectors, from + (h.heads + kv) * h.width, h.row,
                               h.positions, h.width);
             small_copy(s.values, h.wide, from + (h.heads + h.kv_heads + kv) * h.width, h.row,
-                       h.positions, h.width);
+                       h.positions, h.width, 1.0f);
         }
         attend(&h, &s, x + row * h.row + head * h.width,
                o ? o + (row * h.heads + head) * h.width : NULL,

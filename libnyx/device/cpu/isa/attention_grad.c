@@ -1,8 +1,8 @@
 /* attention_grad -- the gradient of softmax(Q K^T / sqrt(d)) V.
  *
  *     P = exp(Q K^T / sqrt(d) - lse)       dV = P^T dO
- *     dP = dO V^T                          dS = P (dP - rowsum(dO o)) / sqrt(d)
- *     dQ = dS K                            dK = dS^T Q
+ *     dP = dO V^T                          dS = P (dP - rowsum(dO o))
+ *     dQ = dS K / sqrt(d)                  dK = dS^T Q / sqrt(d)
  *
  * One thread computes all query heads of one key and value head of one row of
  * the batch, in order: no two threads add to one element. Scores are
@@ -13,14 +13,17 @@
 
 #include <float.h>
 
-enum { SCORES = 16384 }; // floats: 64 KiB of P and as many of dS
+enum {
+    SCORES = 16384, // floats: 64 KiB of P and as many of dS
+    ROWS = 2        // rows of scores at once
+};
 
 /* One thread's scratch; rows are `wide` apart unless something else is said. */
 typedef struct {
     float *keys_turned, *values_turned; // panels [width, vectors W]
     float *keys;                        // [positions]
     float *dkeys, *dvalues;             // [positions]
-    float *queries, *douts, *dqueries;  // [at_once]
+    float *queries, *douts, *dqueries;  // [at_once]; queries / sqrt(d)
     float *scores, *dscores;            // [at_once, step]
     float *means;                       // [at_once] rowsum(dO o)
 } scratch;
@@ -53,26 +56,34 @@ static scratch scratch_at(float *at, const heads *h)
     return s;
 }
 
-/* score and dscore of one query become P and dS, zeros from `keys` to `end`. */
-static void row_gradient(float *score, float *dscore, int64_t keys, int64_t end, float lse, float mean,
-                         float scale)
+/* ROWS rows of score and dscore become P and dS, zeros up to `end`; row i has
+ * keys + more * i of them. */
+NYX_INLINE void rows_gradient(int rows, float *score, float *dscore, int64_t step, int64_t keys,
+                              int more, int64_t end, const float *lse, const float *mean)
 {
-    const int64_t whole = (keys + NYX_W - 1) / NYX_W * NYX_W;
+    const int64_t whole = (keys + more * (rows - 1) + NYX_W - 1) / NYX_W * NYX_W;
 
-    for (int64_t t = keys; t < whole; t++) {
-        score[t] = -FLT_MAX;
-        dscore[t] = 0.0f;
-    }
-    for (int64_t t = 0; t < whole; t += NYX_W) {
-        vf p = vf_exp(vf_load(score + t) * scale - lse);
+    NYX_UNROLL(4)
+    for (int i = 0; i < rows; i++)
+        for (int64_t t = keys + more * i; t < whole; t++) {
+            score[i * step + t] = -FLT_MAX;
+            dscore[i * step + t] = 0.0f;
+        }
+    for (int64_t t = 0; t < whole; t += NYX_W)
+        NYX_UNROLL(4)
+        for (int i = 0; i < rows; i++) {
+            float *s = score + i * step + t, *ds = dscore + i * step + t;
+            vf     p = vf_exp_down(vf_load(s) - lse[i]);
 
-        vf_store(score + t, p);
-        vf_store(dscore + t, p * (vf_load(dscore + t) - mean) * scale);
-    }
-    for (int64_t t = whole; t < end; t += NYX_W) {
-        vf_store(score + t, (vf){ 0 });
-        vf_store(dscore + t, (vf){ 0 });
-    }
+            vf_store(s, p);
+            vf_store(ds, p * (vf_load(ds) - mean[i]));
+        }
+    NYX_UNROLL(4)
+    for (int i = 0; i < rows; i++)
+        for (int64_t t = whole; t < end; t += NYX_W) {
+            vf_store(score + i * step + t, (vf){ 0 });
+            vf_store(dscore + i * step + t, (vf){ 0 });
+        }
 }
 
 static void row_means(const heads *h, const scratch *s, const float *o, int64_t count)
@@ -97,25 +108,29 @@ static void attend_back(const heads *h, const scratch *s, const float *q, const 
 {
     const int64_t keys = h->causal ? first + count : h->positions;
     const int64_t used = (keys + NYX_W - 1) / NYX_W, columns = h->wide / NYX_W;
+    int64_t       i = 0;
 
-    small_copy(s->queries, h->wide, q, h->row, count, h->width);
-    small_copy(s->douts, h->wide, dout, h->heads * h->width, count, h->width);
+    small_copy(s->queries, h->wide, q, h->row, count, h->width, h->scale);
+    small_copy(s->douts, h->wide, dout, h->heads * h->width, count, h->width, 1.0f);
     row_means(h, s, o, count);
     small_multiply(&(small_product){ s->queries, h->wide, 1, s->keys_turned, 0, s->scores, h->step,
                                      count, h->vectors, used, h->width, false });
     small_multiply(&(small_product){ s->douts, h->wide, 1, s->values_turned, 0, s->dscores, h->step,
                                      count, h->vectors, used, h->width, false });
-    for (int64_t i = 0; i < count; i++)
-        row_gradient(s->scores + i * h->step, s->dscores + i * h->step,
-                     h->causal ? first + i + 1 : keys, used * NYX_W, lse[i], s->means[i], h->scale);
+    for (; i + ROWS <= count; i += ROWS)
+        rows_gradient(ROWS, s->scores + i * h->step, s->dscores + i * h->step, h->step,
+                      h->causal ? first + i + 1 : keys, h->causal, used * NYX_W, lse + i, s->means + i);
+    for (; i < count; i++)
+        rows_gradient(1, s->scores + i * h->step, s->dscores + i * h->step, h->step,
+                      h->causal ? first + i + 1 : keys, h->causal, used * NYX_W, lse + i, s->means + i);
     small_multiply(&(small_product){ s->dscores, h->step, 1, s->keys, h->wide, s->dqueries, h->wide,
                                      count, columns, columns, keys, false });
     small_multiply(&(small_product){ s->dscores, 1, h->step, s->queries, h->wide, s->dkeys, h->wide,
                                      keys, columns, columns, count, true });
     small_multiply(&(small_product){ s->scores, 1, h->step, s->douts, h->wide, s->dvalues, h->wide,
                                      keys, columns, columns, count, true });
-    for (int64_t i = 0; i < count; i++)
-        memcpy(dq + i * h->row, s->dqueries + i * h->wide, (size_t)h->width * sizeof *dq);
+    for (i = 0; i < count; i++)
+        small_copy(dq + i * h->row, h->width, s->dqueries + i * h->wide, 0, 1, h->width, h->scale);
 }
 
 int64_t NYX_ISA_NAME(nyx_cpu__attention_grad_workspace)(const nyx_graph *g, const nyx_node *node, int parts)
@@ -139,7 +154,7 @@ static void head_gradient(const nyx_call *call, const heads *h, const scratch *s
 
     small_pack_turned(s->keys_turned, h->vectors, x + key, h->row, h->positions, h->width);
     small_pack_turned(s->values_turned, h->vectors, x + value, h->row, h->positions, h->width);
-    small_copy(s->keys, h->wide, x + key, h->row, h->positions, h->width);
+    small_copy(s->keys, h->wide, x + key, h->row, h->positions, h->width, 1.0f);
     memset(s->dkeys, 0, (size_t)(2 * h->positions * h->wide) * sizeof *s->dkeys); // and dvalues
     for (int64_t head = kv * h->group; head < (kv + 1) * h->group; head++)
         for (int64_t first = 0; first < h->positions; first += h->at_once) {
@@ -162,6 +177,14 @@ void NYX_ISA_NAME(nyx_cpu__attention_grad)(const nyx_call *call, int part, int p
     int64_t begin, end;
 
     nyx_cpu_split(&begin, &end, h.batches * h.kv_heads, 1, part, parts);
-    for (int64_t at = begin; at < end; at++)
-        head_gradient(call, &h, &s, at / h.kv_heads, at % h.kv_heads);
+    for (int64_t at = begin; at < end; at++) {
+        const int64_t batch = at / h.kv_heads;
+
+        if (at == begin || at % h.kv_heads == 0) {
+            heads_fetch((const float *)call->in[0].data + batch * h.positions * h.row, h.positions * h.row);
+            heads_fetch((const float *)call->in[3].data + batch * h.positions * h.heads * h.width,
+                        h.positions * h.heads * h.width);
+        }
+        head_gradient(call, &h, &s, batch, at % h.kv_heads);
+    }
 }

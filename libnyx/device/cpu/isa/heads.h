@@ -38,4 +38,14 @@ static inline heads heads_of(const nyx_shape *shape, int64_t elems, const int64_
     return h;
 }
 
+/* Heads are read in short pieces of distant rows, which no processor foresees:
+ * fetch a whole row of the batch in its order first. */
+static inline void heads_fetch(const float *x, int64_t elems)
+{
+    enum { LEVEL_2 = 65536, LINE = 16 }; // floats
+
+    for (int64_t i = 0; i < elems && i < LEVEL_2; i += LINE)
+        __builtin_prefetch(x + i, 0, 2);
+}
+
 #endif

@@ -24,16 +24,17 @@
 #endif
 #define NYX_PRAGMA(text) _Pragma(#text)
 
-#if defined(__AVX512F__)
+#if defined(__SSE2__)
 #include <immintrin.h>
-#define NYX_W 16
-#elif defined(__AVX2__)
-#include <immintrin.h>
-#define NYX_W 8
-#else
-#if defined(__aarch64__)
+#elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
+
+#if defined(__AVX512F__)
+#define NYX_W 16
+#elif defined(__AVX2__)
+#define NYX_W 8
+#else
 #define NYX_W 4
 #endif
 
@@ -111,15 +112,31 @@ NYX_INLINE vf vf_select(vi mask, vf a, vf b)
     return (vf)(((vi)a & mask) | ((vi)b & ~mask));
 }
 
-/* As the scalar `a > b ? a : b`: b where either is NaN. */
+/* As the scalar `a > b ? a : b` (`a < b ? a : b`): b where either is NaN. */
 NYX_INLINE vf vf_max(vf a, vf b)
 {
+#if defined(__AVX512F__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vf)_mm_max_ps((__m128)a, (__m128)b);
+#else
     return vf_select(a > b, a, b);
+#endif
 }
 
 NYX_INLINE vf vf_min(vf a, vf b)
 {
+#if defined(__AVX512F__)
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vf)_mm_min_ps((__m128)a, (__m128)b);
+#else
     return vf_select(a < b, a, b);
+#endif
 }
 
 /* Halves are folded onto each other: lane i with lane i + W/2, and so on. */
@@ -216,11 +233,31 @@ NYX_INLINE vf vf_exp(vf x)
     vi n, half;
     vf p;
 
-    x = vf_select(x < vf_all(-104.0f), vf_all(-104.0f), x);
-    x = vf_select(x > vf_all(89.0f), vf_all(89.0f), x);
+    x = vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x));
     p = 1.0f + vf_exp_reduce(x, &n);
     half = n >> 1;
     return p * (vf)((half + 127) << 23) * (vf)((n - half + 127) << 23);
+}
+
+/* e^x of x <= 0 with fused steps, for attention: 0 below e^-87.7, where the
+ * exponent field is 0; NaN stays NaN. */
+NYX_INLINE vf vf_exp_down(vf x)
+{
+    const vf magic = vf_all(12582912.0f);
+    vf       moved, k, r, q;
+
+    x = vf_max(vf_all(-88.0f), x);
+    moved = vf_fma(x, vf_all(1.44269504f), magic);
+    k = moved - magic;
+    r = vf_fma(k, vf_all(-6.93145752e-1f), x);
+    r = vf_fma(k, vf_all(-1.42860677e-6f), r);
+    q = vf_fma(vf_all(1.98910304e-4f), r, vf_all(1.39336858e-3f));
+    q = vf_fma(q, r, vf_all(8.33331049e-3f));
+    q = vf_fma(q, r, vf_all(4.16664630e-2f));
+    q = vf_fma(q, r, vf_all(1.66666672e-1f));
+    q = vf_fma(q, r, vf_all(5.0e-1f));
+    q = vf_fma(r * r, q, r);
+    return (1.0f + q) * (vf)(((vi)moved - (vi)magic + 127) << 23);
 }
 
 NYX_INLINE vf vf_sigmoid(vf x)

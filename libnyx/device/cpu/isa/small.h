@@ -144,17 +144,18 @@ static void small_multiply(const small_product *p)
     }
 }
 
-/* Rows of `width` floats, `step` apart, to rows of `wide`, zeros behind. */
-static inline void small_copy(float *to, int64_t wide, const float *from, int64_t step,
-                              int64_t rows, int64_t width)
+/* Rows of `width` floats, `step` apart, times `scale`, to rows of `wide`,
+ * zeros behind. */
+NYX_INLINE void small_copy(float *to, int64_t wide, const float *from, int64_t step, int64_t rows,
+                           int64_t width, float scale)
 {
     for (int64_t i = 0; i < rows; i++) {
         int64_t j = 0;
 
         for (; j + NYX_W <= width; j += NYX_W)
-            vf_store(to + i * wide + j, vf_load(from + i * step + j));
+            vf_store(to + i * wide + j, vf_load(from + i * step + j) * scale);
         for (; j < wide; j++)
-            to[i * wide + j] = j < width ? from[i * step + j] : 0.0f;
+            to[i * wide + j] = j < width ? from[i * step + j] * scale : 0.0f;
     }
 }
 
