@@ -39,6 +39,9 @@ static int check_node(nyx_graph *g, int index, bool *written)
         if (variable >= 0 && written[variable])
             return broken(node, index, "a variable is read after it was written");
     }
+    for (int i = 0; i < node->write_count; i++)
+        if (node->writes[i] < 0 || node->writes[i] >= g->variable_count)
+            return broken(node, index, "it writes a variable that is not there");
     if ((status = nyx_op_table(node->op)->shape(g, node, dtype, shape)) < 0)
         return nyx_error_wrap(status, "graph: node %d '%s' in '%s'", index, nyx_op_table(node->op)->name, node->path);
     for (int i = 0; i < node->output_count; i++) {
@@ -48,8 +51,6 @@ static int check_node(nyx_graph *g, int index, bool *written)
             return broken(node, index, "an output is not what the operation gives");
     }
     for (int i = 0; i < node->write_count; i++) {
-        if (node->writes[i] < 0 || node->writes[i] >= g->variable_count)
-            return broken(node, index, "it writes a variable that is not there");
         if (written[node->writes[i]])
             return broken(node, index, "a variable is written twice");
         written[node->writes[i]] = true;
