@@ -542,6 +542,37 @@ static void a_full_disk_leaves_nothing(void **state)
     clean_folder();
 }
 
+/* The bytes on the disk are not those that were written: commit notices. */
+static void commit_reads_back_what_it_publishes(void **state)
+{
+    float          values[600], zeros[600] = { 0 };
+    nyx_tensor     t = nyx_tensor_view(NYX_F32, &(nyx_shape) { 1, { 600 } }, values);
+    nyx_writer    *to;
+    DIR           *dir;
+    struct dirent *entry;
+    int            spoiled = 0;
+
+    (void)state;
+    for (int i = 0; i < 600; i++)
+        values[i] = 1;
+    OK(nyx_writer_open(&to, in_folder("a.h5"), "model"));
+    OK(nyx_writer_tensor(to, "/tensors/a", &t));
+    dir = opendir(folder);
+    while ((entry = readdir(dir))) {
+        FILE *f;
+
+        if (!strstr(entry->d_name, "a.h5") || !(f = fopen(in_folder(entry->d_name), "r+b")))
+            continue;
+        fseek(f, -1000, SEEK_END); /* the tensor is the last thing in it */
+        spoiled += fwrite(zeros, 1, 500, f) == 500;
+        fclose(f);
+    }
+    closedir(dir);
+    assert_int_equal(spoiled, 1);
+    FAILS(nyx_writer_commit(to), NYX_ERR_OUTPUT, "did not come back as it was written");
+    assert_int_equal(files_in_folder(), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -556,6 +587,7 @@ int main(void)
         cmocka_unit_test(values_that_are_no_numbers_are_refused),
         cmocka_unit_test(bad_names_and_targets_are_refused),
         cmocka_unit_test(a_full_disk_leaves_nothing),
+        cmocka_unit_test(commit_reads_back_what_it_publishes),
     };
     int failed;
 
