@@ -76,15 +76,20 @@ static NYX_BODY void error_unit(float *error, enum nyx_lattice lattice, bool aff
     }
 }
 
-/* Runs UNIT over whole units, then over the rest padded with weight 0. */
+/* Runs UNIT over whole units, then over the rest padded with weight 0. The empty
+ * assembly keeps gcc from merging two units before it vectorises, after which it
+ * cannot: that is worth a factor of 2 to 8. */
 #define EACH_UNIT(UNIT, target)                                              \
     do {                                                                     \
-        float   rest_w[LANES] = { 0 }, rest_v[LANES] = { 0 };                \
         int64_t whole = n - n % LANES;                                       \
                                                                              \
-        for (int64_t i = 0; i < whole; i += LANES)                           \
+        for (int64_t i = 0; i < whole; i += LANES) {                         \
             UNIT(target, lattice, affine, &at, w + i, v ? v + i : ONES);     \
+            __asm__ volatile("");                                            \
+        }                                                                    \
         if (whole < n) {                                                     \
+            float rest_w[LANES] = { 0 }, rest_v[LANES] = { 0 };              \
+                                                                             \
             memcpy(rest_w, w + whole, (size_t)(n - whole) * sizeof *w);      \
             memcpy(rest_v, v ? v + whole : ONES, (size_t)(n - whole) * sizeof *w); \
             UNIT(target, lattice, affine, &at, rest_w, rest_v);              \
