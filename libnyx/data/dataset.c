@@ -130,6 +130,14 @@ static int put_images(struct nyx_split *train, struct nyx_data__set *known, cons
     return NYX_OK;
 }
 
+/* A puzzle with its further images: no more than there are symmetries, which
+ * are few for small grids (rows, columns, transposition, digits). */
+static int64_t images_at_most(int size, int64_t augment)
+{
+    int64_t all = size == 4 ? 8 * 8 * 2 * 24 : size == 6 ? 48 * 72 * 720 : INT64_MAX;
+    return augment < all ? augment + 1 : all;
+}
+
 static int put_rows(nyx_dataset *out, const struct work *work, const nyx_sudoku_split *split)
 {
     const nyx_sudoku_list *list = work->list;
@@ -188,7 +196,8 @@ int nyx_sudoku_dataset(nyx_dataset *out, const nyx_sudoku_list *list, const nyx_
     qsort(work.orbits, (size_t)list->count, sizeof *work.orbits, compare_orbits);
     if ((status = choose_tests(&work, tests_wanted(list, split), &tests)) < 0)
         goto done;
-    if (!nyx_size_add(&images, split->augment, 1) || !nyx_size_mul(&rows, list->count - tests, images)) {
+    images = images_at_most(list->size, split->augment);
+    if (!nyx_size_mul(&rows, list->count - tests, images)) {
         status = nyx_error_set(NYX_ERR_MEMORY, "cannot hold %lld images of each puzzle", (long long)split->augment);
         goto done;
     }
