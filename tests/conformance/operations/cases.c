@@ -8,6 +8,8 @@
  *     q  i32, -9 to 9 but not 0         iN i32, 0 to N - 1
  *     a  decay, rate, second, spare     c  one half
  *     x  infinity                       -  absent
+ *     k  real, fixed fractions          K  the same, positive: both known.py's
+ *     jN i32, 0 to N - 1, fixed
  *     o  no input: the shape of the result of an operation without inputs
  *
  * Every real value is exact in f32, so f32 and f64 start from the same numbers.
@@ -216,7 +218,7 @@ static void parse(spec *s)
         nyx_shape   shape;
         char       *after = (char *)(uintptr_t)text;
 
-        if (in.kind == 'i')
+        if (in.kind == 'i' || in.kind == 'j')
             in.below = strtoll(text, &after, 10);
         if (in.kind == '-') {
             s->in[s->input_count++] = in;
@@ -234,7 +236,7 @@ static void parse(spec *s)
 }
 
 /* The sum of four uniforms on [-1, 1) has variance 4/3: near enough to N(0, 1). */
-static double draw(nyx_random *random, const operand *in, int64_t index)
+static double draw(nyx_random *random, const operand *in, int64_t input, int64_t index)
 {
     static const double scalars[4] = { 0.99, 0.1, 1.5, 0 };
     const double        u = nyx_random_uniform(random);
@@ -248,6 +250,9 @@ static double draw(nyx_random *random, const operand *in, int64_t index)
     case 'n': return (double)((int)(u * 19) - 9);
     case 'q': return u < 0.5 ? -(double)(1 + (int)(u * 18)) : (double)(1 + (int)((u - 0.5) * 18));
     case 'i': return (double)(int64_t)(u * (double)in->below);
+    case 'j': return (double)((3 * index + 1) % in->below);
+    case 'k': return (double)((index * 7 + input * 3) % 11 - 5) / 4;
+    case 'K': return (double)((index * 7 + input * 3) % 11 + 1) / 8;
     case 'a': return scalars[index];
     case 'c': return 0.5;
     case 'x': return (double)INFINITY;
@@ -258,11 +263,12 @@ static double draw(nyx_random *random, const operand *in, int64_t index)
     return 2 * sum;
 }
 
-static int fill_values(spec *s, uint64_t stream)
+int spec_init(spec *s, uint64_t stream)
 {
     nyx_random random;
     int        status;
 
+    parse(s);
     nyx_random_init(&random, 1, stream);
     for (int i = 0; i < s->input_count; i++) {
         const int64_t elems = nyx_shape_count(&s->in[i].shape);
@@ -270,9 +276,15 @@ static int fill_values(spec *s, uint64_t stream)
         if ((status = nyx_alloc(&s->values[i], elems * (int64_t)sizeof(double))) < 0)
             return status;
         for (int64_t j = 0; j < elems; j++)
-            s->values[i][j] = (double)(float)draw(&random, &s->in[i], j);
+            s->values[i][j] = (double)(float)draw(&random, &s->in[i], i, j);
     }
     return NYX_OK;
+}
+
+void spec_release(spec *s)
+{
+    for (int i = 0; i < s->input_count; i++)
+        nyx_free(s->values[i]);
 }
 
 int visit_cases(visitor visit, void *context)
@@ -285,11 +297,9 @@ int visit_cases(visitor visit, void *context)
 
             memcpy(s.ints, rows[i].ints, sizeof s.ints);
             memcpy(s.reals, rows[i].reals, sizeof s.reals);
-            parse(&s);
-            if ((status = fill_values(&s, i)) == NYX_OK)
+            if ((status = spec_init(&s, i)) == NYX_OK)
                 visit(&s, context);
-            for (int j = 0; j < s.input_count; j++)
-                nyx_free(s.values[j]);
+            spec_release(&s);
         }
     }
     return status;

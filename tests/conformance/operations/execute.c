@@ -8,7 +8,7 @@ static const unsigned char pattern = 0xC3;
 
 static enum nyx_dtype dtype_of(const operand *in, enum nyx_dtype real)
 {
-    return strchr("niq", in->kind) ? NYX_I32 : real;
+    return strchr("niqj", in->kind) ? NYX_I32 : real;
 }
 
 static const char *name_of(const char *kind, int index)

@@ -37,9 +37,14 @@ typedef struct {
     bool   intact; /* guards and inputs are as they were */
 } outcome;
 
-/* cases.c: every case of the table in turn, its values filled in. */
+/* cases.c: inputs and their values from s->text; every case of the table. */
+int  spec_init(spec *s, uint64_t stream);
+void spec_release(spec *s);
 typedef void (*visitor)(const spec *s, void *context);
 int visit_cases(visitor visit, void *context);
+
+/* known.c: what is wrong ("": nothing) with each answer of the reference. */
+int visit_answers(void (*judged)(const spec *s, const char *what, void *context), void *context);
 
 /* execute.c: the operation on f32 or f64 inputs, through a graph and a
  * program, as a model would run it. */
