@@ -47,10 +47,10 @@ need_h5py() { "$python" -c 'import h5py' 2>/dev/null || skip "no package python3
 
 @test "files of h5py: byte orders, chunks, deflate, fill values, booleans" {
     need_h5py
-    hdf5 make a.h5
-    hdf5 list a.h5 > want
+    hdf5 make a.h5 > small # floats that numpy has no type for
+    hdf5 list a.h5 | LC_ALL=C sort small - > want
     "$files" foreign a.h5 > got
-    [ "$(wc -l < want)" -eq 53 ]
+    [ "$(wc -l < want)" -eq 56 ]
     diff want got
 }
 

@@ -148,6 +148,9 @@ def coded(path):
         print(f"/tensors/{name} coded {list(map(int, value.shape))} {hashlib.sha256(value.tobytes()).hexdigest()}")
 
 
+SMALL = {"bf16": (2, 15, 7, 8, 0, 7, 127), "fp8-e4m3": (1, 7, 3, 4, 0, 3, 7), "fp8-e5m2": (1, 7, 2, 5, 0, 2, 15)}
+
+
 def make(path):
     rng = np.random.default_rng(1)
     f = h5py.File(path, "w")
@@ -166,6 +169,16 @@ def make(path):
     plist.set_layout(h5py.h5d.COMPACT)
     h5py.h5d.create(f.id, b"compact", h5py.h5t.STD_I32LE, space, plist).write(
         h5py.h5s.ALL, h5py.h5s.ALL, np.arange(6, dtype="i4"))
+    # The small floats that HDF5 2 predefines, described to an older library.
+    for name, (size, *fields, bias) in SMALL.items():
+        kind = h5py.h5t.IEEE_F32LE.copy()
+        kind.set_fields(*fields)
+        kind.set_size(size)
+        kind.set_ebias(bias)
+        raw = rng.integers(0, 60, 12 * size).astype("u1")
+        d = h5py.h5d.create(f.id, name.encode(), kind, h5py.h5s.create_simple((12,)))
+        d.write(h5py.h5s.ALL, h5py.h5s.ALL, raw, kind)
+        print(f"/{name} {name} [12] {hashlib.sha256(raw.tobytes()).hexdigest()}")
     f["words"] = "not a number"
     f.attrs["names"] = ["one", "two"]
     f.close()
@@ -176,7 +189,7 @@ def list_all(path):
     lines = []
 
     def visit(name, d):
-        if not isinstance(d, h5py.Dataset) or d.dtype.kind not in "iufb":
+        if name in SMALL or not isinstance(d, h5py.Dataset) or d.dtype.kind not in "iufb":
             return
         kind = names.get((d.dtype.kind, d.dtype.itemsize), f"{d.dtype.kind}{8 * d.dtype.itemsize}")
         data = np.ascontiguousarray(d[()]).astype(d.dtype.newbyteorder("<")).tobytes()

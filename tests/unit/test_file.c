@@ -1,5 +1,5 @@
-/* file: what is written comes back to the bit; what is damaged, foreign or
- * outside the profile is refused with one sentence; a full disk leaves nothing. */
+/* file: what is written comes back to the bit; damage never passes as data; a
+ * full disk leaves nothing. */
 #include "file/file.h"
 
 #include <dirent.h>
@@ -432,7 +432,7 @@ static void a_flipped_bit_never_passes_as_data(void **state)
         harmless += status == 0;
     }
     print_message("flipped bits: %d noticed, %d harmless, of %lld bytes\n", noticed, harmless, (long long)bytes);
-    assert_true(noticed > 50);
+    assert_in_range(noticed, 51, bytes);
     nyx_free(good);
     clean_folder();
 }
@@ -553,8 +553,7 @@ static void commit_reads_back_what_it_publishes(void **state)
     int            spoiled = 0;
 
     (void)state;
-    for (int i = 0; i < 600; i++)
-        values[i] = 1;
+    memset(values, 1, sizeof values);
     OK(nyx_writer_open(&to, in_folder("a.h5"), "model"));
     OK(nyx_writer_tensor(to, "/tensors/a", &t));
     dir = opendir(folder);
@@ -591,7 +590,7 @@ int main(void)
     };
     int failed;
 
-    snprintf(folder, sizeof folder, "/tmp/nyx-test-file-XXXXXX");
+    strcpy(folder, "/tmp/nyx-test-file-XXXXXX");
     if (!mkdtemp(folder))
         return 1;
     failed = cmocka_run_group_tests_name("file", tests, NULL, NULL);
