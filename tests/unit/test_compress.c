@@ -391,17 +391,23 @@ static void the_report_adds_up(void **state)
     nyx_recipe      recipe = recipe_of("int4:g32", NYX_METHOD_ABSMAX, false);
     nyx_reader     *file;
     nyx_compress   *plan;
-    nyx_json       *json = nyx_json_object();
+    nyx_report     *report;
+    nyx_json       *document, *json;
     const nyx_json *totals;
     int64_t         coded = 0, after = 0, coded_after = 0, elems = 0, coded_elems = 0;
 
     (void)state;
     OK(compress(&plan, &file, in_folder("model.h5"), in_folder("out.h5"), &recipe, 2));
+    OK(nyx_report_create(&report, "nyx-quantize", 1, (char *[]){ (char[]){ "nyx-quantize" }, NULL }));
+    json = nyx_report_result(report);
     nyx_json_set_text(json, "format", "int4:g32");
     nyx_json_set_text(json, "recipe_sha256",
                       "0000000000000000000000000000000000000000000000000000000000000000");
     nyx_compress_describe(plan, json);
-    OK(nyx_schema_check("quantize", json, "report"));
+    OK(nyx_report_write(report, in_folder("report.json"), "ok", NULL));
+    OK(nyx_json_read(&document, in_folder("report.json")));
+    OK(nyx_schema_check("quantize", document, "report"));
+    nyx_json_free(document);
     for (int i = 0; i < ROWS; i++) {
         nyx_shape shape = shape_of(&rows[i]);
 
@@ -423,7 +429,7 @@ static void the_report_adds_up(void **state)
     assert_true(nyx_json_real(nyx_json_get(totals, "bits_per_coded_weight"), 0.0) ==
                 8.0 * (double)coded_after / (double)coded_elems);
     assert_string_equal(nyx_json_text(nyx_json_get(json, "tensors.7.method_reason"), ""), "no matrix");
-    nyx_json_free(json);
+    nyx_report_free(report);
     nyx_compress_free(plan);
     nyx_reader_close(file);
     nyx_recipe_release(&recipe);
@@ -543,7 +549,8 @@ static int make_model(void **state)
 
 static int clean(void **state)
 {
-    static const char *const names[] = { "model.h5", "out.h5", "once.h5", "twice.h5", "bad.h5", "data.h5" };
+    static const char *const names[] = { "model.h5", "out.h5", "once.h5", "twice.h5", "bad.h5", "data.h5",
+                                         "report.json" };
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -426,6 +427,39 @@ static void bad_values_are_named(void **state)
     nyx_eval_free(eval);
 }
 
+static void reports_keep_to_their_schema(void **state)
+{
+    static const struct { bool reference; const char *path, *reason; } rows[] = {
+        { true, "preservation.value", NULL }, { false, "preservation_reason", "no reference model was given" },
+    };
+    char path[] = "/tmp/nyx-test-eval-XXXXXX";
+
+    (void)state;
+    close(mkstemp(path));
+    for (int i = 0; i < 2; i++) {
+        nyx_eval_options options = options_of(NYX_STABLEMAX, rows[i].reference);
+        nyx_eval_result  result = evaluate(&options, ROWS);
+        nyx_report      *report;
+        nyx_json        *json;
+        const nyx_json  *at;
+
+        assert_int_equal(nyx_report_create(&report, "nyx-eval", 1, (char *[]){ (char[]){ "nyx-eval" }, NULL }), 0);
+        nyx_eval_describe(&result, nyx_report_result(report));
+        assert_int_equal(nyx_report_write(report, path, "ok", NULL), 0);
+        nyx_report_free(report);
+        assert_int_equal(nyx_json_read(&json, path), 0);
+        if (nyx_schema_check("eval", json, "report") < 0)
+            fail_msg("%s", nyx_error_text());
+        at = nyx_json_get(nyx_json_get(json, "result"), rows[i].path);
+        if (rows[i].reason)
+            assert_string_equal(nyx_json_text(at, ""), rows[i].reason);
+        else
+            assert_true(nyx_json_real(at, -1.0) == result.preservation.value);
+        nyx_json_free(json);
+    }
+    unlink(path);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -438,6 +472,7 @@ int main(void)
         cmocka_unit_test(intervals_cover_the_truth_as_often_as_they_say),
         cmocka_unit_test(resamples_without_a_reference_hit_are_counted),
         cmocka_unit_test(bad_values_are_named),
+        cmocka_unit_test(reports_keep_to_their_schema),
     };
 
     make_example();
