@@ -45,6 +45,19 @@ void nyx_file__buffer_release(nyx_file__buffer *buffer)
     *buffer = (nyx_file__buffer) { 0 };
 }
 
+/* Sanitizers map terabytes of shadow memory: no limit on address space then. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+#else
+enum { SANITIZED = 0 };
+#endif
+
 /* ---- the child ------------------------------------------------------------ */
 
 static void limit(unsigned resource, rlim_t value)
@@ -77,6 +90,8 @@ static void confine(int64_t size)
     static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 }; /* the parent answers these */
     static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 
+    rlim_t           now = address_space();
+
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
@@ -85,14 +100,8 @@ static void confine(int64_t size)
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
     limit(RLIMIT_CPU, (rlim_t)(5 + size / (16 << 20))); /* deflate does over 100 MB/s */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they map terabytes of shadow */
-    {
-        rlim_t now = address_space();
-
-        if (now)
-            limit(RLIMIT_AS, now + ((rlim_t)1 << 30));
-    }
-#endif
+    if (!SANITIZED && now)
+        limit(RLIMIT_AS, now + ((rlim_t)1 << 30));
 }
 
 static bool write_all(int fd, const void *data, int64_t bytes)
