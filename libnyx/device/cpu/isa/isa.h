@@ -10,11 +10,47 @@
 /* nyx_cpu__matmul -> nyx_cpu__matmul_avx2 */
 #define NYX_ISA_NAME(name)        NYX_ISA_PASTE(name, NYX_ISA)
 
-/* The kernels: operation, name, variant, workspace rule, which nodes it takes. */
-#define NYX_ISA_KERNELS(K)                                                                   \
-    K(MATMUL, matmul, "packed", NYX_ISA_NAME(nyx_cpu__matmul_workspace), all_f32)            \
-    K(ATTENTION, attention, "rows", NYX_ISA_NAME(nyx_cpu__attention_workspace), all_f32)     \
-    K(ATTENTION_GRAD, attention_grad, "heads", NYX_ISA_NAME(nyx_cpu__attention_grad_workspace), all_f32)
+/* The kernels: operation, name, variant, workspace rule, which nodes it takes
+ * (NULL: all of a graph whose reals are f32). */
+#define NYX_ISA_KERNELS(K)                                                                             \
+    K(FILL, fill, "plain", NULL, NULL)                                                                 \
+    K(RANDOM, random, "plain", NULL, NULL)                                                             \
+    K(ROPE_TABLE, rope_table, "plain", NULL, NULL)                                                     \
+    K(CAST, cast, "plain", NULL, NULL)                                                                 \
+    K(ADD, add, "plain", NULL, NULL)                                                                   \
+    K(SUB, sub, "plain", NULL, NULL)                                                                   \
+    K(MUL, mul, "plain", NULL, NULL)                                                                   \
+    K(DIV, div, "plain", NULL, all_f32)                                                                \
+    K(MIN, min, "plain", NULL, NULL)                                                                   \
+    K(MAX, max, "plain", NULL, NULL)                                                                   \
+    K(AFFINE, affine, "plain", NULL, NULL)                                                             \
+    K(SQRT, sqrt, "plain", NULL, NULL)                                                                 \
+    K(SIGMOID, sigmoid, "plain", NULL, NULL)                                                           \
+    K(COMPARE, compare, "plain", NULL, NULL)                                                           \
+    K(SELECT, select, "plain", NULL, NULL)                                                             \
+    K(REDUCE, reduce, "blocks", NYX_ISA_NAME(nyx_cpu__reduce_workspace), all_f32)                      \
+    K(ARGMAX, argmax, "plain", NULL, all_f32)                                                          \
+    K(SLICE, slice, "plain", NULL, NULL)                                                               \
+    K(PAD, pad, "plain", NULL, NULL)                                                                   \
+    K(CONCAT, concat, "plain", NULL, NULL)                                                             \
+    K(EMBEDDING, embedding, "plain", NULL, NULL)                                                       \
+    K(EMBEDDING_GRAD, embedding_grad, "plain", NULL, NULL)                                             \
+    K(MATMUL, matmul, "packed", NYX_ISA_NAME(nyx_cpu__matmul_workspace), NULL)                         \
+    K(RMSNORM, rmsnorm, "lanes", NULL, NULL)                                                           \
+    K(RMSNORM_GRAD, rmsnorm_grad, "lanes", NULL, NULL)                                                 \
+    K(ROPE, rope, "plain", NULL, NULL)                                                                 \
+    K(ATTENTION, attention, "rows", NYX_ISA_NAME(nyx_cpu__attention_workspace), NULL)                  \
+    K(ATTENTION_GRAD, attention_grad, "heads", NYX_ISA_NAME(nyx_cpu__attention_grad_workspace), NULL)  \
+    K(SWIGLU, swiglu, "plain", NULL, NULL)                                                             \
+    K(SWIGLU_GRAD, swiglu_grad, "plain", NULL, NULL)                                                   \
+    K(CROSS_ENTROPY, cross_entropy, "lanes", NULL, NULL)                                               \
+    K(CROSS_ENTROPY_GRAD, cross_entropy_grad, "lanes", NULL, NULL)                                     \
+    K(BCE, bce, "plain", NULL, NULL)                                                                   \
+    K(ASSIGN, assign, "plain", NULL, NULL)                                                             \
+    K(ADAM_ATAN2, adam_atan2, "plain", NULL, NULL)                                                     \
+    K(ADAMW, adamw, "plain", NULL, NULL)                                                               \
+    K(SIGN_SGD, sign_sgd, "plain", NULL, NULL)                                                         \
+    K(EMA, ema, "plain", NULL, NULL)
 
 #define NYX_ISA_DECLARE(op, name, variant, workspace, takes) \
     void NYX_ISA_NAME(nyx_cpu__##name)(const nyx_call *call, int part, int parts);
@@ -22,6 +58,7 @@ NYX_ISA_KERNELS(NYX_ISA_DECLARE)
 #undef NYX_ISA_DECLARE
 
 int64_t NYX_ISA_NAME(nyx_cpu__matmul_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+int64_t NYX_ISA_NAME(nyx_cpu__reduce_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__attention_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__attention_grad_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 

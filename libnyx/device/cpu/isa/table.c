@@ -1,7 +1,7 @@
 /* table -- the f32 kernels of one instruction set. */
 #include "isa.h"
 
-/* Every operand that is there is f32. */
+/* Kernels that leave integers to the reference kernels. */
 static bool all_f32(const nyx_graph *g, const nyx_node *node)
 {
     for (int i = 0; i < node->input_count; i++)
