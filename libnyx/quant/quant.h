@@ -101,9 +101,9 @@ enum nyx_method { NYX_METHOD_ABSMAX, NYX_METHOD_SIGNED_MAX, NYX_METHOD_MSE };
 bool        nyx_method_find(enum nyx_method *out, const char *name); /* "absmax", "signed-max", "mse" */
 const char *nyx_method_name(enum nyx_method method);
 
-/* Measured and default choice: mse for integers of 4 bits and less, where it
- * removes a tenth of the error and more; absmax otherwise, where the search
- * gains little and costs much. */
+/* mse for integers of 4 bits and less, where it removes a tenth of the error
+ * and more (nyx_format_anchors); absmax otherwise: at 8 bits a search gains
+ * little, and the 4-bit floats are then coded as their specifications say. */
 enum nyx_method nyx_method_default(const nyx_format *format);
 
 /* A format with one scale for the whole tensor, or nvfp4 (`global`), sees all

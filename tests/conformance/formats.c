@@ -145,13 +145,13 @@ static float  atan_quotient(float x)  { return nyx_atan2f(x, 1.0f); }
 
 /* silu below -87 is x times a subnormal sigma and has fewer bits by nature. */
 static const function functions[] = {
-    { "expf", nyx_expf, exp, 0.95, -INFINITY },
-    { "logf", nyx_logf, log, 0.80, -INFINITY },
-    { "sigmoidf", nyx_sigmoidf, exact_sigmoid, 2.32, -INFINITY },
-    { "siluf", nyx_siluf, exact_silu, 2.85, -87.0 },
-    { "tanhf", nyx_tanhf, tanh, 2.22, -INFINITY },
+    { "expf", nyx_expf, exp, 0.96, -INFINITY },
+    { "logf", nyx_logf, log, 0.85, -INFINITY },
+    { "sigmoidf", nyx_sigmoidf, exact_sigmoid, 2.42, -INFINITY },
+    { "siluf", nyx_siluf, exact_silu, 3.22, -87.0 },
+    { "tanhf", nyx_tanhf, tanh, 2.30, -INFINITY },
     { "rsqrtf", nyx_rsqrtf, exact_rsqrt, 1.51, -INFINITY },
-    { "atan2f(x, 1)", atan_quotient, exact_atan, 2.12, -INFINITY },
+    { "atan2f(x, 1)", atan_quotient, exact_atan, 2.17, -INFINITY },
 };
 
 typedef struct {
