@@ -32,6 +32,18 @@ refused() {
     done < cases
 }
 
+@test "missing files, folders, devices, texts" {
+    refused 66 "cannot open 'none.h5': No such file or directory" read none.h5
+    refused 65 "'.' is no regular file" read .
+    refused 65 "'/dev/null' is no regular file" read /dev/null
+    echo "hello, this is text" > text.h5
+    refused 65 "'text.h5' is not an HDF5 file" read text.h5
+    : > empty.h5
+    refused 65 "'empty.h5' is empty" foreign empty.h5
+    mkfifo pipe.h5
+    refused 65 "'pipe.h5' is no regular file" read pipe.h5
+}
+
 @test "a loop of groups ends" {
     need_h5py
     "$files" write bad.h5
