@@ -106,7 +106,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ $(LDFLAGS) -lcmocka $(LIBS) -o $@
 
-$(BUILD)/tests/operations: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/conformance/operations/*.c))
+$(BUILD)/tests/conformance: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/conformance/operations/*.c))
 
 $(BUILD)/tests/%: $(BUILD)/tests/conformance/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)

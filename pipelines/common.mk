@@ -3,6 +3,7 @@ BIN  ?= build
 RUN  ?= run/$(notdir $(basename $(firstword $(MAKEFILE_LIST))))
 SEED ?= 1
 
+.DEFAULT_GOAL := summary
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules

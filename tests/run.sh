@@ -54,7 +54,7 @@ for test in "$BUILD"/tests/test_*; do
     case $test in *.o|*.d|*.so) continue ;; esac
     [ -x "$test" ] && tap "unit/$(basename "$test")" "$test"
 done
-counted conformance/operations "$BUILD/tests/operations"
+counted conformance "$BUILD/tests/conformance"
 counted conformance/formats "$BUILD/tests/formats"
 for file in tests/lint/*.bats tests/tool/*.bats tests/invalid/*.bats tests/interop/*.bats tests/pipeline/*.bats; do
     [ -e "$file" ] && tap "${file#tests/}" bats --tap "$file"
