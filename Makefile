@@ -24,6 +24,7 @@ ALL_CFLAGS = -std=c17 $(WARNINGS) -fno-math-errno -fno-trapping-math -D_GNU_SOUR
              -Ilibnyx -pthread $(PKG_FLAGS) $(CFLAGS) -MMD -MP
 LIBS       = $(PKG_LIBS) -lm -ldl -pthread
 
+# Objects lie in $(BUILD)/obj, so that a program may be called like a folder.
 # Kernels in device/cpu/isa/ are compiled once for each instruction set and
 # chosen at run time; those in device/cpu/reference/ once for f32, once for f64.
 ifneq (,$(filter x86_64 amd64,$(ARCH)))
@@ -41,10 +42,10 @@ SOURCES   := $(filter-out libnyx/device/cpu/isa/% libnyx/device/cpu/reference/%,
 REFERENCE := $(wildcard libnyx/device/cpu/reference/*.c)
 KERNELS   := $(wildcard libnyx/device/cpu/isa/*.c)
 SCHEMAS   := $(wildcard schemas/*.schema.json)
-OBJECTS   := $(SOURCES:%.c=$(BUILD)/%.o) \
-             $(REFERENCE:%.c=$(BUILD)/%.f32.o) $(REFERENCE:%.c=$(BUILD)/%.f64.o) \
-             $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o)) \
-             $(BUILD)/schemas.o
+OBJECTS   := $(SOURCES:%.c=$(BUILD)/obj/%.o) \
+             $(REFERENCE:%.c=$(BUILD)/obj/%.f32.o) $(REFERENCE:%.c=$(BUILD)/obj/%.f64.o) \
+             $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/obj/%.$(isa).o)) \
+             $(BUILD)/obj/schemas.o
 TOOLS     := $(patsubst tools/%.c,$(BUILD)/%,$(wildcard tools/*.c))
 UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 CHECKERS  := $(patsubst tests/conformance/%.c,$(BUILD)/tests/%,$(wildcard tests/conformance/*.c))
@@ -63,27 +64,27 @@ $(BUILD)/libnyx.a: $(OBJECTS)
 	@rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-$(BUILD)/%.f32.o: %.c
+$(BUILD)/obj/%.f32.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DNYX_REFERENCE_F64=0 -c $< -o $@
 
-$(BUILD)/%.f64.o: %.c
+$(BUILD)/obj/%.f64.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DNYX_REFERENCE_F64=1 -c $< -o $@
 
 define isa_rule
-$$(BUILD)/%.$(1).o: %.c
+$$(BUILD)/obj/%.$(1).o: %.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(ISA_$(1)) -DNYX_ISA=$(1) -DNYX_ISA_$(1)=1 -c $$< -o $$@
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 # Row conversions and codings are plain loops written to be vectorised.
-$(BUILD)/libnyx/tensor/%.o $(BUILD)/libnyx/quant/%.o: ALL_CFLAGS += -O3
+$(BUILD)/obj/libnyx/tensor/%.o $(BUILD)/obj/libnyx/quant/%.o: ALL_CFLAGS += -O3
 
 # schemas/NAME.schema.json -> one C table of names and texts.
 $(BUILD)/schemas.c: $(SCHEMAS) Makefile
@@ -96,19 +97,20 @@ $(BUILD)/schemas.c: $(SCHEMAS) Makefile
 	     sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo '},'; \
 	   done; echo '{ NULL, NULL } };'; } > $@
 
-$(BUILD)/schemas.o: $(BUILD)/schemas.c
+$(BUILD)/obj/schemas.o: $(BUILD)/schemas.c
+	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c $< -o $@
 
-$(BUILD)/%: $(BUILD)/tools/%.o $(BUILD)/libnyx.a
+$(BUILD)/%: $(BUILD)/obj/tools/%.o $(BUILD)/libnyx.a
 	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBS) -o $@
 
-$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libnyx.a
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ $(LDFLAGS) -lcmocka $(LIBS) -o $@
 
-$(BUILD)/tests/conformance: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/conformance/operations/*.c))
+$(BUILD)/tests/conformance: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/conformance/operations/*.c))
 
-$(BUILD)/tests/%: $(BUILD)/tests/conformance/%.o $(BUILD)/libnyx.a
+$(BUILD)/tests/%: $(BUILD)/obj/tests/conformance/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) $(LIBS) -o $@
 
