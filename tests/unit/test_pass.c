@@ -154,6 +154,20 @@ static void assert_in_place(const nyx_graph *g, const nyx_plan *plan, nyx_value 
     }
 }
 
+/* A view is where the value behind it is. */
+static void assert_view(const nyx_graph *g, const nyx_plan *plan, nyx_value v)
+{
+    const nyx_node     *node = nyx_graph_node(g, nyx_value_node(g, v));
+    const nyx_location *at = &plan->values[v];
+
+    if (node->op == NYX_OP_VARIABLE) {
+        assert_int_equal(at->place, NYX_PLACE_VARIABLE);
+        assert_int_equal(at->variable, node->ints[0]);
+    } else {
+        assert_memory_equal(at, &plan->values[node->inputs[0]], sizeof *at);
+    }
+}
+
 static void assert_plan_sound(const nyx_graph *g, const nyx_plan *plan)
 {
     int64_t end = 0;
@@ -161,8 +175,12 @@ static void assert_plan_sound(const nyx_graph *g, const nyx_plan *plan)
     for (nyx_value a = 1; a < (nyx_value)nyx_graph_value_count(g); a++) {
         const nyx_location *at = &plan->values[a];
 
-        if (nyx_value_node(g, a) < 0 || is_view(g, a))
+        if (nyx_value_node(g, a) < 0)
             continue;
+        if (is_view(g, a)) {
+            assert_view(g, plan, a);
+            continue;
+        }
         if (at->place == NYX_PLACE_VARIABLE)
             assert_in_place(g, plan, a);
         if (at->place != NYX_PLACE_ARENA)
@@ -254,13 +272,14 @@ static void an_assign_is_elided_only_when_old_contents_are_done_with(void **stat
 
 enum { WIDTH = 19, VARIABLES = 5, NODES = 60 };
 
-/* NODES additions, products and copies of earlier values, variables assigned
+/* NODES sums, products, multiples and views of earlier values, variables assigned
  * at random places after their last read; numbers[] by value id is what the
  * values are. */
 typedef struct {
     nyx_graph *g;
     nyx_value  values[VARIABLES + NODES];
     double     numbers[VARIABLES + NODES][WIDTH], stored[VARIABLES][WIDTH];
+    int        behind[VARIABLES + NODES]; /* the variable it is a view of, -1: none */
     int        count;
     bool       assigned[VARIABLES];
 } jungle;
@@ -270,22 +289,25 @@ static int pick(jungle *j, nyx_random *random)
     for (;;) {
         const int i = (int)nyx_random_below(random, (uint64_t)j->count);
 
-        if (i >= VARIABLES || !j->assigned[i])
+        if (j->behind[i] < 0 || !j->assigned[j->behind[i]])
             return i;
     }
 }
 
 static void grow_node(jungle *j, nyx_random *random)
 {
-    const int a = pick(j, random), b = pick(j, random), how = (int)nyx_random_below(random, 3);
+    const int a = pick(j, random), b = pick(j, random), how = (int)nyx_random_below(random, 4);
 
     j->values[j->count] = how == 0   ? nyx_graph_add(j->g, j->values[a], j->values[b])
                           : how == 1 ? nyx_graph_mul(j->g, j->values[a], j->values[b])
-                                     : nyx_graph_affine(j->g, j->values[a], -0.5, 0.25);
+                          : how == 2 ? nyx_graph_affine(j->g, j->values[a], -0.5, 0.25)
+                                     : nyx_graph_stop(j->g, j->values[a]);
+    j->behind[j->count] = how == 3 ? j->behind[a] : -1;
     for (int i = 0; i < WIDTH; i++)
         j->numbers[j->count][i] = how == 0   ? j->numbers[a][i] + j->numbers[b][i]
                                   : how == 1 ? j->numbers[a][i] * j->numbers[b][i]
-                                             : -0.5 * j->numbers[a][i] + 0.25;
+                                  : how == 2 ? -0.5 * j->numbers[a][i] + 0.25
+                                             : j->numbers[a][i];
     j->count++;
 }
 
@@ -309,6 +331,7 @@ static void plant(jungle *j, nyx_random *random)
 
         snprintf(name, sizeof name, "v%d", j->count);
         j->values[j->count] = variable(j->g, name, WIDTH, 0);
+        j->behind[j->count] = j->count;
         for (int i = 0; i < WIDTH; i++)
             j->stored[j->count][i] = j->numbers[j->count][i] = nyx_random_uniform(random) - 0.5;
     }

@@ -38,7 +38,7 @@ typedef struct {
 } outcome;
 
 /* cases.c: inputs and their values from s->text; every case of the table. */
-int  spec_init(spec *s, uint64_t stream);
+int  spec_init(spec *s);
 void spec_release(spec *s);
 typedef void (*visitor)(const spec *s, void *context);
 int visit_cases(visitor visit, void *context);

@@ -1,11 +1,14 @@
-/* reduce -- over the last axes or the first, always in index order. */
+/* reduce -- over the last axes or the first, always in index order; sums by
+ * blocks, since one long f32 sum of numbers of one sign loses bits. */
 #include "device/cpu/reference/real.h"
+
+enum { BLOCK = 128 };
 
 /* `count` elements, `step` apart. */
 static real reduce_real(const real *x, int64_t count, int64_t step, enum nyx_reduction how)
 {
     const bool ordered = how == NYX_LARGEST || how == NYX_SMALLEST;
-    real       y = ordered ? x[0] : 0;
+    real       y = ordered ? x[0] : 0, block = 0;
 
     for (int64_t i = 0; i < count; i++) {
         const real v = x[i * step];
@@ -15,7 +18,11 @@ static real reduce_real(const real *x, int64_t count, int64_t step, enum nyx_red
         else if (how == NYX_SMALLEST)
             y = v < y ? v : y;
         else
-            y += how == NYX_SUM_SQUARES ? v * v : v;
+            block += how == NYX_SUM_SQUARES ? v * v : v;
+        if (!ordered && (i % BLOCK == BLOCK - 1 || i == count - 1)) {
+            y += block;
+            block = 0;
+        }
     }
     return how == NYX_MEAN ? y / (real)count : y;
 }
