@@ -83,7 +83,7 @@ const nyx_op_row nyx_graph__source_rows[] = {
     { .name = "fill", .int_names = { "dtype" }, .real_names = { "number" }, .outputs = 1, .error = 0.5,
       .shape = fill_shape },
     { .name = "random", .outputs = 1, .shape = table_shape },
-    { .name = "rope_table", .real_names = { "theta" }, .outputs = 1, .error = 1.0, .shape = table_shape },
+    { .name = "rope_table", .real_names = { "theta" }, .outputs = 1, .error = 0.3, .shape = table_shape },
     { .name = "reshape", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .alias = true,
       .shape = reshape_shape, .gradient = reshape_gradient },
     { .name = "stop", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .alias = true, .shape = same_shape },
