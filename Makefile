@@ -127,7 +127,7 @@ deps: ## install what building needs (Debian, Ubuntu)
 
 check: ## install what is missing, build, run every test
 	@CC="$(CC)" .ci/deps test
-	@$(MAKE) --no-print-directory tests-build
+	@$(MAKE) --no-print-directory -s -j$$(nproc) tests-build
 	@tests/run.sh $(BUILD)
 
 check-full: ## check, then sanitizers and the long sweeps
@@ -137,11 +137,11 @@ check-full: ## check, then sanitizers and the long sweeps
 	$(BUILD)/tests/formats --all
 
 demo: deps ## train a small HRM on Sudokus, code it in 8/4/3/2 bits, say what was kept
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(MAKE) --no-print-directory -f pipelines/demo.mk BIN=$(BUILD)
 
 demo-long: deps ## the same on 6x6 and easy 9x9 Sudokus (takes long)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(MAKE) --no-print-directory -f pipelines/demo.mk BIN=$(BUILD) long
 
 install: all ## copy programs, library, headers under PREFIX
