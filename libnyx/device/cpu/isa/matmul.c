@@ -359,14 +359,18 @@ NYX_INLINE void dot_tile(const float *a, const float *b, int64_t terms, const fl
         }
     }
     NYX_UNROLL(4)
+    for (int i = 0; k < terms && i < rows; i++) {
+        vf left = vf_load_part(a + i * terms + k, terms - k);
+
+        NYX_UNROLL(8)
+        for (int j = 0; j < columns; j++)
+            sum[i][j] = vf_fma(left, vf_load_part(b + j * terms + k, terms - k), sum[i][j]);
+    }
+    NYX_UNROLL(4)
     for (int i = 0; i < rows; i++)
         NYX_UNROLL(8)
-        for (int j = 0; j < columns; j++) {
-            vf left = vf_load_part(a + i * terms + k, terms - k);
-            vf right = vf_load_part(b + j * terms + k, terms - k);
-
-            c[i * step + j] = vf_sum(vf_fma(left, right, sum[i][j])) + (bias ? bias[j] : 0.0f);
-        }
+        for (int j = 0; j < columns; j++)
+            c[i * step + j] = vf_sum(sum[i][j]) + (bias ? bias[j] : 0.0f);
 }
 
 static void multiply_dots(const job *j, int part, int parts)
