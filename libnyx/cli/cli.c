@@ -112,10 +112,10 @@ static int finish(int status)
 
 static int write_report(nyx_report *report, int status, const char *sentence)
 {
-    const char *word = status == NYX_EXIT_OK         ? "ok"
-                       : status == NYX_EXIT_NO       ? "no"
-                       : status == NYX_ERR_STOPPED   ? "stopped"
-                                                     : "error";
+    const char *word = status == NYX_EXIT_OK                                ? "ok"
+                       : status == NYX_EXIT_NO || status == NYX_ERR_NUMERIC ? "no"
+                       : status == NYX_ERR_STOPPED                          ? "stopped"
+                                                                            : "error";
 
     if (!nyx_cli__line.report)
         return 0;

@@ -9,10 +9,11 @@ enum { COLUMN = 26, WIDTH = 80 };
 static void put_wrapped(int at, const char *text)
 {
     while (*text) {
-        int length = (int)strcspn(text, " "), width = 0;
-        char word[WIDTH * 4];
+        size_t length = strcspn(text, " ");
+        char   word[WIDTH * 4];
+        int    width;
 
-        snprintf(word, sizeof word, "%.*s", length, text);
+        snprintf(word, sizeof word, "%.*s", (int)length, text);
         width = nyx_cli__width(word);
         if (at > COLUMN && at + 1 + width > WIDTH) {
             nyx_cli_print("\n");
@@ -24,7 +25,7 @@ static void put_wrapped(int at, const char *text)
             nyx_cli_print(" ");
         at = (at < COLUMN ? COLUMN : at > COLUMN ? at + 1 : at) + width;
         nyx_cli_print("%s", word);
-        text += (size_t)length + strspn(text + length, " ");
+        text += length + strspn(text + length, " ");
     }
     nyx_cli_print("\n");
 }
@@ -70,13 +71,15 @@ static void put_options(const nyx_opt *opts)
     }
     headed = false;
     for (const nyx_opt *opt = opts; opt && opt->kind != NYX_OPT_END; opt++) {
-        if (opt->kind == NYX_OPT_GROUP) {
+        if (opt->kind != NYX_OPT_GROUP && !opt->name)
+            continue;
+        if (opt->kind == NYX_OPT_GROUP)
             nyx_cli_print("\n%s:\n", opt->help);
-        } else if (opt->name) {
-            nyx_cli_print("%s", headed || opt[0].kind == NYX_OPT_GROUP ? "" : opt == opts ? "\nOptions:\n" : "");
+        else if (!headed)
+            nyx_cli_print("\nOptions:\n");
+        headed = true;
+        if (opt->name)
             put_option(opt);
-        }
-        headed = headed || opt->kind == NYX_OPT_GROUP || opt->name;
     }
 }
 
@@ -116,11 +119,11 @@ static void put_examples(const char *text)
 {
     nyx_cli_print("\nExamples:\n");
     while (*text) {
-        int length;
+        size_t length;
 
         text += strspn(text, " ");
-        length = (int)strcspn(text, "\n");
-        nyx_cli_print("  %.*s\n", length, text);
+        length = strcspn(text, "\n");
+        nyx_cli_print("  %.*s\n", (int)length, text);
         text += length + (text[length] == '\n');
     }
 }
