@@ -1,6 +1,6 @@
 /* elementwise -- arithmetic, comparison, selection, gates. Elements are split
- * evenly among the threads; each is computed alone and exactly as by the
- * reference kernels. Loops are plain: the compiler vectorises them. */
+ * evenly among the threads. Loops are plain, the compiler vectorises them, and
+ * results are those of the reference kernels to the bit, but for SwiGLU's. */
 #include "isa.h"
 #include "simd.h"
 
@@ -195,36 +195,43 @@ void NYX_ISA_NAME(nyx_cpu__bce)(const nyx_call *call, int part, int parts)
 
 /* ---- SwiGLU: rows of gate then up (Shazeer 2020, arXiv:2002.05202) -------------- */
 
-static void swiglu(float *restrict y, const float *restrict gate, const float *restrict up, int64_t count)
+/* Gates are computed in vectors to the last element: where a thread's share
+ * begins must not change a bit. */
+static void swiglu(float *y, const float *gate, const float *up, int64_t count)
 {
     int64_t i = 0;
+    vf      g;
 
     for (; i + NYX_W <= count; i += NYX_W) {
-        vf g = vf_load(gate + i);
-
-        vf_store(y + i, g * vf_sigmoid(g) * vf_load(up + i));
+        g = vf_load(gate + i);
+        vf_store(y + i, g * vf_gate(g) * vf_load(up + i));
     }
-    for (; i < count; i++)
-        y[i] = gate[i] * nyx_sigmoidf(gate[i]) * up[i];
+    if (i < count) {
+        g = vf_load_part(gate + i, count - i);
+        vf_store_part(y + i, g * vf_gate(g) * vf_load_part(up + i, count - i), count - i);
+    }
 }
 
 /* d gate = dy up s (1 + gate (1 - s)), d up = dy gate s, s = sigmoid(gate). */
-static void swiglu_grad(float *restrict dx, const float *restrict x, const float *restrict dy, int64_t width,
-                        int64_t count)
+static void swiglu_grad(float *dx, const float *x, const float *dy, int64_t width, int64_t count)
 {
     int64_t i = 0;
+    vf      g, d, s;
 
     for (; i + NYX_W <= count; i += NYX_W) {
-        vf g = vf_load(x + i), d = vf_load(dy + i), s = vf_sigmoid(g);
-
+        g = vf_load(x + i);
+        d = vf_load(dy + i);
+        s = vf_gate(g);
         vf_store(dx + i, d * vf_load(x + width + i) * (s * (1.0f + g * (1.0f - s))));
         vf_store(dx + width + i, d * (g * s));
     }
-    for (; i < count; i++) {
-        float s = nyx_sigmoidf(x[i]);
-
-        dx[i] = dy[i] * x[width + i] * (s * (1.0f + x[i] * (1.0f - s)));
-        dx[width + i] = dy[i] * (x[i] * s);
+    if (i < count) {
+        g = vf_load_part(x + i, count - i);
+        d = vf_load_part(dy + i, count - i);
+        s = vf_gate(g);
+        vf_store_part(dx + i, d * vf_load_part(x + width + i, count - i) * (s * (1.0f + g * (1.0f - s))),
+                      count - i);
+        vf_store_part(dx + width + i, d * (g * s), count - i);
     }
 }
 

@@ -239,7 +239,7 @@ NYX_INLINE vf vf_exp(vf x)
     return p * (vf)((half + 127) << 23) * (vf)((n - half + 127) << 23);
 }
 
-/* e^x of x <= 0 with fused steps, for attention: 0 below e^-87.7, where the
+/* e^x of x <= 0 with fused steps, for attention and gates: 0 below e^-87.7, where the
  * exponent field is 0; NaN stays NaN. */
 NYX_INLINE vf vf_exp_down(vf x)
 {
@@ -264,6 +264,15 @@ NYX_INLINE vf vf_sigmoid(vf x)
 {
     vf one = vf_all(1.0f);
     vf e = vf_exp((vf)((vi)x | INT32_MIN)); /* -|x| */
+
+    return vf_select(x < vf_all(0.0f), e, one) / (one + e);
+}
+
+/* The same with fused steps, for gates: other bits, 0 below -87.7. */
+NYX_INLINE vf vf_gate(vf x)
+{
+    vf one = vf_all(1.0f);
+    vf e = vf_exp_down((vf)((vi)x | INT32_MIN));
 
     return vf_select(x < vf_all(0.0f), e, one) / (one + e);
 }
