@@ -287,6 +287,7 @@ static void outputs_never_replace_inputs_or_each_other(void **state)
         { "nyx-single here --report=here", 64, "", "output 'here' would replace input 'here'" },
         { "nyx-many a b here --report=here", 64, "", "output 'here' would replace input 'here'" },
         { "nyx-single x -o new --report=./new", 64, "", "two outputs would be 'new'" },
+        { "nyx-single x -o new --report=sub/new", 0, "out new", "" },
         { "nyx-single x -o - --report=-", 64, "", "two outputs would be '-'" },
         { "nyx-single /dev/null -o /dev/null --report=/dev/null", 0, "out /dev/null", "" },
         { "nyx-single - -o -", 0, "out -", "" },
@@ -405,6 +406,9 @@ static int make_folder(void **state)
         return -1;
     snprintf(other, sizeof other, "%s/hard", folder);
     if (link(path, other) < 0)
+        return -1;
+    snprintf(other, sizeof other, "%s/sub", folder);
+    if (mkdir(other, 0777) < 0)
         return -1;
     snprintf(other, sizeof other, "%s/soft", folder);
     return symlink("here", other);
