@@ -174,8 +174,10 @@ static void sqrt_gradient(nyx_graph *g, const nyx_node *node, const nyx_value *d
 static void sigmoid_gradient(nyx_graph *g, const nyx_node *node, const nyx_value *dout, nyx_value *din)
 {
     const nyx_value y = node->outputs[0];
+    /* Named, because C leaves the order of arguments, and so of nodes, open. */
+    const nyx_value rest = nyx_graph_affine(g, y, -1.0, 1.0);
 
-    din[0] = nyx_graph_mul(g, nyx_graph_mul(g, dout[0], y), nyx_graph_affine(g, y, -1.0, 1.0));
+    din[0] = nyx_graph_mul(g, nyx_graph_mul(g, dout[0], y), rest);
 }
 
 static void select_gradient(nyx_graph *g, const nyx_node *node, const nyx_value *dout, nyx_value *din)
