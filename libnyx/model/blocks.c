@@ -153,13 +153,14 @@ nyx_model_q nyx_model__q(nyx_model_builder *b, nyx_value z_H)
 {
     nyx_graph      *g = b->g;
     const nyx_shape each = nyx_shape_of(1, b->slots);
-    nyx_value       q;
+    nyx_value       q, weight, bias;
     nyx_model_q     out;
 
     nyx_graph_push(g, "q_head");
     q = nyx_graph_reshape(g, nyx_graph_slice(g, z_H, 1, 0, 1), nyx_shape_of(2, b->slots, b->config->model.width));
-    q = nyx_graph_matmul(g, q, nyx_model__parameter(b, "q_head"), nyx_model__parameter(b, "q_head.bias"),
-                         NYX_MATMUL_NT);
+    bias = nyx_model__parameter(b, "q_head.bias");
+    weight = nyx_model__parameter(b, "q_head");
+    q = nyx_graph_matmul(g, q, weight, bias, NYX_MATMUL_NT);
     out.halt = nyx_graph_reshape(g, nyx_graph_slice(g, q, 1, 0, 1), each);
     out.go = nyx_graph_reshape(g, nyx_graph_slice(g, q, 1, 1, 1), each);
     nyx_graph_pop(g);
@@ -173,7 +174,7 @@ nyx_model_score nyx_model__score(nyx_model_builder *b, nyx_value logits, nyx_val
     const int64_t        ignore = b->config->data.ignore;
     const nyx_shape      one = nyx_shape_of(0);
     nyx_model_score      out;
-    nyx_value            ignored, right, valid, count, loss;
+    nyx_value            ignored, right, valid, count, divisor, loss;
 
     nyx_graph_push(g, "score");
     out.predictions = nyx_graph_argmax(g, logits);
@@ -188,8 +189,8 @@ nyx_model_score nyx_model__score(nyx_model_builder *b, nyx_value logits, nyx_val
     out.ok = nyx_graph_reduce(g, NYX_SMALLEST, nyx_graph_max(g, right, ignored), 1, false);
     out.correct = nyx_graph_cast(g, out.ok, NYX_I32);
     loss = nyx_graph_cross_entropy(g, logits, targets, b->config->model.loss, ignore);
-    out.lm_loss = nyx_graph_div(g, nyx_graph_reduce(g, NYX_SUM, loss, 1, false),
-                                nyx_graph_max(g, count, nyx_graph_fill(g, real, one, 1.0)));
+    divisor = nyx_graph_max(g, count, nyx_graph_fill(g, real, one, 1.0));
+    out.lm_loss = nyx_graph_div(g, nyx_graph_reduce(g, NYX_SUM, loss, 1, false), divisor);
     nyx_graph_pop(g);
     return out;
 }

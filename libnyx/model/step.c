@@ -85,7 +85,7 @@ static nyx_value explore(nyx_model_builder *b, nyx_value halted, nyx_value steps
 {
     nyx_graph    *g = b->g;
     const double  most = (double)b->config->model.halt_max_steps;
-    nyx_value     chance, least;
+    nyx_value     chance, least, two;
 
     nyx_graph_push(g, "explore");
     chance = nyx_graph_fill(g, nyx_graph_real(g), shape_slots(b), b->config->model.halt_exploration);
@@ -93,7 +93,8 @@ static nyx_value explore(nyx_model_builder *b, nyx_value halted, nyx_value steps
     nyx_graph_push(g, "least");
     least = nyx_graph_affine(g, nyx_graph_random(g, shape_slots(b)), most - 1.0, 0.0);
     nyx_graph_pop(g);
-    least = nyx_graph_add(g, nyx_graph_cast(g, least, NYX_I32), constant_i32(b, 2.0));
+    two = constant_i32(b, 2.0);
+    least = nyx_graph_add(g, nyx_graph_cast(g, least, NYX_I32), two);
     least = nyx_graph_mul(g, least, chance);
     halted = nyx_graph_mul(g, halted, nyx_graph_compare(g, NYX_GREATER_EQUAL, steps, least));
     nyx_graph_pop(g);

@@ -111,7 +111,7 @@ static int identity_compare(const nyx_trainer *t, const nyx_json *theirs)
 
 /* ---- writing ------------------------------------------------------------------------- */
 
-static int64_t largest_variable(const nyx_store *store)
+int64_t nyx_train__largest_bytes(const nyx_store *store)
 {
     int64_t most = 0;
 
@@ -170,7 +170,7 @@ static int progress_write(nyx_writer *file, nyx_trainer *t)
 static int variables_write(nyx_writer *file, nyx_trainer *t)
 {
     void *buffer;
-    int   status = nyx_alloc(&buffer, largest_variable(t->store));
+    int   status = nyx_alloc(&buffer, nyx_train__largest_bytes(t->store));
 
     for (int i = 0; i < nyx_store_count(t->store) && status == 0; i++) {
         const nyx_variable *variable = nyx_store_variable(t->store, i);
@@ -215,7 +215,7 @@ int nyx_train__checkpoint_write(nyx_trainer *t)
 static int variables_read(nyx_reader *file, nyx_trainer *t)
 {
     void *buffer;
-    int   status = nyx_alloc(&buffer, largest_variable(t->store));
+    int   status = nyx_alloc(&buffer, nyx_train__largest_bytes(t->store));
 
     for (int i = 0; i < nyx_store_count(t->store) && status == 0; i++) {
         const nyx_variable *variable = nyx_store_variable(t->store, i);
@@ -284,7 +284,7 @@ static int source_of(const nyx_trainer *t, const nyx_parameter *p)
 static int tensors_write(nyx_writer *file, nyx_trainer *t)
 {
     void *buffer;
-    int   status = nyx_alloc(&buffer, largest_variable(t->store));
+    int   status = nyx_alloc(&buffer, nyx_train__largest_bytes(t->store));
 
     for (int i = 0; i < nyx_model_parameter_count(&t->config) && status == 0; i++) {
         const nyx_parameter p = nyx_model_parameter(&t->config, i);

@@ -25,6 +25,9 @@ struct nyx_trainer {
 int nyx_train__checkpoint_write(nyx_trainer *t) NYX_CHECKED;
 int nyx_train__checkpoint_read(nyx_trainer *t, int64_t *journal_offset) NYX_CHECKED;
 
+/* Bytes of the largest variable: what is held while one is written or read. */
+int64_t nyx_train__largest_bytes(const nyx_store *store);
+
 /* Seed, configuration, digests of data and programs. */
 int nyx_train__identity(nyx_json **out, const nyx_trainer *t) NYX_CHECKED;
 

@@ -81,8 +81,9 @@ static void puzzle_step(nyx_graph *g, const nyx_parameter *p, int64_t slots, nyx
     nyx_value ids = nyx_graph_variable(g, "carry.ids", NYX_I32, nyx_shape_of(1, slots), NYX_ROLE_CARRY);
     nyx_value gradient = nyx_graph_variable(g, "grad.puzzle", nyx_graph_real(g),
                                             nyx_shape_of(2, slots, p->shape.dims[1]), NYX_ROLE_GRADIENT);
+    nyx_value scalars = scalars_of(g, "step.puzzle_scalars"), table = value_of(g, p);
 
-    nyx_graph_sign_sgd(g, value_of(g, p), ids, gradient, scalars_of(g, "step.puzzle_scalars"), scale);
+    nyx_graph_sign_sgd(g, table, ids, gradient, scalars, scale);
 }
 
 void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, bool accumulate)
@@ -123,8 +124,10 @@ void nyx_optimizer_build_ema(nyx_graph *g, const nyx_config *config)
     for (int i = 0; i < count; i++) {
         const nyx_parameter p = nyx_model_parameter(config, i);
 
-        if (p.trained && !p.sparse)
-            nyx_graph_ema(g, companion_of(g, "ema", &p), value_of(g, &p), config->training.ema);
+        if (!p.trained || p.sparse)
+            continue;
+        const nyx_value value = value_of(g, &p), average = companion_of(g, "ema", &p);
+        nyx_graph_ema(g, average, value, config->training.ema);
     }
     nyx_graph_pop(g);
 }

@@ -113,12 +113,9 @@ enum { PROCESS_BYTES = 4 << 20 };
 int64_t nyx_trainer_bytes(const nyx_trainer *t)
 {
     const nyx_memory memory = nyx_store_memory(t->store);
-    int64_t          largest = 0;
 
-    for (int i = 0; i < nyx_store_count(t->store); i++)
-        if (nyx_store_bytes(t->store, i) > largest)
-            largest = nyx_store_bytes(t->store, i);
-    return PROCESS_BYTES + memory.variables + memory.arena + memory.workspace + batch_bytes(t) + largest /* writing one */ +
+    return PROCESS_BYTES + memory.variables + memory.arena + memory.workspace + batch_bytes(t) +
+           nyx_train__largest_bytes(t->store) +
            split_bytes(t->options.dataset, &t->options.dataset->train) +
            split_bytes(t->options.dataset, &t->options.dataset->test);
 }
