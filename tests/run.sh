@@ -1,6 +1,6 @@
 #!/bin/bash
 # run.sh BUILD -- run every test, print what failed, end with one line of
-# counts. Programs speak TAP (cmocka, bats) or end with "N passed, N failed".
+# counts. Programs speak TAP (cmocka, bats; tap.awk) or end with "N passed, N failed".
 # NYX_TEST_STRICT=1: a skip for want of a package is a failure.
 set -u
 cd "$(dirname "$0")/.."
@@ -12,24 +12,17 @@ passed=0 failed=0 skipped=0
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 
-count() { grep -cE "$1" "$output"; }
-
 # tap NAME COMMAND... -- count "ok" and "not ok" lines.
 tap() {
     local name=$1 status started=$SECONDS; shift
     "$@" > "$output" 2>&1
     status=$?
-    local bad skip good
-    bad=$(count '^not ok')
-    skip=$(count '^ok .*# *(skip|SKIP)')
-    good=$(( $(count '^ok ') - skip ))
+    local good bad skip wanting
+    read -r good bad skip wanting < <(awk -f tests/tap.awk "$output" | tail -n 1)
     if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ $((good + skip)) -eq 0 ]; }; then bad=1; fi
-    if [ "${NYX_TEST_STRICT:-0}" = 1 ]; then
-        local wanting; wanting=$(count '^ok .*# *(skip|SKIP).*package')
-        bad=$((bad + wanting)) skip=$((skip - wanting))
-    fi
+    [ "${NYX_TEST_STRICT:-0}" != 1 ] || bad=$((bad + wanting)) skip=$((skip - wanting))
     printf '%-44s %4d passed %3d failed %3d skipped %4d s\n' "$name" "$good" "$bad" "$skip" $((SECONDS - started))
-    grep -E '^ok .*# *(skip|SKIP)' "$output" | sed 's/^ok [0-9]* /    skipped: /'
+    awk -f tests/tap.awk "$output" | grep '^    skipped: '
     [ "$bad" -eq 0 ] || sed 's/^/    /' "$output"
     passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
 }

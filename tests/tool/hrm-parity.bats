@@ -5,11 +5,11 @@ bats_require_minimum_version 1.5.0
 setup() {
     root="$BATS_TEST_DIRNAME/../.."
     parity="${BUILD:-$root/build}/tests/hrm-parity"
-    fixtures="${NYX_SHARED:-$root/../shared}/data/hrm-parity"
+    fixtures="${NYX_SHARED-$root/../shared}/data/hrm-parity"
 }
 
 agrees() {
-    [ -d "$fixtures/$1" ] || skip "no fixtures at $fixtures/$1"
+    [ -d "$fixtures/$1" ] || skip "no data $fixtures/$1"
     run --separate-stderr "$parity" "$fixtures/$1"
     echo "$output" "$stderr" | grep -E 'FAIL|worst error|passed|hrm-parity:' || true
     [ "$status" -eq 0 ]
@@ -22,7 +22,7 @@ agrees() {
 @test "mid: warm and cold agree"            { agrees mid; }
 
 @test "weights of another start are told apart" {
-    [ -d "$fixtures/small" ] || skip "no fixtures at $fixtures/small"
+    [ -d "$fixtures/small" ] || skip "no data $fixtures/small"
     folder="$BATS_TEST_TMPDIR/mixed"
     mkdir "$folder"
     cp "$fixtures/small/initial.h5" "$fixtures/small/reference.h5" "$folder/"

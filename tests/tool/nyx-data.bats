@@ -1,7 +1,7 @@
 # nyx-data: datasets of Sudokus, made, imported and shown.
 
 setup() {
-    PATH="$BATS_TEST_DIRNAME/../../build:$PATH"
+    PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
     cd "$BATS_TEST_TMPDIR"
     less=1.343.12.1434.21
     full=1234341221434321
@@ -21,7 +21,7 @@ refused() {
 
 # result.KEY of report $1
 value() {
-    python3 -c 'import functools, json, sys
+    "${PYTHON:-/usr/bin/python3}" -c 'import functools, json, sys
 print(functools.reduce(lambda v, k: v[k], sys.argv[2].split("."), json.load(open(sys.argv[1]))["result"]))' "$1" "$2"
 }
 
@@ -49,7 +49,7 @@ print(functools.reduce(lambda v, k: v[k], sys.argv[2].split("."), json.load(open
     [ "$(value r.json train.rows)" -eq 75 ]
     [ "$(value r.json test.rows)" -eq 5 ]
     [ "$(value r.json train.naked_singles.solved)" -eq 0 ]
-    python3 -c 'import sys; assert 1 <= float(sys.argv[1]) <= 5' "$(value r.json train.rating.mean)"
+    "${PYTHON:-/usr/bin/python3}" -c 'import sys; assert 1 <= float(sys.argv[1]) <= 5' "$(value r.json train.rating.mean)"
 }
 
 @test "--dry-run says what it would write, and writes nothing" {
@@ -87,8 +87,8 @@ print(functools.reduce(lambda v, k: v[k], sys.argv[2].split("."), json.load(open
 }
 
 @test "the collected puzzles can be imported" {
-    file=${NYX_SHARED:-$BATS_TEST_DIRNAME/../../../shared}/data/puzzles/sudoku/test.csv.xz
-    [ -e "$file" ] || skip "'$file' is not there (set NYX_SHARED)"
+    file=${NYX_SHARED-$BATS_TEST_DIRNAME/../../../shared}/data/puzzles/sudoku/test.csv.xz
+    [ -e "$file" ] || skip "no data $file; set NYX_SHARED"
     nyx-data sudoku --import="$file" --count=500 --test=0.2 -o d.h5 --report=r.json
     [ "$(value r.json import.lines)" -eq 6847 ]
     [ "$(value r.json test.rows)" -eq 100 ]
@@ -107,12 +107,12 @@ print(functools.reduce(lambda v, k: v[k], sys.argv[2].split("."), json.load(open
 }
 
 @test "the report keeps to its schema" {
-    python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
+    "${PYTHON:-/usr/bin/python3}" -c 'import jsonschema' 2>/dev/null || skip "no package python3-jsonschema"
     nyx-data sudoku --size=6 --count=40 -o d.h5 --report=a.json
     nyx-data show d.h5 --report=b.json >/dev/null
     printf '%s\n' $less bad | nyx-data sudoku --import=- --skip-bad --test=0 -q -o e.h5 --report=c.json
     ! nyx-data sudoku --size=4 --count=3 --test=3 -o f.h5 --report=d.json
-    python3 - "$BATS_TEST_DIRNAME/../../schemas" a.json b.json c.json d.json <<'END'
+    "${PYTHON:-/usr/bin/python3}" - "$BATS_TEST_DIRNAME/../../schemas" a.json b.json c.json d.json <<'END'
 import json, sys, warnings
 warnings.simplefilter("ignore")  # newer versions prefer another resolver; Debian 12 has this one only
 import jsonschema

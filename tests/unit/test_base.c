@@ -241,7 +241,7 @@ static void sha256_is_the_same_with_and_without_instructions(void **state)
 
     (void)state;
     if (!nyx_base__sha256_is_fast()) {
-        print_message("# skipped: this processor has no SHA instructions\n");
+        print_message("skipped: this processor has no SHA instructions\n");
         skip();
     }
     nyx_random_init(&random, 3, 0);

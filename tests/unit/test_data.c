@@ -101,7 +101,7 @@ static void collected_puzzles_have_the_ratings_they_came_with(void **state)
     (void)state;
     snprintf(path, sizeof path, "%s/data/puzzles/sudoku/test.csv.xz", shared ? shared : "../shared");
     if (access(path, R_OK) != 0) {
-        print_message("'%s' is not there (set NYX_SHARED)\n", path);
+        print_message("skipped: no data %s; set NYX_SHARED\n", path);
         skip();
     }
     assert_int_equal(nyx_lines_open(&lines, path), 0);

@@ -168,7 +168,7 @@ static void ggml_blocks_agree(void **state)
         snprintf(command, sizeof command, "tar xJOf '%%s/data/vectors/%%s' ggml-%s/input.f32", cases[c].set);
         input = shared_output(command, file, &bytes);
         if (!input) {
-            print_message("skipped: no %s; set NYX_SHARED\n", file);
+            print_message("skipped: no data %s; set NYX_SHARED\n", file);
             nyx_coded_release(&coded);
             skip();
         }

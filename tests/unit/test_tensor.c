@@ -247,7 +247,7 @@ static void ml_dtypes_agrees_on_every_bf16(void **state)
                  cases[c].file);
         table = shared_output(command, "ml_dtypes-tables.tar.xz", &bytes);
         if (!table) {
-            print_message("skipped: no ml_dtypes-tables.tar.xz; set NYX_SHARED\n");
+            print_message("skipped: no data ml_dtypes-tables.tar.xz; set NYX_SHARED\n");
             skip();
         }
         assert_int_equal(bytes, 65536);
@@ -312,7 +312,7 @@ static void onnx_casts_agree(void **state)
 
     (void)state;
     if (!lines) {
-        print_message("skipped: no onnx-node-lowprec.jsonl.xz; set NYX_SHARED\n");
+        print_message("skipped: no data onnx-node-lowprec.jsonl.xz; set NYX_SHARED\n");
         skip();
     }
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
