@@ -8,8 +8,8 @@ nyx_model_builder nyx_model__builder(nyx_graph *g, const nyx_config *config, int
     nyx_model_builder b = { .g = g, .config = config, .slots = slots };
 
     NYX_BUG_IF(config->data.vocabulary < 1 || slots < 1); /* bind the configuration first */
-    if (config->model.position == NYX_POSITION_ROPE)
-        b.rope = nyx_graph_rope_table(g, nyx_config_positions(config), config->model.width / config->model.heads,
+    if (config->model.heads > 0 && config->model.position == NYX_POSITION_ROPE)
+        b.rope = nyx_graph_rope_table(g, nyx_config_positions(config), config->model.head_width,
                                       config->model.rope_theta);
     return b;
 }

@@ -38,4 +38,14 @@ nyx_model_q nyx_model__q(nyx_model_builder *b, nyx_value z_H);
 typedef struct { nyx_value lm_loss, ok, correct, valid, tokens_right, predictions; } nyx_model_score;
 nyx_model_score nyx_model__score(nyx_model_builder *b, nyx_value logits, nyx_value targets);
 
+/* ---- parameters ----------------------------------------------------------------- */
+
+/* Trained and decayed; a linear layer starts normal of variance 1 / fan-in. */
+nyx_parameter nyx_model__parameter_of(const char *name, nyx_shape shape, enum nyx_start start, double number);
+nyx_parameter nyx_model__linear_of(const char *name, int64_t rows, int64_t columns);
+/* How many a decoder has, and the one at `index` in *out (-1: none). */
+int           nyx_model__decoder_parameters(const nyx_config *config, int index, nyx_parameter *out);
+int           nyx_model__decoder_find(const nyx_config *config, const char *name); /* -1: none */
+nyx_parameter nyx_model__mlp_parameter(const nyx_config *config, int index);
+
 #endif

@@ -1,5 +1,6 @@
-/* model -- a configuration becomes graphs: HRM v1 (arXiv:2506.21734) and the
- * plain transformer in the same outer loop.
+/* model -- a configuration becomes graphs: HRM v1 (arXiv:2506.21734), the
+ * plain transformer in the same outer loop, decoder language models of the
+ * Llama and GPT-2 families, and a multi-layer perceptron.
  *
  *     nyx_config config;
  *     nyx_config_parse(&config, json, path);
@@ -25,8 +26,13 @@
 
 enum nyx_model_kind {
     NYX_MODEL_HRM,
-    NYX_MODEL_TRANSFORMER /* one stack, applied once a segment: z = f(z + x) */
+    NYX_MODEL_TRANSFORMER, /* one stack, applied once a segment: z = f(z + x) */
+    NYX_MODEL_DECODER,     /* pre-norm causal blocks over tokens */
+    NYX_MODEL_MLP          /* rows of numbers / (vocabulary - 1) to one label */
 };
+enum nyx_norm { NYX_NORM_RMS, NYX_NORM_LAYER };
+enum nyx_activation { NYX_SWIGLU, NYX_GELU, NYX_RELU }; /* gelu: tanh form */
+enum { NYX_MAX_WIDTHS = 16 };
 enum nyx_position { NYX_POSITION_ROPE, NYX_POSITION_LEARNED };
 enum nyx_optimizer_kind { NYX_ADAM_ATAN2, NYX_ADAMW };
 
@@ -34,7 +40,8 @@ typedef struct {
     struct {
         enum nyx_model_kind  kind;
         int64_t              width, heads, inner; /* inner: width of the gated unit */
-        int64_t              h_layers, l_layers;  /* transformer: all layers are h_layers */
+        int64_t              kv_heads, head_width;
+        int64_t              h_layers, l_layers;  /* transformer, decoder: all layers are h_layers */
         int64_t              h_cycles, l_cycles;
         int64_t              halt_max_steps;      /* segments of deep supervision */
         double               halt_exploration;
@@ -42,6 +49,13 @@ typedef struct {
         enum nyx_position    position;
         double               rope_theta, rms_epsilon;
         enum nyx_probability loss;
+        /* decoder; `activation` also mlp */
+        int64_t              context; /* positions that it can see */
+        enum nyx_norm        norm;
+        double               norm_epsilon;
+        enum nyx_activation  activation;
+        bool                 bias, tied; /* of every linear layer in blocks; head = embed */
+        int64_t              widths[NYX_MAX_WIDTHS], width_count; /* mlp: inputs, hidden .., classes */
     } model;
     struct {
         int64_t batch, micro_batches, steps; /* batch: slots of all micro-batches */
@@ -66,10 +80,15 @@ int nyx_config_parse(nyx_config *out, const nyx_json *json, const char *subject)
 nyx_json *nyx_config_json(const nyx_config *config);
 /* Take the facts of a dataset. A configuration that has them already (out of a
  * model file) must agree in vocabulary, length and ignore label and have at
- * least as many puzzles. INPUT. */
+ * least as many puzzles; a decoder takes every length up to its context and
+ * every ignore label, and a stream (length 0) in windows of its context. INPUT. */
 int nyx_config_bind(nyx_config *config, int64_t vocabulary, int64_t length, int64_t ignore, int64_t puzzles,
                     const char *subject) NYX_CHECKED;
 
+/* Labels of a row, and between how many classes they choose: T and V, but for
+ * an mlp 1 and its last width (bound). */
+int64_t nyx_config_targets(const nyx_config *config);
+int64_t nyx_config_classes(const nyx_config *config);
 /* P and S of the configuration (bound). */
 int64_t nyx_config_prefix(const nyx_config *config);
 int64_t nyx_config_positions(const nyx_config *config);
@@ -80,15 +99,20 @@ int64_t nyx_config_positions(const nyx_config *config);
  * standard deviations before rescaling (hrm-spec section 2), or a constant. */
 enum nyx_start { NYX_START_CONSTANT, NYX_START_NORMAL };
 
-/* One tensor of a model file: embed, head, q_head, q_head.bias, puzzle,
- * position, H.init, L.init, H.0.attn.qkv, H.0.attn.out, H.0.mlp.gate_up,
- * H.0.mlp.down, ... (rows are outputs; qkv: query heads, key heads, value
- * heads; gate_up: gate, then up). */
+/* One tensor of a model file; rows are outputs.
+ * HRM, transformer: embed, head, q_head, q_head.bias, puzzle, position, H.init,
+ * L.init, H.0.attn.qkv, H.0.attn.out, H.0.mlp.gate_up, H.0.mlp.down, ... (qkv:
+ * query heads, key heads, value heads; gate_up: gate, then up).
+ * Decoder: embed, position, norm, head, blocks.0.attn_norm, blocks.0.attn.q,
+ * .attn.k, .attn.v, .attn.out, .mlp_norm, .mlp.gate, .mlp.up, .mlp.down, ...,
+ * and NAME.bias of linear layers and of layernorms (decoder.c).
+ * MLP: layers.0.weight, layers.0.bias, ... */
 typedef struct {
     char           name[40];
     nyx_shape      shape;
     bool           trained; /* H.init and L.init are constants */
     bool           sparse;  /* the puzzle table: sign-SGD on the rows in the slots */
+    bool           decayed; /* shrinks by weight decay: in decoder and mlp matrices only */
     enum nyx_start start;
     double         number;
 } nyx_parameter;

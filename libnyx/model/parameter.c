@@ -1,22 +1,22 @@
-#include "model/model.h"
+#include "model/internal.h"
 
 #include <string.h>
 
 /* Tensors of a block, in the order of their indices. */
 enum { BLOCK_TENSORS = 4 };
 
-static nyx_parameter parameter_of(const char *name, nyx_shape shape, enum nyx_start start, double number)
+nyx_parameter nyx_model__parameter_of(const char *name, nyx_shape shape, enum nyx_start start, double number)
 {
-    nyx_parameter p = { .shape = shape, .trained = true, .start = start, .number = number };
+    nyx_parameter p = { .shape = shape, .trained = true, .decayed = true, .start = start, .number = number };
 
     snprintf(p.name, sizeof p.name, "%s", name);
     return p;
 }
 
 /* A linear layer: normal of variance 1 / fan-in. */
-static nyx_parameter linear_of(const char *name, int64_t rows, int64_t columns)
+nyx_parameter nyx_model__linear_of(const char *name, int64_t rows, int64_t columns)
 {
-    return parameter_of(name, nyx_shape_of(2, rows, columns), NYX_START_NORMAL, 1.0 / __builtin_sqrt((double)columns));
+    return nyx_model__parameter_of(name, nyx_shape_of(2, rows, columns), NYX_START_NORMAL, 1.0 / __builtin_sqrt((double)columns));
 }
 
 static nyx_parameter block_tensor(const nyx_config *config, char stack, int64_t layer, int which)
@@ -27,7 +27,7 @@ static nyx_parameter block_tensor(const nyx_config *config, char stack, int64_t 
     char                     name[40];
 
     snprintf(name, sizeof name, "%c.%d.%s", stack, (int)layer, names[which]);
-    return linear_of(name, rows[which], which == 3 ? inner : width);
+    return nyx_model__linear_of(name, rows[which], which == 3 ? inner : width);
 }
 
 /* The tensors outside the blocks; false when the configuration has no such
@@ -41,27 +41,27 @@ static bool outer_tensor(nyx_parameter *out, const nyx_config *config, int which
 
     switch (which) {
     case 0:
-        *out = parameter_of("embed", nyx_shape_of(2, vocabulary, width), NYX_START_NORMAL, unit);
+        *out = nyx_model__parameter_of("embed", nyx_shape_of(2, vocabulary, width), NYX_START_NORMAL, unit);
         return true;
     case 1:
-        *out = parameter_of("position", nyx_shape_of(2, nyx_config_positions(config), width), NYX_START_NORMAL, unit);
+        *out = nyx_model__parameter_of("position", nyx_shape_of(2, nyx_config_positions(config), width), NYX_START_NORMAL, unit);
         return config->model.position == NYX_POSITION_LEARNED;
     case 2:
-        *out = parameter_of("puzzle", nyx_shape_of(2, config->data.puzzles, config->model.puzzle_width),
+        *out = nyx_model__parameter_of("puzzle", nyx_shape_of(2, config->data.puzzles, config->model.puzzle_width),
                             NYX_START_CONSTANT, 0.0);
         out->sparse = true;
         return config->model.puzzle_width > 0;
     case 3:
-        *out = linear_of("head", vocabulary, width);
+        *out = nyx_model__linear_of("head", vocabulary, width);
         return true;
     case 4: /* start by not halting: hrm-spec section 2 */
-        *out = parameter_of("q_head", nyx_shape_of(2, (int64_t)2, width), NYX_START_CONSTANT, 0.0);
+        *out = nyx_model__parameter_of("q_head", nyx_shape_of(2, (int64_t)2, width), NYX_START_CONSTANT, 0.0);
         return true;
     case 5:
-        *out = parameter_of("q_head.bias", nyx_shape_of(1, (int64_t)2), NYX_START_CONSTANT, -5.0);
+        *out = nyx_model__parameter_of("q_head.bias", nyx_shape_of(1, (int64_t)2), NYX_START_CONSTANT, -5.0);
         return true;
     default:
-        *out = parameter_of(which == 6 ? "H.init" : "L.init", nyx_shape_of(1, width), NYX_START_NORMAL, 1.0);
+        *out = nyx_model__parameter_of(which == 6 ? "H.init" : "L.init", nyx_shape_of(1, width), NYX_START_NORMAL, 1.0);
         out->trained = false;
         return which == 6 || config->model.kind == NYX_MODEL_HRM;
     }
@@ -80,6 +80,10 @@ static int outer_count(const nyx_config *config)
 int nyx_model_parameter_count(const nyx_config *config)
 {
     NYX_BUG_IF(config->data.vocabulary < 1); /* not bound to a dataset */
+    if (config->model.kind == NYX_MODEL_DECODER)
+        return nyx_model__decoder_parameters(config, -1, NULL);
+    if (config->model.kind == NYX_MODEL_MLP)
+        return 2 * (int)(config->model.width_count - 1);
     return outer_count(config) + BLOCK_TENSORS * (int)(config->model.h_layers + config->model.l_layers);
 }
 
@@ -91,6 +95,12 @@ nyx_parameter nyx_model_parameter(const nyx_config *config, int index)
     nyx_parameter p;
 
     NYX_BUG_IF(index < 0 || index >= nyx_model_parameter_count(config));
+    if (config->model.kind == NYX_MODEL_DECODER) {
+        nyx_model__decoder_parameters(config, index, &p);
+        return p;
+    }
+    if (config->model.kind == NYX_MODEL_MLP)
+        return nyx_model__mlp_parameter(config, index);
     if (block >= h_tensors)
         return block_tensor(config, 'L', (block - h_tensors) / BLOCK_TENSORS, (block - h_tensors) % BLOCK_TENSORS);
     if (block >= 0)
@@ -105,6 +115,8 @@ int nyx_model_parameter_find(const nyx_config *config, const char *name)
 {
     const int count = nyx_model_parameter_count(config);
 
+    if (config->model.kind == NYX_MODEL_DECODER)
+        return nyx_model__decoder_find(config, name);
     for (int i = 0; i < count; i++) {
         if (strcmp(nyx_model_parameter(config, i).name, name) == 0)
             return i;

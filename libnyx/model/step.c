@@ -252,6 +252,15 @@ static nyx_value loss_build(nyx_model_builder *b, const sample *s, nyx_model_sta
     return loss;
 }
 
+/* Kinds without the outer loop have no program yet. */
+static bool plain(nyx_graph *g, const nyx_config *config)
+{
+    if (config->model.kind == NYX_MODEL_HRM || config->model.kind == NYX_MODEL_TRANSFORMER)
+        return false;
+    nyx_graph_fail(g, NYX_ERR_UNSUPPORTED, "models of this kind cannot be run by this program");
+    return true;
+}
+
 void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step_options *options)
 {
     nyx_model_builder b = nyx_model__builder(g, config, options->slots);
@@ -263,6 +272,8 @@ void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step
     int               status;
 
     NYX_BUG_IF(options->batch < options->slots);
+    if (plain(g, config))
+        return;
     b.trace = options->inspect;
     s = sample_take(&b);
     x = nyx_model__embed(&b, s.inputs, s.ids, &rows);
@@ -292,6 +303,8 @@ void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots,
     nyx_model_score      score;
     nyx_model_q          q;
 
+    if (plain(g, config))
+        return;
     b.ema = ema;
     fresh = nyx_graph_variable(g, "eval.fresh", NYX_I32, shape_slots(&b), NYX_ROLE_INPUT);
     inputs = nyx_graph_variable(g, "eval.inputs", NYX_I32, shape_tokens(&b), NYX_ROLE_INPUT);

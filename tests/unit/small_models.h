@@ -16,6 +16,15 @@ static const char learned_text[] __attribute__((unused)) =
 static const char transformer_text[] __attribute__((unused)) =
     "{\"model\":{\"kind\":\"transformer\",\"width\":16,\"heads\":2,\"inner\":24,\"layers\":2,\"halt_max_steps\":3,"
     "\"halt_exploration\":0,\"puzzle_width\":8,\"loss\":\"softmax\"}," REQUIRED "}";
+static const char llama_text[] __attribute__((unused)) =
+    "{\"model\":{\"kind\":\"decoder\",\"width\":12,\"heads\":4,\"kv_heads\":2,\"head_width\":4,\"layers\":2,"
+    "\"inner\":20,\"context\":16}," REQUIRED "}";
+static const char gpt2_text[] __attribute__((unused)) =
+    "{\"model\":{\"kind\":\"decoder\",\"width\":12,\"heads\":3,\"layers\":2,\"inner\":48,\"context\":16,"
+    "\"norm\":\"layernorm\",\"activation\":\"gelu\",\"position\":\"learned\",\"bias\":true,\"tied\":true},"
+    REQUIRED "}";
+static const char mlp_text[] __attribute__((unused)) =
+    "{\"model\":{\"kind\":\"mlp\",\"widths\":[16,20,5]}," REQUIRED "}";
 static const char v1_text[] __attribute__((unused)) =
     "{\"model\":{\"width\":512,\"heads\":8,\"h_layers\":4,\"l_layers\":4,\"puzzle_width\":512}," REQUIRED "}";
 

@@ -7,7 +7,8 @@
 
 static void what_is_printed_parses_to_the_same(void **state)
 {
-    const char *const texts[] = { hrm_text, learned_text, transformer_text, v1_text };
+    const char *const texts[] = { hrm_text, learned_text, transformer_text, v1_text, llama_text, gpt2_text,
+                                  mlp_text };
 
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -90,6 +91,8 @@ static void the_configurations_shipped_are_valid(void **state)
     }
 }
 
+#define DECODER "{\"model\":{\"kind\":\"decoder\",\"width\":16,\"heads\":2,\"layers\":1"
+
 static void what_contradicts_itself_is_refused(void **state)
 {
     static const struct { const char *text, *why; } rows[] = {
@@ -106,6 +109,19 @@ static void what_contradicts_itself_is_refused(void **state)
         { "{\"model\":{\"width\":1.5,\"heads\":2,\"h_layers\":1,\"l_layers\":1}," REQUIRED "}", "model.width" },
         { "{\"model\":{\"width\":16,\"heads\":2,\"h_layers\":1,\"l_layers\":1,\"loss\":\"mse\"}," REQUIRED "}", "mse" },
         { "{\"model\":{\"width\":16,\"heads\":2,\"h_layers\":1,\"l_layers\":1}}", "training" },
+        { "{\"model\":{\"h_layers\":1,\"l_layers\":1}," REQUIRED "}", "lacks width or heads" },
+        { "{\"model\":{\"width\":16,\"heads\":2,\"h_layers\":1,\"l_layers\":1,\"tied\":true}," REQUIRED "}",
+          "'model.tied' does not belong to kind hrm" },
+        { DECODER ",\"inner\":8}," REQUIRED "}", "lacks context" },
+        { DECODER ",\"context\":8}," REQUIRED "}", "lacks inner" },
+        { DECODER ",\"context\":8,\"inner\":8,\"kv_heads\":3}," REQUIRED "}", "kv_heads 3 does not divide" },
+        { DECODER ",\"context\":8,\"inner\":8,\"head_width\":3}," REQUIRED "}", "head_width is odd" },
+        { DECODER ",\"context\":8,\"inner\":8,\"activation\":\"relu\"}," REQUIRED "}", "relu does not belong" },
+        { DECODER ",\"context\":8,\"expansion\":4}," REQUIRED "}", "'model.expansion' does not belong" },
+        { DECODER ",\"context\":8,\"inner\":8,\"widths\":[1,2]}," REQUIRED "}", "'model.widths' does not belong" },
+        { "{\"model\":{\"kind\":\"mlp\"}," REQUIRED "}", "lacks widths" },
+        { "{\"model\":{\"kind\":\"mlp\",\"widths\":[4]}," REQUIRED "}", "widths" },
+        { "{\"model\":{\"kind\":\"mlp\",\"widths\":[4,2],\"activation\":\"swiglu\"}," REQUIRED "}", "gates" },
     };
 
     (void)state;
@@ -132,6 +148,31 @@ static void a_model_takes_no_other_data(void **state)
     assert_int_equal(nyx_config_bind(&config, 7, 16, -100, 6, "d"), NYX_ERR_INPUT);
 }
 
+/* A decoder reads rows up to its context, and streams in windows of it. */
+static void a_decoder_takes_every_length_it_can_see(void **state)
+{
+    nyx_config config;
+
+    (void)state;
+    ok(parse(&config, llama_text));
+    ok(nyx_config_bind(&config, 7, 0, -1, 1, "d"));
+    assert_int_equal(config.data.length, 16);
+    ok(nyx_config_bind(&config, 7, 11, 0, 1, "d"));
+    assert_int_equal(config.data.length, 11);
+    assert_int_equal(config.data.ignore, 0);
+    assert_int_equal(nyx_config_bind(&config, 7, 17, 0, 1, "d"), NYX_ERR_INPUT);
+    assert_non_null(strstr(nyx_error_text(), "rows of 17 tokens, model.context is 16"));
+    assert_int_equal(nyx_config_bind(&config, 8, 16, 0, 1, "d"), NYX_ERR_INPUT);
+    ok(parse(&config, hrm_text));
+    assert_int_equal(nyx_config_bind(&config, 7, 0, -1, 1, "d"), NYX_ERR_INPUT);
+    assert_non_null(strstr(nyx_error_text(), "'d' is a stream of tokens, which a model of kind hrm cannot read"));
+    ok(parse(&config, mlp_text));
+    assert_int_equal(nyx_config_bind(&config, 256, 15, -1, 1, "d"), NYX_ERR_INPUT);
+    ok(nyx_config_bind(&config, 256, 16, -1, 1, "d"));
+    assert_int_equal(nyx_config_classes(&config), 5);
+    assert_int_equal(nyx_config_targets(&config), 1);
+}
+
 /* ---- parameters ---------------------------------------------------------------------- */
 
 /* The table of hrm-spec section 1. */
@@ -151,6 +192,45 @@ static void hrm_v1_has_the_published_sizes(void **state)
         assert_int_equal(nyx_model_trained_elems(&config), rows[i].elems);
         assert_int_equal(nyx_config_positions(&config), rows[i].length + 1);
         assert_int_equal(nyx_model_parameter_find(&config, "L.4.mlp.down"), -1);
+    }
+}
+
+/* Names, shapes and order are what every converter relies on. */
+static void tensors_have_the_names_of_the_contract(void **state)
+{
+    static const char *const llama = "embed [7, 12]; blocks.0.attn_norm [12]; blocks.0.attn.q [16, 12]; "
+        "blocks.0.attn.k [8, 12]; blocks.0.attn.v [8, 12]; blocks.0.attn.out [12, 16]; blocks.0.mlp_norm [12]; "
+        "blocks.0.mlp.gate [20, 12]; blocks.0.mlp.up [20, 12]; blocks.0.mlp.down [12, 20]; ";
+    static const char *const gpt2 = "embed [7, 12]; position [16, 12]; blocks.0.attn_norm [12]; "
+        "blocks.0.attn_norm.bias [12]; blocks.0.attn.q [12, 12]; blocks.0.attn.q.bias [12]; blocks.0.attn.k [12, 12]; "
+        "blocks.0.attn.k.bias [12]; blocks.0.attn.v [12, 12]; blocks.0.attn.v.bias [12]; blocks.0.attn.out [12, 12]; "
+        "blocks.0.attn.out.bias [12]; blocks.0.mlp_norm [12]; blocks.0.mlp_norm.bias [12]; blocks.0.mlp.up [48, 12]; "
+        "blocks.0.mlp.up.bias [48]; blocks.0.mlp.down [12, 48]; blocks.0.mlp.down.bias [12]; ";
+    static const struct { const char *text, *begin, *end; int count; } rows[] = {
+        { llama_text, llama, "blocks.1.mlp.down [12, 20]; norm [12]; head [7, 12]; ", 21 },
+        { gpt2_text, gpt2, "blocks.1.mlp.down.bias [12]; norm [12]; norm.bias [12]; ", 36 },
+        { mlp_text, "layers.0.weight [20, 16]; layers.0.bias [20]; ", "layers.1.weight [5, 20]; layers.1.bias [5]; ", 4 },
+    };
+
+    (void)state;
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        nyx_config config;
+        char       all[4096] = "", shape[96];
+
+        ok(parse(&config, rows[k].text));
+        ok(nyx_config_bind(&config, 7, 16, -1, 1, "d"));
+        assert_int_equal(nyx_model_parameter_count(&config), rows[k].count);
+        for (int i = 0; i < rows[k].count; i++) {
+            const nyx_parameter p = nyx_model_parameter(&config, i);
+
+            nyx_shape_text(shape, &p.shape);
+            snprintf(all + strlen(all), sizeof all - strlen(all), "%s %s; ", p.name, shape);
+            assert_int_equal(nyx_model_parameter_find(&config, p.name), i);
+            assert_true(p.trained && !p.sparse && p.decayed == (p.shape.rank == 2));
+        }
+        assert_memory_equal(all, rows[k].begin, strlen(rows[k].begin));
+        assert_string_equal(all + strlen(all) - strlen(rows[k].end), rows[k].end);
+        assert_int_equal(nyx_model_parameter_find(&config, "blocks.2.attn.q"), -1);
     }
 }
 
@@ -205,6 +285,8 @@ int main(void)
         cmocka_unit_test(the_configurations_shipped_are_valid),
         cmocka_unit_test(what_contradicts_itself_is_refused),
         cmocka_unit_test(a_model_takes_no_other_data),
+        cmocka_unit_test(a_decoder_takes_every_length_it_can_see),
+        cmocka_unit_test(tensors_have_the_names_of_the_contract),
         cmocka_unit_test(hrm_v1_has_the_published_sizes),
         cmocka_unit_test(start_values_have_their_distribution),
     };
