@@ -1,5 +1,6 @@
-/* dataset -- rows of tokens: /train and /test, each complete in itself. */
-#include "file/file.h"
+/* dataset -- rows of tokens, or one stream: /train and /test, each complete in
+ * itself. Streams are in tokens.c. */
+#include "file/internal.h"
 
 #include <string.h>
 
@@ -16,6 +17,11 @@ static const struct { const char *group; size_t at; } splits[] = {
     { "/test", offsetof(nyx_dataset, test) },
 };
 enum { SPLITS = sizeof splits / sizeof *splits };
+
+static bool is_text(const nyx_dataset *dataset)
+{
+    return strcmp(dataset->kind, "text") == 0;
+}
 
 static int64_t *number_of(nyx_dataset *dataset, int i)
 {
@@ -36,7 +42,9 @@ void nyx_dataset_release(nyx_dataset *dataset)
         nyx_free(split->targets);
         nyx_free(split->ids);
         nyx_free(split->rating);
+        nyx_free(split->tokens);
     }
+    nyx_json_free(dataset->tokenizer);
     *dataset = (nyx_dataset) { 0 };
 }
 
@@ -86,6 +94,8 @@ static int read_split(nyx_dataset *out, struct nyx_split *split, nyx_reader *fil
     nyx_shape        wide, narrow;
     int              status;
 
+    if (is_text(out))
+        return nyx_file__tokens_read(split, file, path, group, out->vocabulary);
     snprintf(full, sizeof full, "%s/inputs", group);
     inputs = nyx_reader_find(file, full);
     split->rows = inputs && inputs->shape.rank == 2 ? inputs->shape.dims[0] : 0;
@@ -126,7 +136,10 @@ static int read_facts(nyx_dataset *out, const nyx_reader *file, const char *path
             *number_of(out, i) = value;
         }
     }
-    if (out->length < 1 || out->vocabulary < 1 || out->vocabulary > INT32_MAX || out->puzzles < 1 ||
+    if (is_text(out) && out->length != 0)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' holds a stream of text, but says length %lld", path,
+                             (long long)out->length);
+    if (out->length < (is_text(out) ? 0 : 1) || out->vocabulary < 1 || out->vocabulary > INT32_MAX || out->puzzles < 1 ||
         out->puzzles > INT32_MAX)
         return nyx_error_set(NYX_ERR_INPUT, "'%s': length %lld, vocabulary %lld and puzzles %lld must be positive", path,
                              (long long)out->length, (long long)out->vocabulary, (long long)out->puzzles);
@@ -148,6 +161,8 @@ int nyx_dataset_read(nyx_dataset *out, const char *path)
         status = read_facts(out, file, path);
     for (int s = 0; s < SPLITS && status == 0; s++)
         status = read_split(out, split_of(out, s), file, path, splits[s].group);
+    if (status == 0)
+        status = nyx_reader_json(file, "/tokenizer", &out->tokenizer);
     nyx_reader_close(file);
     if (status < 0)
         nyx_dataset_release(out);
@@ -167,13 +182,16 @@ static int write_array(nyx_writer *file, const char *group, const char *name, en
     return nyx_writer_tensor(file, full, &tensor);
 }
 
-static int write_split(nyx_writer *file, nyx_dataset *dataset, const struct nyx_split *split, const char *group)
+static int write_split(nyx_writer *file, nyx_dataset *dataset, const struct nyx_split *split, const char *group,
+                       int spool)
 {
     nyx_shape wide = nyx_shape_of(2, split->rows, dataset->length), narrow = nyx_shape_of(1, split->rows);
     int       status = nyx_writer_attribute_text(file, group, "kind", dataset->kind);
 
     for (int i = 0; i < NUMBERS && status == 0; i++)
         status = nyx_writer_attribute(file, group, numbers[i].name, *number_of(dataset, i));
+    if (status == 0 && is_text(dataset))
+        return nyx_file__tokens_write(file, split, group, dataset->vocabulary, spool);
     if (status < 0 || (status = write_array(file, group, "inputs", NYX_I32, &wide, split->inputs)) < 0 ||
         (status = write_array(file, group, "targets", NYX_I32, &wide, split->targets)) < 0)
         return status;
@@ -182,7 +200,8 @@ static int write_split(nyx_writer *file, nyx_dataset *dataset, const struct nyx_
     return split->rating ? write_array(file, group, "rating", NYX_F32, &narrow, split->rating) : 0;
 }
 
-int nyx_dataset_write(const nyx_dataset *dataset, const char *path, const char *history, const nyx_json *provenance)
+int nyx_file__dataset_write(const nyx_dataset *dataset, const char *path, const char *history,
+                            const nyx_json *provenance, const int spools[NYX_SIDES])
 {
     nyx_dataset copy = *dataset; /* views of the same rows */
     nyx_writer *file;
@@ -194,11 +213,20 @@ int nyx_dataset_write(const nyx_dataset *dataset, const char *path, const char *
         status = nyx_writer_history(file, history);
     if (status == 0 && provenance)
         status = nyx_writer_json(file, "/provenance", provenance);
+    if (status == 0 && dataset->tokenizer)
+        status = nyx_writer_json(file, "/tokenizer", dataset->tokenizer);
     for (int s = 0; s < SPLITS && status == 0; s++)
-        status = write_split(file, &copy, split_of(&copy, s), splits[s].group);
+        status = write_split(file, &copy, split_of(&copy, s), splits[s].group, spools[s]);
     if (status < 0) {
         nyx_writer_discard(file);
         return status;
     }
     return nyx_writer_commit(file);
+}
+
+int nyx_dataset_write(const nyx_dataset *dataset, const char *path, const char *history, const nyx_json *provenance)
+{
+    static const int none[NYX_SIDES] = { -1, -1 };
+
+    return nyx_file__dataset_write(dataset, path, history, provenance, none);
 }

@@ -110,20 +110,39 @@ void nyx_writer_discard(nyx_writer *file); /* NULL is fine */
 /* ---- datasets ------------------------------------------------------------------ */
 
 /* Token puzzles or sequences: inputs and targets i32 [rows, length]. Vocabulary,
- * ignore label and kind hold for the whole file. */
+ * ignore label and kind hold for the whole file. A dataset of kind "text" has
+ * one stream of tokens a split instead of rows: rows and length are 0. */
 typedef struct {
-    char     kind[32];      /* "sudoku", "text" ... */
-    int64_t  length, vocabulary, ignore; /* targets equal to `ignore` are not scored */
-    int64_t  puzzles;       /* number of puzzle ids; ids are all 0 when `ids` is absent */
+    char      kind[32];     /* "sudoku", "text" ... */
+    int64_t   length, vocabulary, ignore; /* targets equal to `ignore` are not scored */
+    int64_t   puzzles;      /* number of puzzle ids; ids are all 0 when `ids` is absent */
     struct nyx_split {
         int64_t  rows;
         int32_t *inputs, *targets, *ids; /* ids may be NULL */
         float   *rating;                 /* one a row; may be NULL */
+        int32_t *tokens;                 /* text: documents joined */
+        int64_t  token_count;
+        int64_t  documents, bytes, words; /* text: of the original; words are runs of non-space */
     } train, test;
+    nyx_json *tokenizer;    /* text/text.h reads it; owned, NULL when the file has none */
 } nyx_dataset;
 int  nyx_dataset_read(nyx_dataset *out, const char *path) NYX_CHECKED; /* values checked against vocabulary */
 int  nyx_dataset_write(const nyx_dataset *dataset, const char *path, const char *history, const nyx_json *provenance) NYX_CHECKED;
 void nyx_dataset_release(nyx_dataset *dataset);
+
+/* A text dataset of any size, its tokens written as they come: they wait in
+ * unnamed files beside the target until commit knows how many they are.
+ * CREATE, OUTPUT; a token outside the vocabulary is a bug. */
+typedef struct nyx_token_writer nyx_token_writer;
+enum { NYX_SIDE_TRAIN, NYX_SIDE_TEST, NYX_SIDES };
+int     nyx_token_writer_open(nyx_token_writer **out, const char *path, int64_t vocabulary) NYX_CHECKED;
+int     nyx_token_writer_add(nyx_token_writer *writer, int side, const int32_t *tokens, int64_t count) NYX_CHECKED;
+int64_t nyx_token_writer_count(const nyx_token_writer *writer, int side);
+/* `facts`: vocabulary, tokenizer, and documents, bytes, words of both splits;
+ * its token arrays are not looked at. Ends `writer` in every case. */
+int     nyx_token_writer_commit(nyx_token_writer *writer, const nyx_dataset *facts, const char *history,
+                                const nyx_json *provenance) NYX_CHECKED;
+void    nyx_token_writer_discard(nyx_token_writer *writer); /* NULL is fine */
 
 /* ---- lines ------------------------------------------------------------------------ */
 

@@ -147,4 +147,18 @@ const nyx_file__extent *nyx_file__reader_find_extent(const nyx_reader *file, con
 /* The digest of a tensor as just read: does it match the stored one? INPUT. */
 int nyx_file__reader_same(const nyx_reader *file, const nyx_entry *entry, const char *sha256) NYX_CHECKED;
 
+/* Bytes of the dataset begun, in order, any number at a time. */
+int nyx_file__writer_append(nyx_writer *file, const void *data, int64_t bytes) NYX_CHECKED;
+
+/* ---- token streams (tokens.c) ------------------------------------------------------ */
+
+int nyx_file__tokens_read(struct nyx_split *split, nyx_reader *file, const char *path, const char *group,
+                          int64_t vocabulary) NYX_CHECKED;
+/* Tokens from memory, or from a spool as they will lie in the file. */
+int nyx_file__tokens_write(nyx_writer *file, const struct nyx_split *split, const char *group, int64_t vocabulary,
+                           int spool) NYX_CHECKED; /* spool -1: none */
+/* nyx_dataset_write with the tokens of a text in files; -1: in memory. */
+int nyx_file__dataset_write(const nyx_dataset *dataset, const char *path, const char *history,
+                            const nyx_json *provenance, const int spools[NYX_SIDES]) NYX_CHECKED;
+
 #endif

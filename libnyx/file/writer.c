@@ -340,6 +340,11 @@ int nyx_writer_rows(nyx_writer *file, const void *rows, int64_t count)
     return append(file, rows, file->row_bytes * count);
 }
 
+int nyx_file__writer_append(nyx_writer *file, const void *data, int64_t bytes)
+{
+    return append(file, data, bytes);
+}
+
 int nyx_writer_tensor(nyx_writer *file, const char *path, const nyx_tensor *tensor)
 {
     int status = nyx_writer_begin(file, path, tensor->dtype, &tensor->shape);

@@ -156,12 +156,123 @@ static void malformed_files_are_refused(void **state)
     nyx_dataset_release(&back);
 }
 
+/* ---- text ------------------------------------------------------------------------ */
+
+enum { TOKENS = 700000 }; /* more than a block of either width */
+
+static int32_t stream[TOKENS];
+
+static void fill_text(nyx_dataset *d, int64_t vocabulary)
+{
+    for (int i = 0; i < TOKENS; i++)
+        stream[i] = (int32_t)((int64_t)i * 7919 % vocabulary);
+    *d = (nyx_dataset) { .kind = "text", .vocabulary = vocabulary, .ignore = -1, .puzzles = 1,
+                         .train = { .tokens = stream, .token_count = TOKENS, .documents = 3, .bytes = 1 << 20, .words = 77 },
+                         .test = { .tokens = stream + 5, .token_count = 11, .documents = 1, .bytes = 30, .words = 2 } };
+}
+
+static void assert_text(const nyx_dataset *d, const nyx_dataset *back)
+{
+    assert_string_equal(back->kind, "text");
+    assert_true(back->length == 0 && back->vocabulary == d->vocabulary && back->ignore == -1 && back->puzzles == 1);
+    assert_true(back->train.rows == 0 && back->train.documents == 3 && back->train.bytes == 1 << 20 && back->train.words == 77);
+    assert_int_equal(back->train.token_count, TOKENS);
+    assert_memory_equal(back->train.tokens, stream, sizeof stream);
+    assert_true(back->test.token_count == 11 && back->test.documents == 1 && back->test.bytes == 30 && back->test.words == 2);
+    assert_memory_equal(back->test.tokens, stream + 5, 11 * 4);
+}
+
+static void streams_come_back(void **state)
+{
+    static const struct { int64_t vocabulary; enum nyx_dtype dtype; } rows[] = {
+        { 7, NYX_U16 }, { 65536, NYX_U16 }, { 65537, NYX_I32 }, { 200000, NYX_I32 },
+    };
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        nyx_dataset d, back;
+        nyx_reader *file;
+
+        fill_text(&d, rows[i].vocabulary);
+        d.tokenizer = nyx_json_object();
+        nyx_json_set_text(d.tokenizer, "kind", "bytes");
+        assert_int_equal(nyx_dataset_write(&d, path, NULL, NULL), 0);
+        assert_int_equal(nyx_reader_open(&file, path), 0);
+        assert_int_equal(nyx_reader_find(file, "/train/tokens")->dtype, rows[i].dtype);
+        nyx_reader_close(file);
+        assert_int_equal(nyx_dataset_read(&back, path), 0);
+        assert_text(&d, &back);
+        assert_string_equal(nyx_json_text(nyx_json_get(back.tokenizer, "kind"), ""), "bytes");
+        nyx_dataset_release(&back);
+        nyx_json_free(d.tokenizer);
+    }
+}
+
+/* Pieces of any size give the bytes that one write gives. */
+static void streams_are_written_as_they_come(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        nyx_dataset       d, back;
+        nyx_token_writer *writer;
+        char              whole[NYX_SHA256_HEX], pieces[NYX_SHA256_HEX];
+        int64_t           bytes;
+
+        fill_text(&d, i ? 70000 : 300);
+        assert_int_equal(nyx_dataset_write(&d, path, "nyx-test", NULL), 0);
+        assert_int_equal(nyx_sha256_file(whole, &bytes, path), 0);
+        unlink(path);
+        assert_int_equal(nyx_token_writer_open(&writer, path, d.vocabulary), 0);
+        assert_int_equal(nyx_token_writer_add(writer, NYX_SIDE_TEST, stream + 5, 11), 0);
+        for (int64_t at = 0, step = 1; at < TOKENS; at += step, step = step * 3 % 40009 + 1)
+            assert_int_equal(nyx_token_writer_add(writer, NYX_SIDE_TRAIN, stream + at,
+                                                  step < TOKENS - at ? step : TOKENS - at), 0);
+        assert_int_equal(nyx_token_writer_count(writer, NYX_SIDE_TRAIN), TOKENS);
+        assert_int_equal(access(path, F_OK), -1);
+        assert_int_equal(nyx_token_writer_commit(writer, &d, "nyx-test", NULL), 0);
+        assert_int_equal(nyx_sha256_file(pieces, &bytes, path), 0);
+        assert_string_equal(whole, pieces);
+        assert_int_equal(nyx_dataset_read(&back, path), 0);
+        assert_text(&d, &back);
+        nyx_dataset_release(&back);
+    }
+    assert_int_equal(nyx_token_writer_open(&(nyx_token_writer *){ NULL }, "/no/folder/x.h5", 9), NYX_ERR_CREATE);
+}
+
+static void spoil_token(nyx_dataset *d) { d->train.tokens[9] = 8; }
+static void spoil_length(nyx_dataset *d) { d->length = 4; }
+static void spoil_words(nyx_dataset *d) { d->test.words = -2; }
+
+static void bad_streams_are_refused(void **state)
+{
+    static const struct { void (*spoil)(nyx_dataset *); const char *part; } rows[] = {
+        { spoil_token, "'/train/tokens' has the value 8 at 9; 0 to 7 are allowed" },
+        { spoil_length, "holds a stream of text, but says length 4" },
+        { spoil_words, "'/test' says -2 words" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        nyx_dataset d, back;
+
+        fill_text(&d, 8);
+        rows[i].spoil(&d);
+        assert_int_equal(nyx_dataset_write(&d, path, NULL, NULL), 0);
+        assert_int_equal(nyx_dataset_read(&back, path), NYX_ERR_INPUT);
+        if (!strstr(nyx_error_text(), rows[i].part))
+            fail_msg("sentence \"%s\", part \"%s\" expected", nyx_error_text(), rows[i].part);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_back),
         cmocka_unit_test(values_out_of_range_are_refused),
         cmocka_unit_test(malformed_files_are_refused),
+        cmocka_unit_test(streams_come_back),
+        cmocka_unit_test(streams_are_written_as_they_come),
+        cmocka_unit_test(bad_streams_are_refused),
     };
     int failed;
 
