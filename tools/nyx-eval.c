@@ -55,7 +55,7 @@ static int open_model(nyx_session **out, const work *w, const char *path)
         return status;
     config = *nyx_session_config(*out);
     return nyx_config_bind(&config, w->dataset.vocabulary, w->dataset.length, w->dataset.ignore, w->dataset.puzzles,
-                           path);
+                           args.data);
 }
 
 static int open_writer(work *w)
@@ -127,8 +127,6 @@ static int prepare(work *w, nyx_report *report)
     for (int i = 0; i < 3; i++)
         if (paths[i] && (status = nyx_report_input(report, paths[i])) < 0)
             return status;
-    if ((status = describe_storage(report, args.model)) < 0)
-        return status;
     bytes = SLOTS * w->dataset.length * w->dataset.vocabulary * (int64_t)sizeof(float);
     if ((status = nyx_alloc(&w->logits, bytes)) < 0 || (status = nyx_alloc(&w->reference_logits, bytes)) < 0)
         return status;
@@ -184,7 +182,7 @@ static int finish(work *w, nyx_report *report)
     nyx_eval_result result;
     int             status = nyx_eval_finish(w->eval, &result);
 
-    if (status < 0)
+    if (status < 0 || (status = describe_storage(report, args.model)) < 0)
         return status;
     nyx_eval_describe(&result, nyx_report_result(report));
     if (w->writer) {

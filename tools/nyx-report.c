@@ -1,8 +1,8 @@
 /* nyx-report -- reports as a page that a person reads.
  *
  * Reads   REPORT.json...  what the other tools wrote with --report
- * Writes  text on stdout: a line for each dataset and training run, one table
- *         with a row for each evaluation, in the order given
+ * Writes  text on stdout: a line for each dataset, training, coding and run that
+ *         failed, one table with a row for each evaluation, in the order given
  */
 #include "cli/cli.h"
 
@@ -15,7 +15,7 @@ static struct {
 } args;
 
 static const nyx_opt opts[] = {
-    { .kind = NYX_OPT_INPUT, .value = args.reports, .arg = "REPORT.json...", .help = "reports of nyx-data, nyx-train, nyx-eval",
+    { .kind = NYX_OPT_INPUT, .value = args.reports, .arg = "REPORT.json...", .help = "reports of nyx-data, nyx-train, nyx-quantize, nyx-eval",
       .required = true, .most = REPORTS_MOST },
     { 0 },
 };
@@ -27,40 +27,100 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static bool is_kind(const nyx_json *report, const char *schema)
-{
-    const char *text = nyx_json_text(nyx_json_get(report, "schema"), "");
-
-    return !strncmp(text, schema, strlen(schema));
-}
-
 /* ---- lines ---------------------------------------------------------------------- */
 
-static void print_data(const char *path, const nyx_json *report)
+static void print_data(const nyx_json *report)
 {
     const nyx_json *result = nyx_json_get(report, "result");
     const nyx_json *singles = nyx_json_get(result, "test.naked_singles.share");
 
-    nyx_cli_print("%-22s %s, %lld training rows, %lld test rows", base_name(path),
-                  nyx_json_text(nyx_json_get(result, "kind"), "?"),
+    nyx_cli_print("%s, %lld training rows, %lld test rows", nyx_json_text(nyx_json_get(result, "kind"), "?"),
                   (long long)nyx_json_int(nyx_json_get(result, "train.rows"), 0),
                   (long long)nyx_json_int(nyx_json_get(result, "test.rows"), 0));
     if (singles)
         nyx_cli_print("; naked singles alone solve %.1f %% of the test", 100.0 * nyx_json_real(singles, 0.0));
-    nyx_cli_print("\n");
 }
 
-static void print_train(const char *path, const nyx_json *report)
+static void print_train(const nyx_json *report)
+{
+    const nyx_json *result = nyx_json_get(report, "result");
+    const nyx_json *exact = nyx_json_get(result, "test.exact_accuracy");
+
+    nyx_cli_print("%lld parameters, %lld steps of %lld rows, %.0f s; ",
+                  (long long)nyx_json_int(nyx_json_get(result, "parameters"), 0),
+                  (long long)nyx_json_int(nyx_json_get(result, "steps"), 0),
+                  (long long)nyx_json_int(nyx_json_get(result, "batch"), 0),
+                  nyx_json_real(nyx_json_get(report, "run.duration_s"), 0.0));
+    if (nyx_json_kind_of(exact) == NYX_JSON_NULL)
+        nyx_cli_print("test unknown: %s", nyx_json_text(nyx_json_get(result, "test.exact_accuracy_reason"), "not run"));
+    else
+        nyx_cli_print("test exact %.1f %%, tokens %.1f %%", 100.0 * nyx_json_real(exact, 0.0),
+                      100.0 * nyx_json_real(nyx_json_get(result, "test.token_accuracy"), 0.0));
+}
+
+static void print_quantize(const nyx_json *report)
 {
     const nyx_json *result = nyx_json_get(report, "result");
 
-    nyx_cli_print("%-22s %lld parameters, %lld steps of %lld rows, %.0f s; test exact %.1f %%, tokens %.1f %%\n",
-                  base_name(path), (long long)nyx_json_int(nyx_json_get(result, "parameters"), 0),
-                  (long long)nyx_json_int(nyx_json_get(result, "steps"), 0),
-                  (long long)nyx_json_int(nyx_json_get(result, "batch"), 0),
-                  nyx_json_real(nyx_json_get(report, "run.duration_s"), 0.0),
-                  100.0 * nyx_json_real(nyx_json_get(result, "test.exact_accuracy"), 0.0),
-                  100.0 * nyx_json_real(nyx_json_get(result, "test.token_accuracy"), 0.0));
+    nyx_cli_print("%s, %lld of %lld tensors coded, %.2f KiB of %.2f",
+                  nyx_json_text(nyx_json_get(result, "format"), "a recipe"),
+                  (long long)nyx_json_int(nyx_json_get(result, "totals.coded_tensors"), 0),
+                  (long long)nyx_json_int(nyx_json_get(result, "totals.tensors"), 0),
+                  nyx_json_real(nyx_json_get(result, "totals.bytes_after"), 0.0) / 1024.0,
+                  nyx_json_real(nyx_json_get(result, "totals.bytes_before"), 0.0) / 1024.0);
+}
+
+/* What reports there are: their schema is also "nyx.NAME/1". Those without a
+ * line of their own become rows of the table. */
+static const struct kind {
+    const char *name;
+    void      (*print)(const nyx_json *report);
+} kinds[] = { { "data", print_data }, { "train", print_train }, { "quantize", print_quantize }, { "eval", NULL } };
+
+static const struct kind *kind_of(const nyx_json *report)
+{
+    const char *text = nyx_json_text(nyx_json_get(report, "schema"), "");
+    char        schema[32];
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        snprintf(schema, sizeof schema, "nyx.%s/1", kinds[i].name);
+        if (!strcmp(text, schema))
+            return &kinds[i];
+    }
+    return NULL;
+}
+
+/* A run that failed or only planned has no answers to show. */
+static const char *why_no_result(const nyx_json *report)
+{
+    const char *status = nyx_json_text(nyx_json_get(report, "status"), "");
+
+    if (!strcmp(status, "error") || !strcmp(status, "stopped"))
+        return status;
+    if (nyx_json_kind_of(nyx_json_get(report, "error")) == NYX_JSON_TEXT)
+        return "failed";
+    if (kind_of(report)->print == print_train && !nyx_json_get(report, "result.test"))
+        return "only planned";
+    return nyx_json_count(nyx_json_get(report, "result")) ? NULL : "no result";
+}
+
+/* Whether the report goes into the table. */
+static bool is_row(const nyx_json *report)
+{
+    return !kind_of(report)->print && !why_no_result(report);
+}
+
+static void print_line(const char *path, const nyx_json *report)
+{
+    const char *why = why_no_result(report), *sentence = nyx_json_text(nyx_json_get(report, "error"), NULL);
+
+    nyx_cli_print("%-22s ", base_name(path));
+    if (why)
+        nyx_cli_print("%s, %s%s%s", nyx_json_text(nyx_json_get(report, "run.tool"), "?"), why, sentence ? ": " : "",
+                      sentence ? sentence : "");
+    else
+        kind_of(report)->print(report);
+    nyx_cli_print("\n");
 }
 
 /* ---- the table of evaluations ------------------------------------------------------- */
@@ -121,39 +181,42 @@ static nyx_table *eval_table(void)
 
 /* ---- run ----------------------------------------------------------------------------------- */
 
-static int read_reports(nyx_json *reports[], nyx_report *report)
+static int read_report(nyx_json **out, nyx_report *report, const char *path)
 {
-    for (int i = 0; i < REPORTS_MOST && args.reports[i]; i++) {
-        int status;
+    int status;
 
-        if ((status = nyx_json_read(&reports[i], args.reports[i])) < 0 ||
-            (status = nyx_schema_check("report", reports[i], args.reports[i])) < 0 ||
-            (status = nyx_report_input(report, args.reports[i])) < 0)
-            return status;
-    }
-    return 0;
+    if ((status = nyx_json_read(out, path)) < 0 || (status = nyx_schema_check("report", *out, path)) < 0)
+        return status;
+    if (!kind_of(*out))
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' has the schema '%.64s'; reports of nyx-data, nyx-train, nyx-quantize "
+                             "and nyx-eval can be shown", path, nyx_json_text(nyx_json_get(*out, "schema"), ""));
+    if ((status = nyx_schema_check(kind_of(*out)->name, *out, path)) < 0)
+        return status;
+    return nyx_report_input(report, path);
 }
 
 static int run(nyx_report *report)
 {
     nyx_json *reports[REPORTS_MOST] = { NULL };
-    bool      evaluated = false;
-    int       status = read_reports(reports, report);
+    int64_t   rows = 0, lines = 0;
+    int       status = 0;
 
+    for (int i = 0; i < REPORTS_MOST && args.reports[i] && status == 0; i++)
+        status = read_report(&reports[i], report, args.reports[i]);
     for (int i = 0; i < REPORTS_MOST && reports[i] && status == 0; i++) {
-        if (is_kind(reports[i], "nyx.data/"))
-            print_data(args.reports[i], reports[i]);
-        if (is_kind(reports[i], "nyx.train/"))
-            print_train(args.reports[i], reports[i]);
-        evaluated = evaluated || is_kind(reports[i], "nyx.eval/");
+        rows += is_row(reports[i]);
+        if (is_row(reports[i]))
+            continue;
+        print_line(args.reports[i], reports[i]);
+        lines++;
     }
-    if (status == 0 && evaluated) {
+    if (status == 0 && rows) {
         nyx_table *table = eval_table();
 
         for (int i = 0; i < REPORTS_MOST && reports[i]; i++)
-            if (is_kind(reports[i], "nyx.eval/"))
+            if (is_row(reports[i]))
                 eval_row(table, args.reports[i], reports[i]);
-        nyx_cli_print("\n");
+        nyx_cli_print("%s", lines ? "\n" : "");
         nyx_table_print(table);
     }
     for (int i = 0; i < REPORTS_MOST; i++)

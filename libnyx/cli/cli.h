@@ -14,7 +14,7 @@ enum nyx_opt_kind {
     NYX_OPT_GROUP,      /* a heading in --help: text in `help`               */
     NYX_OPT_FLAG,       /* bool *: --name, --no-name                         */
     NYX_OPT_INT,        /* int64_t *: decimal, at least `least`              */
-    NYX_OPT_REAL,       /* double *: finite                                  */
+    NYX_OPT_REAL,       /* double *: finite, at least `least`                */
     NYX_OPT_TEXT,       /* const char **                                     */
     NYX_OPT_CHOICE,     /* const char **: one of `choices`, checked while parsing */
     NYX_OPT_CHECK,      /* const char **: `check` says at parse time if it is good */
@@ -31,7 +31,7 @@ typedef struct {
     const char       *help;    /* lower case, no full stop, unit and [default] */
     const char *const *choices; /* NULL-terminated                           */
     int             (*check)(const char *value); /* 0 or a status with sentence */
-    int64_t           least;   /* smallest value of an INT                   */
+    int64_t           least;   /* smallest value of an INT or a REAL         */
     int64_t           most;    /* positional INPUT: up to so many, value is an array */
     bool              required;
 } nyx_opt;

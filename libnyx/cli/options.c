@@ -109,6 +109,8 @@ static int set_real(const nyx_opt *opt, const char *what, const char *text)
 
     if (end == text || *end || !isfinite(value) || isspace((unsigned char)*text))
         return usage("%s is '%s', a number expected", what, text);
+    if (value < (double)opt->least)
+        return usage("%s is %g, at least %lld expected", what, value, (long long)opt->least);
     *(double *)opt->value = value;
     return 0;
 }

@@ -174,28 +174,13 @@ static void step(void *context, int part, int parts)
 
 /* ---- passes --------------------------------------------------------------------- */
 
-/* "[3, 17]": where an element stands in its tensor. */
-static void place_text(char out[256], const nyx_shape *shape, int64_t index)
-{
-    int64_t at[NYX_MAX_RANK];
-    int     length = 0;
-
-    for (int i = shape->rank - 1; i >= 0; i--) {
-        at[i] = index % shape->dims[i];
-        index /= shape->dims[i];
-    }
-    out[0] = '\0';
-    for (int i = 0; i < shape->rank; i++)
-        length += snprintf(out + length, (size_t)(256 - length), "%s%lld", i ? ", " : "", (long long)at[i]);
-}
-
 static int not_finite(const struct nyx_compress__stream *stream, int64_t index, float value)
 {
     const nyx_entry *entry = stream->tensor->entry;
-    char             place[256];
+    char             place[96];
 
-    place_text(place, &entry->shape, index);
-    return nyx_error_set(NYX_ERR_INPUT, "tensor '%s' holds %s at [%s]; a model must be finite",
+    nyx_shape_place(place, &entry->shape, index);
+    return nyx_error_set(NYX_ERR_INPUT, "tensor '%s' holds %s at %s; a model must be finite",
                          entry->name, value != value ? "a NaN" : "an infinity", place);
 }
 

@@ -1,6 +1,9 @@
 /* session -- a model file made ready to run. */
 #include "run/run.h"
 
+#include <math.h>
+#include <string.h>
+
 struct nyx_session {
     nyx_config     config;
     nyx_store     *store;
@@ -12,17 +15,32 @@ struct nyx_session {
 int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path)
 {
     nyx_json *json;
-    int       status = nyx_reader_json(file, "/config", &json);
+    int       status;
 
-    if (status < 0)
+    if (!strcmp(nyx_reader_kind(file), "dataset"))
+        return nyx_error_set(NYX_ERR_INPUT, "it is a dataset, a model is expected; nyx-train makes one");
+    if ((status = nyx_reader_json(file, "/config", &json)) < 0)
         return status;
     if (!json)
-        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no /config; it is not a model that nyx-train wrote", path);
+        return nyx_error_set(NYX_ERR_INPUT, "it has no /config; it is not a model that nyx-train wrote");
     status = nyx_config_parse(out, json, path);
     nyx_json_free(json);
     if (status == 0 && !out->data.length)
-        status = nyx_error_set(NYX_ERR_INPUT, "'%s': its /config lacks 'data'; it is not a trained model", path);
+        status = nyx_error_set(NYX_ERR_INPUT, "its /config lacks 'data'; it is not a trained model");
     return status;
+}
+
+/* A NaN would come out as an answer that is not finite, far from its cause. */
+static int parameter_check(const nyx_parameter *p, const float *values)
+{
+    const int64_t at = nyx_f32_find_nonfinite(values, nyx_shape_count(&p->shape));
+    char          place[96];
+
+    if (at < 0)
+        return 0;
+    nyx_shape_place(place, &p->shape, at);
+    return nyx_error_set(NYX_ERR_INPUT, "tensor '/tensors/%s' holds %s at %s; a model must be finite", p->name,
+                         isnan(values[at]) ? "a NaN" : "an infinity", place);
 }
 
 static int parameter_load(nyx_store *store, const nyx_parameter *p, nyx_reader *file)
@@ -43,6 +61,8 @@ static int parameter_load(nyx_store *store, const nyx_parameter *p, nyx_reader *
     if ((status = nyx_alloc(&values, nyx_shape_count(&p->shape) * (int64_t)sizeof *values)) < 0)
         return status;
     status = nyx_reader_read_f32(file, entry, values);
+    if (status == 0)
+        status = parameter_check(p, values);
     if (status == 0)
         nyx_store_write(store, p->name, values);
     nyx_free(values);

@@ -139,6 +139,17 @@ void nyx_shape_text(char out[96], const nyx_shape *shape)
     strcpy(out + used, "]");
 }
 
+void nyx_shape_place(char out[96], const nyx_shape *shape, int64_t index)
+{
+    nyx_shape at = { .rank = shape->rank };
+
+    for (int i = shape->rank - 1; i >= 0; i--) {
+        at.dims[i] = index % shape->dims[i];
+        index /= shape->dims[i];
+    }
+    nyx_shape_text(out, &at);
+}
+
 int nyx_tensor_create(nyx_tensor *out, enum nyx_dtype dtype, const nyx_shape *shape)
 {
     int64_t elems, bytes;
