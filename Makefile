@@ -7,6 +7,8 @@
 # Sources are found by name; nothing is listed here file by file.
 
 BUILD   ?= build
+# One name for one folder: dependency files name objects as they were called.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 DESTDIR ?=
