@@ -15,6 +15,7 @@ report: base
 tensor: base
 quant: base tensor
 file: base report tensor quant
+foreign: base report tensor quant file
 text: base report file
 graph: base tensor quant
 pass: base tensor quant graph
