@@ -104,7 +104,9 @@ $(BUILD)/obj/schemas.o: $(BUILD)/schemas.c
 	$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c $< -o $@
 
 $(BUILD)/%: $(BUILD)/obj/tools/%.o $(BUILD)/libnyx.a
-	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBS) -o $@
+	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+
+$(BUILD)/nyx-data: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-data/*.c))
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)

@@ -1,6 +1,5 @@
 /* nyx-data -- make, import and look at datasets. */
-#include "cli/cli.h"
-#include "data/data.h"
+#include "nyx-data/commands.h"
 
 #include <string.h>
 
@@ -21,7 +20,7 @@ static int check_clues(const char *text)
     return nyx_sudoku_clues_parse(&options, text);
 }
 
-static int check_test(const char *text)
+int data_test_check(const char *text)
 {
     nyx_sudoku_split split;
     return nyx_sudoku_split_parse(&split, text);
@@ -52,42 +51,45 @@ static int sudoku_options(nyx_sudoku_options *o, nyx_sudoku_split *split)
     return nyx_sudoku_split_parse(split, sudoku.test);
 }
 
-static void show_progress(void *context, int64_t done, int64_t total)
+void data_progress(void *context, int64_t done, int64_t total)
 {
     (void)context;
     nyx_cli_progress("puzzles", done, total, "");
 }
 
+void data_import_describe(nyx_report *report, const nyx_sudoku_counts *counts)
+{
+    nyx_json *json = nyx_json_add_object(nyx_report_result(report), "import");
+
+    nyx_json_set_int(json, "lines", counts->lines);
+    nyx_json_set_int(json, "bad", counts->bad);
+    nyx_json_set_int(json, "duplicates", counts->duplicates);
+    nyx_json_set_int(json, "outside_rating", counts->unrated);
+    if (counts->bad)
+        nyx_cli_note("warning: %lld of %lld lines left out; the first is %s", (long long)counts->bad,
+                     (long long)counts->lines, counts->first_bad);
+}
+
 static int read_import(nyx_sudoku_list *list, const nyx_sudoku_options *o, nyx_pool *pool, nyx_report *report)
 {
     nyx_sudoku_counts counts;
-    nyx_json         *json;
     int               status;
 
     if (strcmp(sudoku.import, "-") != 0 && (status = nyx_report_input(report, sudoku.import)) < 0)
         return status;
-    if ((status = nyx_sudoku_import(list, &counts, sudoku.import, o, pool, show_progress, NULL)) < 0)
-        return status;
-    json = nyx_json_add_object(nyx_report_result(report), "import");
-    nyx_json_set_int(json, "lines", counts.lines);
-    nyx_json_set_int(json, "bad", counts.bad);
-    nyx_json_set_int(json, "duplicates", counts.duplicates);
-    nyx_json_set_int(json, "outside_rating", counts.unrated);
-    if (counts.bad)
-        nyx_cli_note("warning: %lld of %lld lines left out; the first is %s", (long long)counts.bad,
-                     (long long)counts.lines, counts.first_bad);
-    return NYX_OK;
+    if ((status = nyx_sudoku_import(list, &counts, sudoku.import, o, pool, data_progress, NULL)) == 0)
+        data_import_describe(report, &counts);
+    return status;
 }
 
-/* A target that cannot be made is told before the work, not after it. */
-static int check_output(void)
+int data_output_check(const char *path)
 {
     nyx_output *probe;
     int         status;
 
     if (nyx_cli_common->dry_run)
         return NYX_OK;
-    if ((status = nyx_output_open(&probe, sudoku.output)) == NYX_OK)
+    if ((status = nyx_output_open(&probe, path)) == NYX_OK)
         nyx_output_discard(probe);
     return status;
 }
@@ -104,11 +106,11 @@ static int run_sudoku(nyx_report *report)
     int64_t            asked;
     int                status;
 
-    if ((status = sudoku_options(&options, &split)) < 0 || (status = check_output()) < 0 ||
+    if ((status = sudoku_options(&options, &split)) < 0 || (status = data_output_check(sudoku.output)) < 0 ||
         (status = nyx_pool_create(&pool, nyx_cli_common->threads)) < 0)
         goto done;
     status = sudoku.import ? read_import(&list, &options, pool, report)
-                           : nyx_sudoku_generate(&list, &options, pool, show_progress, NULL);
+                           : nyx_sudoku_generate(&list, &options, pool, data_progress, NULL);
     nyx_cli_progress_end();
     if (status < 0 || (status = nyx_sudoku_dataset(&dataset, &list, &split, pool)) < 0)
         goto done;
@@ -146,16 +148,15 @@ static int print_rows(const nyx_dataset *dataset, const struct nyx_split *split)
         return nyx_error_set(NYX_ERR_USAGE, "--row=%lld is not there: '%s' has %lld rows in %s", (long long)show.row,
                              show.file, (long long)split->rows, show.split);
     for (int64_t row = show.row; row < split->rows && row - show.row < show.rows; row++) {
-        nyx_sudoku puzzle, solution;
+        char *picture;
 
         nyx_cli_print("\n%s row %lld", show.split, (long long)row);
         if (split->rating)
             nyx_cli_print(", rating %g", (double)split->rating[row]);
         nyx_cli_print("\n");
-        if (nyx_sudoku_row(&puzzle, &solution, dataset, split, row) == NYX_OK) {
-            char text[NYX_SUDOKU_PICTURE];
-            nyx_sudoku_picture(text, &puzzle, &solution);
-            nyx_cli_print("%s", text);
+        if (nyx_dataset_picture(&picture, dataset, split, row) == NYX_OK) {
+            nyx_cli_print("%s", picture);
+            nyx_free(picture);
             continue;
         }
         for (int64_t i = 0; i < dataset->length; i++)
@@ -165,23 +166,51 @@ static int print_rows(const nyx_dataset *dataset, const struct nyx_split *split)
     return NYX_OK;
 }
 
-static void print_split(nyx_table *table, const nyx_json *result, const char *name)
+/* What a kind of data does not have is no column of its table. */
+static void print_splits(const nyx_json *result)
 {
-    const nyx_json *split = nyx_json_get(result, name);
+    static const struct { const char *head, *path, *unit; double factor; int digits; } columns[] = {
+        { "rows", "rows", "", 1, 0 },
+        { "clues", "clues_mean", "", 1, 1 },
+        { "free cells", "free_mean", "", 1, 1 },
+        { "path cells", "path_mean", "", 1, 1 },
+        { "rating", "rating.mean", "", 1, 2 },
+        { "highest", "rating.max", "", 1, 0 },
+        { "naked singles", "naked_singles.share", " %", 100, 1 },
+        { "of cells", "naked_singles.share_of_cells", " %", 100, 1 },
+        { "copied cells", "copied_share", " %", 100, 1 },
+    };
+    enum { COLUMNS = sizeof columns / sizeof *columns };
+    const char *names[] = { "train", "test" };
+    bool        shown[COLUMNS];
+    int         count = 1;
+    nyx_table  *table;
 
-    nyx_table_cell(table, "%s", name);
-    nyx_table_cell(table, "%lld", (long long)nyx_json_int(nyx_json_get(split, "rows"), 0));
-    nyx_table_cell(table, "%.1f", nyx_json_real(nyx_json_get(split, "clues_mean"), 0));
-    nyx_table_cell(table, "%.2f", nyx_json_real(nyx_json_get(split, "rating.mean"), 0));
-    nyx_table_cell(table, "%g", nyx_json_real(nyx_json_get(split, "rating.max"), 0));
-    nyx_table_cell(table, "%.1f %%", 100 * nyx_json_real(nyx_json_get(split, "naked_singles.share"), 0));
-    nyx_table_cell(table, "%.1f %%", 100 * nyx_json_real(nyx_json_get(split, "naked_singles.share_of_cells"), 0));
+    for (int i = 0; i < COLUMNS; i++)
+        count += shown[i] = nyx_json_get(nyx_json_get(result, "train"), columns[i].path) ||
+                            nyx_json_get(nyx_json_get(result, "test"), columns[i].path);
+    table = nyx_table_create(count);
+    nyx_table_cell(table, "split");
+    for (int i = 0; i < COLUMNS; i++)
+        if (shown[i])
+            nyx_table_cell(table, "%s", columns[i].head);
+    for (int s = 0; s < 2; s++) {
+        nyx_table_cell(table, "%s", names[s]);
+        for (int i = 0; i < COLUMNS; i++)
+            if (shown[i])
+                nyx_table_cell(table, "%.*f%s", columns[i].digits, columns[i].factor *
+                               nyx_json_real(nyx_json_get(nyx_json_get(result, names[s]), columns[i].path), 0),
+                               columns[i].unit);
+    }
+    nyx_table_print(table);
 }
 
-static void print_ratings(const nyx_json *result, const char *name)
+static void print_ratings(const nyx_dataset *dataset, const nyx_json *result, const char *name)
 {
     const nyx_json *split = nyx_json_get(result, name), *bins = nyx_json_get(split, "rating.histogram");
 
+    nyx_cli_print("%s%s, rows of %s: ", strcmp(name, "train") ? "" : "\n",
+                  strcmp(dataset->kind, "maze") ? "guesses needed" : "steps of the path", name);
     for (int64_t i = 0; i < nyx_json_count(bins); i++) {
         const nyx_json *bin = nyx_json_item(bins, i);
         long long from = nyx_json_int(nyx_json_get(bin, "from"), 0), to = nyx_json_int(nyx_json_get(bin, "to"), -1);
@@ -196,27 +225,18 @@ static void print_ratings(const nyx_json *result, const char *name)
 
 static int run_show(nyx_report *report)
 {
-    static const char *const head[] = { "split", "rows", "clues", "rating", "highest", "naked singles", "of cells" };
-    nyx_json    *result = nyx_report_result(report);
-    nyx_dataset  dataset = { 0 };
-    nyx_table   *table;
-    int          status;
+    nyx_json   *result = nyx_report_result(report);
+    nyx_dataset dataset = { 0 };
+    int         status;
 
     if ((status = nyx_report_input(report, show.file)) < 0 || (status = nyx_dataset_read(&dataset, show.file)) < 0)
         return status;
     nyx_dataset_describe(result, &dataset);
     nyx_cli_print("%s: %lld tokens a row, vocabulary of %lld\n\n", dataset.kind, (long long)dataset.length,
                   (long long)dataset.vocabulary);
-    table = nyx_table_create(7);
-    for (int i = 0; i < 7; i++)
-        nyx_table_cell(table, "%s", head[i]);
-    print_split(table, result, "train");
-    print_split(table, result, "test");
-    nyx_table_print(table);
-    nyx_cli_print("\nguesses needed, rows of train: ");
-    print_ratings(result, "train");
-    nyx_cli_print("guesses needed, rows of test: ");
-    print_ratings(result, "test");
+    print_splits(result);
+    print_ratings(&dataset, result, "train");
+    print_ratings(&dataset, result, "test");
     status = print_rows(&dataset, strcmp(show.split, "test") == 0 ? &dataset.test : &dataset.train);
     nyx_dataset_release(&dataset);
     return status;
@@ -243,7 +263,7 @@ static const nyx_opt sudoku_opts[] = {
       .help = "take puzzles from a text or CSV, one a line; may be an archive" },
     { NYX_OPT_FLAG, "skip-bad", .value = &sudoku.skip_bad, .help = "leave out lines that cannot be used" },
     { NYX_OPT_GROUP, .help = "Rows" },
-    { NYX_OPT_CHECK, "test", .value = &sudoku.test, .arg = "N|SHARE", .check = check_test,
+    { NYX_OPT_CHECK, "test", .value = &sudoku.test, .arg = "N|SHARE", .check = data_test_check,
       .help = "puzzles set aside for testing, none an image of a training one [0.1]" },
     { NYX_OPT_INT, "augment", .value = &sudoku.augment, .arg = "N",
       .help = "further images of each training puzzle [0]" },
@@ -262,17 +282,17 @@ static const nyx_opt show_opts[] = {
     { .kind = NYX_OPT_END },
 };
 
-static const nyx_command commands[] = {
-    { "sudoku", "make a dataset of Sudokus, generated or imported", "[OPTIONS] -o OUT.h5",
-      "nyx-data sudoku --size=4 --count=400 --seed=7 -o d.h5\n"
-      "nyx-data sudoku --import=puzzles.csv.xz --test=0.05 --augment=10 -o d.h5", sudoku_opts, run_sudoku },
-    { "show", "print what a dataset holds", "[OPTIONS] FILE.h5", "nyx-data show d.h5 --split=test --rows=3",
-      show_opts, run_show },
-    { 0 },
-};
-
 int main(int argc, char **argv)
 {
+    const nyx_command commands[] = {
+        { "sudoku", "make a dataset of Sudokus, generated or imported", "[OPTIONS] -o OUT.h5",
+          "nyx-data sudoku --size=4 --count=400 --seed=7 -o d.h5\n"
+          "nyx-data sudoku --import=puzzles.csv.xz --test=0.05 --augment=10 -o d.h5", sudoku_opts, run_sudoku },
+        data_maze,
+        { "show", "print what a dataset holds", "[OPTIONS] FILE.h5", "nyx-data show d.h5 --split=test --rows=3",
+          show_opts, run_show },
+        { 0 },
+    };
     const nyx_tool tool = { .command = { .name = "nyx-data", .purpose = "make and show datasets" },
                             .commands = commands };
     return nyx_cli_main(argc, argv, &tool);

@@ -147,9 +147,14 @@ void nyx_sudoku_baseline_of(nyx_sudoku_baseline *out, const nyx_dataset *dataset
 int nyx_sudoku_row(nyx_sudoku *puzzle, nyx_sudoku *solution, const nyx_dataset *dataset,
                    const struct nyx_split *split, int64_t row) NYX_CHECKED;
 
-/* Counts, ratings and (Sudoku) the baseline of both splits, as in the result
- * of nyx-data: schemas/data.schema.json. */
+/* Counts, ratings and what the kind of puzzle adds (Sudoku: the baseline) of
+ * both splits, as in the result of nyx-data: schemas/data.schema.json. */
 void nyx_dataset_describe(nyx_json *out, const nyx_dataset *dataset);
+
+/* Row `row` of a split drawn as text, question and answer, whatever its kind;
+ * *out ends with nyx_free. INPUT when it has no picture. */
+int nyx_dataset_picture(char **out, const nyx_dataset *dataset, const struct nyx_split *split,
+                        int64_t row) NYX_CHECKED;
 
 /* ---- order ------------------------------------------------------------------------------ */
 

@@ -78,7 +78,7 @@ static int choose_tests(struct work *work, int64_t wanted, int64_t *chosen)
 
 /* ---- rows ----------------------------------------------------------------------- */
 
-static int split_alloc(struct nyx_split *split, int64_t rows, int64_t length)
+int nyx_data__split_alloc(struct nyx_split *split, int64_t rows, int64_t length)
 {
     int64_t cells, bytes;
     int     status;
@@ -161,9 +161,7 @@ done:
     return status;
 }
 
-/* The control: what the puzzles look like and what answers look like stays,
- * which belongs to which is lost. Test rows keep their answers. */
-static void shuffle_labels(nyx_dataset *data, uint64_t seed)
+void nyx_data__shuffle_labels(nyx_dataset *data, uint64_t seed)
 {
     nyx_random random;
 
@@ -201,12 +199,12 @@ int nyx_sudoku_dataset(nyx_dataset *out, const nyx_sudoku_list *list, const nyx_
         status = nyx_error_set(NYX_ERR_MEMORY, "cannot hold %lld images of each puzzle", (long long)split->augment);
         goto done;
     }
-    if ((status = split_alloc(&out->test, tests, out->length)) < 0 ||
-        (status = split_alloc(&out->train, rows, out->length)) < 0 ||
+    if ((status = nyx_data__split_alloc(&out->test, tests, out->length)) < 0 ||
+        (status = nyx_data__split_alloc(&out->train, rows, out->length)) < 0 ||
         (status = put_rows(out, &work, split)) < 0)
         goto done;
     if (split->shuffle_labels)
-        shuffle_labels(out, split->seed);
+        nyx_data__shuffle_labels(out, split->seed);
 done:
     if (status < 0)
         nyx_dataset_release(out);

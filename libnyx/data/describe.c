@@ -1,5 +1,6 @@
 /* describe -- what a dataset holds, in numbers. */
 #include "data/internal.h"
+#include "data/maze/maze.h"
 
 #include <math.h>
 #include <string.h>
@@ -112,6 +113,8 @@ static void describe_split(nyx_json *out, const nyx_dataset *dataset, const stru
         describe_rating(nyx_json_add_object(out, "rating"), split);
     if (size_of(dataset))
         describe_sudoku(out, dataset, split);
+    if (strcmp(dataset->kind, "maze") == 0)
+        nyx_maze_describe(out, dataset, split);
 }
 
 void nyx_dataset_describe(nyx_json *out, const nyx_dataset *dataset)
@@ -123,4 +126,44 @@ void nyx_dataset_describe(nyx_json *out, const nyx_dataset *dataset)
     nyx_json_set_int(out, "puzzles", dataset->puzzles);
     describe_split(nyx_json_add_object(out, "train"), dataset, &dataset->train);
     describe_split(nyx_json_add_object(out, "test"), dataset, &dataset->test);
+}
+
+/* ---- pictures ------------------------------------------------------------------- */
+
+static int picture_sudoku(char **out, const nyx_dataset *dataset, const struct nyx_split *split, int64_t row)
+{
+    nyx_sudoku puzzle, solution;
+    char       text[NYX_SUDOKU_PICTURE];
+    int        status = nyx_sudoku_row(&puzzle, &solution, dataset, split, row);
+
+    if (status < 0)
+        return status;
+    nyx_sudoku_picture(text, &puzzle, &solution);
+    return nyx_text_copy(out, text);
+}
+
+static int picture_maze(char **out, const nyx_dataset *dataset, const struct nyx_split *split, int64_t row)
+{
+    nyx_maze question, answer;
+    char     text[NYX_MAZE_PICTURE];
+    int      status = nyx_maze_row(&question, &answer, dataset, split, row);
+
+    if (status < 0)
+        return status;
+    nyx_maze_picture(text, &question, &answer);
+    return nyx_text_copy(out, text);
+}
+
+int nyx_dataset_picture(char **out, const nyx_dataset *dataset, const struct nyx_split *split, int64_t row)
+{
+    static const struct {
+        const char *kind;
+        int       (*make)(char **out, const nyx_dataset *dataset, const struct nyx_split *split, int64_t row);
+    } pictures[] = { { "sudoku", picture_sudoku }, { "maze", picture_maze } };
+
+    *out = NULL;
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
+        if (strcmp(pictures[i].kind, dataset->kind) == 0)
+            return pictures[i].make(out, dataset, split, row);
+    return nyx_error_set(NYX_ERR_INPUT, "rows of kind '%s' have no picture", dataset->kind);
 }

@@ -40,6 +40,17 @@ struct nyx_data__set {
 int  nyx_data__set_add(struct nyx_data__set *set, const nyx_sudoku *grid) NYX_CHECKED;
 void nyx_data__set_release(struct nyx_data__set *set);
 
+/* Inputs, targets and ratings of `rows` rows, rows still 0; MEMORY. */
+int nyx_data__split_alloc(struct nyx_split *split, int64_t rows, int64_t length) NYX_CHECKED;
+
+/* The control: what the puzzles look like and what answers look like stays,
+ * which belongs to which is lost. Test rows keep their answers. */
+void nyx_data__shuffle_labels(nyx_dataset *data, uint64_t seed);
+
+/* nyx_dataset_write with the options (taken) as provenance and, behind the
+ * program's name and version, as line of history. */
+int nyx_data__write(const nyx_dataset *dataset, const char *path, const char *program, nyx_json *options) NYX_CHECKED;
+
 /* Call fn(context, i) for i in [0, count) on all threads of the pool (NULL:
  * on this one). Items are dealt out one by one, so fn must not depend on
  * which thread runs it. */

@@ -1,5 +1,5 @@
 /* options -- the texts of options, and the options as they go into the file. */
-#include "data/data.h"
+#include "data/internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -67,17 +67,16 @@ static nyx_json *describe(const nyx_sudoku_options *options, const nyx_sudoku_sp
     return json;
 }
 
-int nyx_sudoku_write(const nyx_dataset *dataset, const char *path, const nyx_sudoku_options *options,
-                     const nyx_sudoku_split *split, const char *source)
+int nyx_data__write(const nyx_dataset *dataset, const char *path, const char *program, nyx_json *options)
 {
-    nyx_json *provenance = nyx_json_object(), *described = describe(options, split, source);
+    nyx_json *provenance = nyx_json_object();
     char     *text = NULL, *line = NULL;
     int       status;
 
-    nyx_json_set_text(provenance, "program", "nyx-data sudoku " NYX_VERSION);
-    nyx_json_set_take(provenance, "options", described);
-    if ((status = nyx_json_print(&text, described, 0)) < 0 ||
-        (status = nyx_text_format(&line, "nyx-data sudoku %s %s", NYX_VERSION, text)) < 0)
+    nyx_json_set_text(provenance, "program", program);
+    nyx_json_set_take(provenance, "options", options);
+    if ((status = nyx_json_print(&text, options, 0)) < 0 ||
+        (status = nyx_text_format(&line, "%s %s", program, text)) < 0)
         goto done;
     status = nyx_dataset_write(dataset, path, line, provenance);
 done:
@@ -85,4 +84,10 @@ done:
     nyx_free(text);
     nyx_json_free(provenance);
     return status;
+}
+
+int nyx_sudoku_write(const nyx_dataset *dataset, const char *path, const nyx_sudoku_options *options,
+                     const nyx_sudoku_split *split, const char *source)
+{
+    return nyx_data__write(dataset, path, "nyx-data sudoku " NYX_VERSION, describe(options, split, source));
 }
