@@ -179,6 +179,19 @@ static void progress(void *context, int64_t done_bytes, int64_t total_bytes)
     nyx_cli_progress("coding", done_bytes, total_bytes, "bytes");
 }
 
+/* The reader hashes the file while it reads its tensors: what is listed is
+ * what was read. */
+static int list_model(nyx_report *report, nyx_reader *file)
+{
+    char    sha256[NYX_SHA256_HEX];
+    int64_t bytes;
+    int     status = nyx_reader_digest_end(file, sha256, &bytes);
+
+    if (status == 0)
+        nyx_report_input_known(report, args.model, bytes, sha256);
+    return status;
+}
+
 /* The history of the input, and one line more. */
 static int write_history(nyx_writer *writer, const nyx_reader *file, const char *input_sha256,
                          const char *recipe_sha256)
@@ -210,7 +223,7 @@ static int copy_json(nyx_writer *writer, nyx_reader *file, const char *path)
     return status;
 }
 
-static int write_model(nyx_compress *plan, const char *input_sha256, const char *recipe_sha256)
+static int write_model(nyx_report *report, nyx_compress *plan, const char *recipe_sha256)
 {
     nyx_compress_options options = { .progress = progress };
     nyx_writer          *writer = NULL;
@@ -218,10 +231,11 @@ static int write_model(nyx_compress *plan, const char *input_sha256, const char 
 
     if ((status = nyx_pool_create(&options.pool, nyx_cli_common->threads)) < 0 ||
         (status = nyx_writer_open(&writer, args.output, "model")) < 0 ||
-        (status = write_history(writer, plan->file, input_sha256, recipe_sha256)) < 0 ||
         (status = copy_json(writer, plan->file, "/config")) < 0 ||
         (status = copy_json(writer, plan->file, "/provenance")) < 0 ||
-        (status = nyx_compress_run(plan, writer, &options)) < 0)
+        (status = nyx_compress_run(plan, writer, &options)) < 0 ||
+        (status = list_model(report, plan->file)) < 0 ||
+        (status = write_history(writer, plan->file, nyx_report_input_sha256(report, args.model), recipe_sha256)) < 0)
         goto done;
     status = nyx_writer_commit(writer);
     writer = NULL;
@@ -245,23 +259,24 @@ static int run(nyx_report *report)
     if ((status = check_usage()) < 0 || (status = make_recipe(&recipe)) < 0 ||
         (status = nyx_compress_recipe_sha256(recipe_sha256, &recipe)) < 0 ||
         (args.recipe && (status = nyx_report_input(report, args.recipe)) < 0) ||
-        (status = nyx_reader_open(&file, args.model)) < 0 ||
-        (status = nyx_report_input(report, args.model)) < 0)
+        (status = nyx_reader_open(&file, args.model)) < 0)
         goto done;
-    if ((status = nyx_compress_plan(&plan, file, &recipe)) < 0) {
-        nyx_error_wrap(status, "cannot code '%s'", args.model);
-        goto done;
-    }
+    nyx_reader_digest_begin(file);
+    if ((status = nyx_compress_plan(&plan, file, &recipe)) < 0)
+        goto failed;
     warn(report, plan, &recipe);
     if (!nyx_cli_common->dry_run &&
-        ((status = write_model(plan, nyx_report_input_sha256(report, args.model), recipe_sha256)) < 0 ||
-         (status = nyx_report_output(report, args.output)) < 0)) {
-        nyx_error_wrap(status, "cannot code '%s'", args.model);
-        goto done;
-    }
+        ((status = write_model(report, plan, recipe_sha256)) < 0 ||
+         (status = nyx_report_output(report, args.output)) < 0))
+        goto failed;
     describe(report, plan, recipe_sha256);
     if (nyx_cli_common->dry_run || nyx_cli_common->verbose)
         print_plan(plan);
+failed:
+    if (status < 0)
+        nyx_error_wrap(status, "cannot code '%s'", args.model);
+    if (!nyx_report_input_sha256(report, args.model) && list_model(report, file) < 0 && status == 0)
+        status = NYX_ERR_INPUT;
 done:
     nyx_compress_free(plan);
     nyx_reader_close(file);

@@ -118,6 +118,9 @@ typedef struct {
 enum { NYX_SHA256_HEX = 65 }; /* 64 digits and the final NUL */
 void nyx_sha256_init(nyx_sha256 *hash);
 void nyx_sha256_update(nyx_sha256 *hash, const void *data, int64_t bytes);
+/* The same bytes into two hashes that stand at any two places: faster than one
+ * after the other, for one chain of rounds leaves the processor half idle. */
+void nyx_sha256_update_both(nyx_sha256 *a, nyx_sha256 *b, const void *data, int64_t bytes);
 void nyx_sha256_final(nyx_sha256 *hash, char hex[NYX_SHA256_HEX]);
 void nyx_sha256_bytes(char hex[NYX_SHA256_HEX], const void *data, int64_t bytes);
 int  nyx_sha256_file(char hex[NYX_SHA256_HEX], int64_t *bytes, const char *path) NYX_CHECKED;

@@ -21,5 +21,8 @@ extern const uint32_t nyx_base__sha256_constants[64];
 void nyx_base__sha256_plain(uint32_t state[8], const uint8_t *data, int64_t blocks);
 bool nyx_base__sha256_is_fast(void);
 void nyx_base__sha256_fast(uint32_t state[8], const uint8_t *data, int64_t blocks);
+/* Two at once. */
+void nyx_base__sha256_fast_both(uint32_t a[8], const uint8_t *data_a, uint32_t b[8], const uint8_t *data_b,
+                                int64_t blocks);
 
 #endif

@@ -126,6 +126,27 @@ void nyx_sha256_update(nyx_sha256 *hash, const void *data, int64_t bytes)
     memcpy(hash->block, p + bytes / 64 * 64, (size_t)(bytes % 64));
 }
 
+void nyx_sha256_update_both(nyx_sha256 *a, nyx_sha256 *b, const void *data, int64_t bytes)
+{
+    const uint8_t *p = data;
+    const int64_t  first_a = (int64_t)(-a->bytes % 64), first_b = (int64_t)(-b->bytes % 64); /* to a block's end */
+    int64_t        blocks = (bytes - (first_a > first_b ? first_a : first_b)) / 64;
+
+    NYX_BUG_IF(bytes < 0);
+    if (blocks <= 0 || !nyx_base__sha256_is_fast()) {
+        nyx_sha256_update(a, data, bytes);
+        nyx_sha256_update(b, data, bytes);
+        return;
+    }
+    nyx_sha256_update(a, p, first_a);
+    nyx_sha256_update(b, p, first_b);
+    nyx_base__sha256_fast_both(a->state, p + first_a, b->state, p + first_b, blocks);
+    a->bytes += (uint64_t)blocks * 64;
+    b->bytes += (uint64_t)blocks * 64;
+    nyx_sha256_update(a, p + first_a + blocks * 64, bytes - first_a - blocks * 64);
+    nyx_sha256_update(b, p + first_b + blocks * 64, bytes - first_b - blocks * 64);
+}
+
 void nyx_sha256_final(nyx_sha256 *hash, char hex[NYX_SHA256_HEX])
 {
     uint8_t  tail[128] = { 0x80 };

@@ -38,7 +38,7 @@ WITH_SHA static inline __m128i words(const uint8_t *data)
 }
 
 /* Four rounds with words w[4i ... 4i+3]. */
-WITH_SHA static inline void rounds(__m128i *abef, __m128i *cdgh, __m128i four, const uint32_t *constants)
+WITH_SHA static inline __attribute__((always_inline)) void rounds(__m128i *abef, __m128i *cdgh, __m128i four, const uint32_t *constants)
 {
     __m128i sum = _mm_add_epi32(four, _mm_loadu_si128((const __m128i *)(const void *)constants));
 
@@ -54,23 +54,48 @@ WITH_SHA static inline __m128i schedule(__m128i w0, __m128i w1, __m128i w2, __m1
     return _mm_sha256msg2_epu32(sum, w3);
 }
 
-WITH_SHA void nyx_base__sha256_fast(uint32_t state[8], const uint8_t *data, int64_t blocks)
+/* The state in the form that the instructions keep. */
+typedef struct {
+    __m128i abef, cdgh;
+} turned;
+
+WITH_SHA static inline turned load(const uint32_t state[8])
 {
-    const uint32_t *constants = nyx_base__sha256_constants;
     const __m128i dcba = _mm_loadu_si128((const __m128i *)(const void *)state);
     const __m128i hgfe = _mm_loadu_si128((const __m128i *)(const void *)(state + 4));
     const __m128i badc = _mm_shuffle_epi32(dcba, 0xb1), efgh = _mm_shuffle_epi32(hgfe, 0x1b);
-    __m128i       abef = _mm_alignr_epi8(badc, efgh, 8), cdgh = _mm_blend_epi16(efgh, badc, 0xf0);
+
+    return (turned){ _mm_alignr_epi8(badc, efgh, 8), _mm_blend_epi16(efgh, badc, 0xf0) };
+}
+
+WITH_SHA static inline void store(uint32_t state[8], turned s)
+{
+    const __m128i feba = _mm_shuffle_epi32(s.abef, 0x1b), dchg = _mm_shuffle_epi32(s.cdgh, 0xb1);
+
+    _mm_storeu_si128((__m128i *)(void *)state, _mm_blend_epi16(feba, dchg, 0xf0));
+    _mm_storeu_si128((__m128i *)(void *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+
+WITH_SHA static inline void add(turned *s, turned old)
+{
+    s->abef = _mm_add_epi32(s->abef, old.abef);
+    s->cdgh = _mm_add_epi32(s->cdgh, old.cdgh);
+}
+
+WITH_SHA void nyx_base__sha256_fast(uint32_t state[8], const uint8_t *data, int64_t blocks)
+{
+    const uint32_t *constants = nyx_base__sha256_constants;
+    turned          s = load(state);
 
     for (; blocks > 0; blocks--, data += 64) {
-        const __m128i old_abef = abef, old_cdgh = cdgh;
-        __m128i       w0 = words(data), w1 = words(data + 16), w2 = words(data + 32), w3 = words(data + 48);
+        const turned old = s;
+        __m128i      w0 = words(data), w1 = words(data + 16), w2 = words(data + 32), w3 = words(data + 48);
 
         for (int at = 0;; at += 16) {
-            rounds(&abef, &cdgh, w0, constants + at);
-            rounds(&abef, &cdgh, w1, constants + at + 4);
-            rounds(&abef, &cdgh, w2, constants + at + 8);
-            rounds(&abef, &cdgh, w3, constants + at + 12);
+            rounds(&s.abef, &s.cdgh, w0, constants + at);
+            rounds(&s.abef, &s.cdgh, w1, constants + at + 4);
+            rounds(&s.abef, &s.cdgh, w2, constants + at + 8);
+            rounds(&s.abef, &s.cdgh, w3, constants + at + 12);
             if (at == 48)
                 break;
             w0 = schedule(w0, w1, w2, w3);
@@ -78,13 +103,49 @@ WITH_SHA void nyx_base__sha256_fast(uint32_t state[8], const uint8_t *data, int6
             w2 = schedule(w2, w3, w0, w1);
             w3 = schedule(w3, w0, w1, w2);
         }
-        abef = _mm_add_epi32(abef, old_abef);
-        cdgh = _mm_add_epi32(cdgh, old_cdgh);
+        add(&s, old);
     }
-    abef = _mm_shuffle_epi32(abef, 0x1b); /* f e b a, low lane last: a b e f */
-    cdgh = _mm_shuffle_epi32(cdgh, 0xb1);
-    _mm_storeu_si128((__m128i *)(void *)state, _mm_blend_epi16(abef, cdgh, 0xf0));
-    _mm_storeu_si128((__m128i *)(void *)(state + 4), _mm_alignr_epi8(cdgh, abef, 8));
+    store(state, s);
+}
+
+/* A round waits for the one before it, so two chains share the unit: measured
+ * 1.9 GB/s of blocks where one chain makes 1.5. */
+WITH_SHA void nyx_base__sha256_fast_both(uint32_t a[8], const uint8_t *data_a, uint32_t b[8], const uint8_t *data_b,
+                                         int64_t blocks)
+{
+    const uint32_t *constants = nyx_base__sha256_constants;
+    turned          s = load(a), t = load(b);
+
+    for (; blocks > 0; blocks--, data_a += 64, data_b += 64) {
+        const turned old_s = s, old_t = t;
+        __m128i      v0 = words(data_a), v1 = words(data_a + 16), v2 = words(data_a + 32), v3 = words(data_a + 48);
+        __m128i      w0 = words(data_b), w1 = words(data_b + 16), w2 = words(data_b + 32), w3 = words(data_b + 48);
+
+        for (int at = 0;; at += 16) {
+            rounds(&s.abef, &s.cdgh, v0, constants + at);
+            rounds(&t.abef, &t.cdgh, w0, constants + at);
+            rounds(&s.abef, &s.cdgh, v1, constants + at + 4);
+            rounds(&t.abef, &t.cdgh, w1, constants + at + 4);
+            rounds(&s.abef, &s.cdgh, v2, constants + at + 8);
+            rounds(&t.abef, &t.cdgh, w2, constants + at + 8);
+            rounds(&s.abef, &s.cdgh, v3, constants + at + 12);
+            rounds(&t.abef, &t.cdgh, w3, constants + at + 12);
+            if (at == 48)
+                break;
+            v0 = schedule(v0, v1, v2, v3);
+            w0 = schedule(w0, w1, w2, w3);
+            v1 = schedule(v1, v2, v3, v0);
+            w1 = schedule(w1, w2, w3, w0);
+            v2 = schedule(v2, v3, v0, v1);
+            w2 = schedule(w2, w3, w0, w1);
+            v3 = schedule(v3, v0, v1, v2);
+            w3 = schedule(w3, w0, w1, w2);
+        }
+        add(&s, old_s);
+        add(&t, old_t);
+    }
+    store(a, s);
+    store(b, t);
 }
 
 #else
@@ -98,6 +159,17 @@ void nyx_base__sha256_fast(uint32_t state[8], const uint8_t *data, int64_t block
 {
     (void)state;
     (void)data;
+    (void)blocks;
+    NYX_BUG_IF(true);
+}
+
+void nyx_base__sha256_fast_both(uint32_t a[8], const uint8_t *data_a, uint32_t b[8], const uint8_t *data_b,
+                                int64_t blocks)
+{
+    (void)a;
+    (void)data_a;
+    (void)b;
+    (void)data_b;
     (void)blocks;
     NYX_BUG_IF(true);
 }

@@ -73,6 +73,34 @@ done:
     return status;
 }
 
+static int by_offset(const void *a, const void *b)
+{
+    const nyx_compress_tensor *left = *(nyx_compress_tensor *const *)a, *right = *(nyx_compress_tensor *const *)b;
+
+    if (left->entry->offset != right->entry->offset)
+        return left->entry->offset < right->entry->offset ? -1 : 1;
+    return strcmp(left->entry->path, right->entry->path);
+}
+
+/* Tensors in the order in which they lie in the file: reading goes forward
+ * only, and the file's digest comes out of the same pass. */
+static int code_all(struct work *work)
+{
+    nyx_compress         *plan = work->plan;
+    nyx_compress_tensor **order;
+    int                   status = nyx_alloc(&order, plan->count * (int64_t)sizeof *order);
+
+    if (status < 0)
+        return status;
+    for (int64_t i = 0; i < plan->count; i++)
+        order[i] = &plan->tensors[i];
+    qsort(order, (size_t)plan->count, sizeof *order, by_offset);
+    for (int64_t i = 0; i < plan->count && status == 0; i++)
+        status = order[i]->keep ? keep(work, order[i]) : code(work, order[i]);
+    nyx_free(order);
+    return status;
+}
+
 int nyx_compress_run(nyx_compress *plan, nyx_writer *writer, const nyx_compress_options *options)
 {
     struct work work = { .plan = plan, .writer = writer, .progress.options = options };
@@ -84,8 +112,7 @@ int nyx_compress_run(nyx_compress *plan, nyx_writer *writer, const nyx_compress_
     }
     if ((status = nyx_compress__stream_create(&work.stream, options->pool)) < 0)
         return status;
-    for (int64_t i = 0; i < plan->count && status == 0; i++)
-        status = plan->tensors[i].keep ? keep(&work, &plan->tensors[i]) : code(&work, &plan->tensors[i]);
+    status = code_all(&work);
     nyx_compress__stream_free(work.stream);
     plan->done = status == 0;
     return status;

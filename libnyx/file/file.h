@@ -41,6 +41,7 @@ typedef struct {
     nyx_shape      shape;
     nyx_format     format; /* coded only */
     int64_t        bytes;  /* as stored, all planes */
+    int64_t        offset; /* of its first byte in the file; 0 where that is not known */
 } nyx_entry;
 
 /* INPUT, MISSING. Entries are in sorted path order. */
@@ -67,6 +68,11 @@ int nyx_reader_read_rows(nyx_reader *file, const nyx_entry *entry, int64_t first
 int nyx_reader_read_f32(nyx_reader *file, const nyx_entry *entry, float *out) NYX_CHECKED;
 /* Planes of a coded tensor; *out ends with nyx_coded_release. */
 int nyx_reader_read_coded(nyx_reader *file, const nyx_entry *entry, nyx_coded *out) NYX_CHECKED;
+/* SHA-256 of the whole file, the one this reader holds open. Begin before the
+ * first row: tensors read by rows in the order of their offsets then feed this
+ * digest and their own in one pass; the end reads only what they left. */
+void nyx_reader_digest_begin(nyx_reader *file);
+int  nyx_reader_digest_end(nyx_reader *file, char hex[NYX_SHA256_HEX], int64_t *bytes) NYX_CHECKED; /* INPUT, MEMORY */
 /* JSON text dataset ("/config", "/provenance", "/sampler"); NULL in *out when absent. */
 int nyx_reader_json(nyx_reader *file, const char *path, nyx_json **out) NYX_CHECKED;
 

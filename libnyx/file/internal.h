@@ -133,6 +133,9 @@ struct nyx_reader {
     const nyx_entry *in_order; /* NULL: none */
     int64_t          next_row;
     nyx_sha256       hash;
+    /* The digest of the file, fed while tensors are read in the file's order. */
+    bool             digests;
+    nyx_sha256       whole;
 };
 
 /* `guarded` false: our own file, written a moment ago by this process. */

@@ -117,6 +117,60 @@ int nyx_file__reader_bytes(nyx_reader *file, const nyx_entry *entry, int64_t fro
     return 0;
 }
 
+/* ---- the whole file ------------------------------------------------------------- */
+
+void nyx_reader_digest_begin(nyx_reader *file)
+{
+    file->digests = true;
+    nyx_sha256_init(&file->whole);
+}
+
+/* Bytes between what the file's digest has seen and `to`. */
+static int catch_up(nyx_reader *file, int64_t to)
+{
+    void *block;
+    int   status = nyx_alloc(&block, NYX_FILE__BLOCK);
+
+    while (status == 0 && (int64_t)file->whole.bytes < to) {
+        int64_t at = (int64_t)file->whole.bytes, n = to - at < NYX_FILE__BLOCK ? to - at : NYX_FILE__BLOCK;
+
+        if ((status = read_at(file, at, block, n)) == 0)
+            nyx_sha256_update(&file->whole, block, n);
+    }
+    nyx_free(block);
+    return status;
+}
+
+int nyx_reader_digest_end(nyx_reader *file, char hex[NYX_SHA256_HEX], int64_t *bytes)
+{
+    int status = catch_up(file, file->size);
+
+    NYX_BUG_IF(!file->digests);
+    file->digests = false;
+    *bytes = file->size;
+    nyx_sha256_final(&file->whole, hex);
+    return status;
+}
+
+/* Bytes of a tensor just read go into its digest, and into the file's when
+ * they come next in the file or a little behind: metadata lies between
+ * tensors. Those far ahead are left for the end, which reads them again. */
+static int feed(nyx_reader *file, const nyx_entry *entry, int64_t from, int64_t bytes, const void *data, nyx_sha256 *hash)
+{
+    const nyx_file__record *r = &inside(entry)->record;
+    int64_t                 gap = r->data.offset + from - (int64_t)file->whole.bytes;
+    int                     status;
+
+    if (!file->digests || !r->direct || r->swap || gap < 0 || gap > NYX_FILE__BLOCK) {
+        nyx_sha256_update(hash, data, bytes);
+        return 0;
+    }
+    if (gap > 0 && (status = catch_up(file, r->data.offset + from)) < 0)
+        return status;
+    nyx_sha256_update_both(hash, &file->whole, data, bytes);
+    return 0;
+}
+
 static int damaged(const nyx_reader *file, const char *what)
 {
     return nyx_error_set(NYX_ERR_INPUT, "'%s' is damaged: the bytes of '%s' do not match their SHA-256", file->path,
@@ -244,8 +298,8 @@ static int plain_f32(nyx_reader *file, const nyx_entry *entry, int64_t from, int
 
         if ((status = nyx_file__reader_bytes(file, entry, (from + i) * width, n * width, raw)) < 0)
             break;
-        if (hash)
-            nyx_sha256_update(hash, raw, n * width);
+        if (hash && (status = feed(file, entry, (from + i) * width, n * width, raw, hash)) < 0)
+            break;
         if (block)
             nyx_convert_to_f32(entry->dtype, out + i, raw, n);
     }

@@ -83,9 +83,12 @@ static int take_tensor(nyx_reader *file, struct nyx_file__entry *e, const nyx_fi
         return extent_fits(&r->data, file->size)
                    ? 0
                    : nyx_error_set(NYX_ERR_INPUT, "'%s': text '%s' does not fit the file", file->path, path);
-    if (r->kind == NYX_FILE__PLAIN)
+    if (r->kind == NYX_FILE__PLAIN) {
+        e->entry.offset = r->direct ? r->data.offset : 0;
         return check_plain(file, r, path);
+    }
     e->entry.coded = true;
+    e->entry.offset = r->planes[NYX_FILE__CODES].offset;
     e->entry.bytes = 0;
     e->entry.dtype = NYX_F32;
     return check_coded(file, e);

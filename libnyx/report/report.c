@@ -164,6 +164,15 @@ int nyx_report_input(nyx_report *report, const char *path)
     return list_file(report->inputs, path);
 }
 
+void nyx_report_input_known(nyx_report *report, const char *path, int64_t bytes, const char *sha256)
+{
+    nyx_json *file = nyx_json_push_object(report->inputs);
+
+    nyx_json_set_text(file, "path", path);
+    nyx_json_set_int(file, "bytes", bytes);
+    nyx_json_set_text(file, "sha256", sha256);
+}
+
 int nyx_report_output(nyx_report *report, const char *path)
 {
     return list_file(report->outputs, path);

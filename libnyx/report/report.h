@@ -87,6 +87,8 @@ nyx_json *nyx_report_run(nyx_report *report);    /* borrowed object */
 nyx_json *nyx_report_result(nyx_report *report); /* borrowed object */
 /* List a file with its bytes and SHA-256 (hashes it now). */
 int  nyx_report_input(nyx_report *report, const char *path) NYX_CHECKED;
+/* The same of a file whose digest is known already: because it was read. */
+void nyx_report_input_known(nyx_report *report, const char *path, int64_t bytes, const char *sha256);
 int  nyx_report_output(nyx_report *report, const char *path) NYX_CHECKED;
 void nyx_report_warn(nyx_report *report, const char *fmt, ...) NYX_PRINTF(2, 3);
 /* SHA-256 of an input listed before, or NULL. */
