@@ -1,0 +1,143 @@
+# nyx-convert: every kind of file in, back out, and in again with equal bits;
+# what it refuses. Broken inputs are in tests/invalid/nyx-convert.bats.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
+    check="${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check"
+    weights=${NYX_SHARED-$BATS_TEST_DIRNAME/../../../shared}/data/weights
+    parity=${NYX_SHARED-$BATS_TEST_DIRNAME/../../../shared}/data/hrm-parity
+    cd "$BATS_TEST_TMPDIR"
+}
+need() { [ -e "$1" ] || skip "no data ${1##*data/}"; }
+need_h5diff() { command -v h5diff >/dev/null || skip "no package hdf5-tools"; }
+same() { h5diff "$1" "$2" /tensors; h5diff "$1" "$2" /config; }
+
+@test "llama2.c comes in; safetensors, a folder and GGUF bring the same bits back" {
+    need "$weights/stories260K/stories260K.bin"
+    need_h5diff
+    run nyx-convert "$weights/stories260K/stories260K.bin" -o s.h5 --report=r.json
+    [ "$status" -eq 0 ] && [ -z "$output" ]
+    "$check" convert r.json
+    nyx-convert s.h5 -o s.safetensors --report=r.json
+    "$check" convert r.json
+    nyx-convert s.h5 -o s.gguf
+    nyx-convert s.h5 -o folder/
+    grep -q '"model_type": "llama"' folder/config.json
+    for back in s.safetensors s.gguf folder; do
+        nyx-convert $back -o back.h5
+        same s.h5 back.h5
+        rm back.h5
+    done
+    # ... and one after the other
+    nyx-convert s.safetensors -o a.h5
+    nyx-convert a.h5 -o a.gguf
+    nyx-convert a.gguf -o b.h5
+    same s.h5 b.h5
+}
+
+@test "queries and keys turn as halves here, as neighbours there" {
+    need "$weights/stories260K/stories260K.bin"
+    command -v h5dump >/dev/null || skip "no package hdf5-tools"
+    nyx-convert "$weights/stories260K/stories260K.bin" -o s.h5
+    # head width 8: our row 1 is row 2 of the file, our row 4 its row 1; behind the
+    # header (28), embed (512 x 64) and five norms of 64
+    row() { od -An -tf4 -w4 -v -j $((28 + 4 * (512 * 64 + 5 * 64 + 64 * $1))) -N 256 \
+        "$weights/stories260K/stories260K.bin" | tr -d ' '; }
+    ours() { h5dump -d /tensors/blocks.0.attn.q -s "$1,0" -c 1,64 -b LE -o row.bin s.h5 >/dev/null
+        od -An -tf4 -w4 -v row.bin | tr -d ' '; }
+    for pair in "0 0" "1 2" "3 6" "4 1" "7 7" "9 10" "12 9"; do
+        set -- $pair
+        [ "$(ours "$1")" = "$(row "$2")" ]
+    done
+}
+
+@test "minGPT comes in; GPT-2's joined and turned tensors bring the same bits back" {
+    need "$weights/gpt-nano-sort/gpt-nano-sort-model.json"
+    need_h5diff
+    nyx-convert "$weights/gpt-nano-sort/gpt-nano-sort-model.json" -o g.h5 --report=r.json
+    "$check" convert r.json
+    grep -q '"family": "gpt2"' r.json
+    nyx-convert g.h5 -o g.gguf
+    nyx-convert g.h5 -o folder/
+    grep -q '"tie_word_embeddings": false' folder/config.json
+    for back in g.gguf folder; do
+        nyx-convert $back -o back.h5
+        same g.h5 back.h5
+        rm back.h5
+    done
+}
+
+@test "perceptrons and the original HRM, both ways" {
+    need "$weights/mnist-mlp/mnist_mlp.safetensors"
+    need "$parity/small/trained.safetensors"
+    need_h5diff
+    for from in "$weights/mnist-mlp/mnist_mlp" "$parity/small/initial" "$parity/small/trained" "$parity/mid/initial"; do
+        nyx-convert "$from.safetensors" -o a.h5 --report=r.json
+        "$check" convert r.json
+        nyx-convert a.h5 -o a.safetensors
+        nyx-convert a.safetensors -o b.h5
+        same a.h5 b.h5
+        rm a.h5 b.h5 a.safetensors
+    done
+    nyx-convert "$weights/mnist-mlp/mnist_mlp.safetensors" -o m.h5
+    run --separate-stderr nyx-convert m.h5 -o m.gguf
+    [ "$status" -eq 69 ] && [[ "$stderr" == *"GGUF knows no models of kind mlp"* ]] && [ ! -e m.gguf ]
+}
+
+@test "coded tensors move to blocks and back; what no block holds needs --decode" {
+    need "$weights/stories260K/stories260K.bin"
+    need_h5diff
+    nyx-convert "$weights/stories260K/stories260K.bin" -o s.h5
+    for format in int4:g32 int8:g32 int4:g32:asym:zero=f16; do
+        # width 64 fits, inner 172 does not: those stay plain
+        echo "{ \"rules\": [ { \"tensor\": \"*.mlp.down\", \"keep\": true },
+            { \"tensor\": \"*.attn.*\", \"format\": \"$format\" }, { \"tensor\": \"embed\", \"format\": \"$format\" },
+            { \"tensor\": \"*\", \"keep\": true } ] }" > recipe.json
+        nyx-quantize s.h5 --recipe=recipe.json -o q.h5
+        nyx-convert q.h5 -o q.gguf --report=r.json
+        "$check" convert r.json
+        grep -q '"moved_tensors": 21' r.json
+        nyx-convert q.gguf -o back.h5
+        same q.h5 back.h5
+        rm q.h5 back.h5
+    done
+    nyx-quantize s.h5 --format=int3:g32 -o q.h5
+    run --separate-stderr nyx-convert q.h5 -o q3.gguf
+    [ "$status" -eq 69 ] && [[ "$stderr" == *"is coded as int3:g32, which no blocks of 32 hold; --decode writes it as f16"* ]]
+    [ ! -e q3.gguf ]
+    run --separate-stderr nyx-convert q.h5 -o q.safetensors
+    [ "$status" -eq 69 ] && [[ "$stderr" == *"safetensors cannot hold"* ]]
+    nyx-convert q.h5 -o q3.gguf --decode
+    nyx-convert q.h5 -o q3.safetensors --decode --dtype=bf16
+    nyx-convert q3.safetensors -o b.h5 --report=r.json
+    grep -q '"type": "bf16"' r.json
+}
+
+@test "--dtype and --decode on the way in; rounding is reported" {
+    need "$weights/stories260K/stories260K.bin"
+    nyx-convert "$weights/stories260K/stories260K.bin" -o h.h5 --dtype=f16 --report=r.json
+    grep -q '"rounded_tensors": 36' r.json
+    nyx-convert h.h5 -o h.gguf --report=r.json
+    grep -q '"rounded_tensors": 0' r.json
+    grep -q '"type": "F16"' r.json
+    nyx-quantize h.h5 --format=int4:g32 --all -o q.h5
+    run --separate-stderr nyx-convert q.h5 -o q.gguf
+    [ "$status" -eq 69 ] # the down matrix is 172 wide
+}
+
+@test "usage" {
+    touch x.gguf
+    run --separate-stderr nyx-convert x.gguf -o y.bin
+    [ "$status" -eq 64 ] && [[ "$stderr" == *"say what it is with --to"* ]]
+    run --separate-stderr nyx-convert x.gguf
+    [ "$status" -eq 64 ]
+    run --separate-stderr nyx-convert missing.gguf -o y.h5
+    [ "$status" -eq 66 ] && [[ "$stderr" == *"'missing.gguf'"* ]]
+    mkdir empty
+    run --separate-stderr nyx-convert empty -o y.h5
+    [ "$status" -eq 66 ] && [[ "$stderr" == *"model.safetensors.index.json"* ]]
+    run --separate-stderr nyx-convert x.gguf -o x.gguf --to=h5
+    [ "$status" -eq 64 ]
+    [ ! -e y.h5 ]
+}
