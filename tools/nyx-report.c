@@ -179,6 +179,49 @@ static nyx_table *eval_table(void)
     return table;
 }
 
+/* ---- naked singles ---------------------------------------------------------------------------- */
+
+/* The share of its test puzzles that naked singles alone solve, out of the
+ * report of the dataset that `eval` read; NULL when that is not there. */
+static const nyx_json *singles_of(nyx_json *const reports[], const nyx_json *eval)
+{
+    const nyx_json *inputs = nyx_json_get(eval, "inputs");
+
+    for (int i = 0; i < REPORTS_MOST && reports[i]; i++) {
+        const nyx_json *share = nyx_json_get(reports[i], "result.test.naked_singles.share");
+        const char     *made = nyx_json_text(nyx_json_get(nyx_json_item(nyx_json_get(reports[i], "outputs"), 0),
+                                                          "sha256"), "");
+
+        for (int64_t k = 0; share && k < nyx_json_count(inputs); k++)
+            if (!strcmp(made, nyx_json_text(nyx_json_get(nyx_json_item(inputs, k), "sha256"), "?")))
+                return share;
+    }
+    return NULL;
+}
+
+/* Whether the models that stand on their own beat them: the whole interval
+ * lies above. */
+static void print_singles(nyx_json *const reports[])
+{
+    bool first = true;
+
+    for (int i = 0; i < REPORTS_MOST && reports[i]; i++) {
+        const nyx_json *exact = nyx_json_get(reports[i], "result.model.exact_accuracy");
+        const nyx_json *share = is_row(reports[i]) ? singles_of(reports, reports[i]) : NULL;
+        const double    singles = nyx_json_real(share, 0.0), low = nyx_json_real(nyx_json_get(exact, "low"), 0.0);
+        const double    high = nyx_json_real(nyx_json_get(exact, "high"), 1.0);
+
+        if (!share || nyx_json_count(nyx_json_get(reports[i], "result.reference")))
+            continue;
+        nyx_cli_print("%s%-22s %s naked singles: %.1f (%.1f-%.1f) %% against %.1f %%\n", first ? "\n" : "",
+                      base_name(args.reports[i]),
+                      low > singles ? "beats" : high < singles ? "does not beat" : "is level with",
+                      100.0 * nyx_json_real(nyx_json_get(exact, "value"), 0.0), 100.0 * low, 100.0 * high,
+                      100.0 * singles);
+        first = false;
+    }
+}
+
 /* ---- run ----------------------------------------------------------------------------------- */
 
 static int read_report(nyx_json **out, nyx_report *report, const char *path)
@@ -218,6 +261,7 @@ static int run(nyx_report *report)
                 eval_row(table, args.reports[i], reports[i]);
         nyx_cli_print("%s", lines ? "\n" : "");
         nyx_table_print(table);
+        print_singles(reports);
     }
     for (int i = 0; i < REPORTS_MOST; i++)
         nyx_json_free(reports[i]);

@@ -48,8 +48,37 @@ for line, name in zip(lines[5:], ("eval-fp32", "eval-int4")):
             "%.2f" % (100 * r["model"]["token_accuracy"]["value"]), "%.3g" % kl["mean"]["value"] if kl else "-",
             "%.2f" % (100 * r["top1_agreement"]) if kl else "-", *percent(r["preservation"]).split()]
     assert line.split() == want, (line, want)
-assert len(lines) == 8 and lines[7] == "", lines
+exact = load("eval-fp32")["result"]["model"]["exact_accuracy"]
+singles = data["test"]["naked_singles"]["share"]
+verdict = "beats" if exact["low"] > singles else "does not beat" if exact["high"] < singles else "is level with"
+assert lines[7] == "" and lines[8].split(None, 1) == ["eval-fp32.json", "%s naked singles: %.1f (%.1f-%.1f) %% against %.1f %%" %
+    (verdict, *(100 * exact[k] for k in ("value", "low", "high")), 100 * singles)], lines
+assert len(lines) == 10 and lines[9] == "", lines
 PY
+}
+
+@test "beaten, level and not beaten naked singles, for models evaluated on that dataset alone" {
+    nyx-data sudoku --size=4 --count=60 --seed=8 -o other.h5 --report=other.json
+    "$PYTHON" - <<'PY'
+import json
+data, exact = json.load(open("data.json")), json.load(open("eval-fp32.json"))
+for name, share, low, value, high in (("beats", 0.4, 0.5, 0.6, 0.7), ("level", 0.6, 0.5, 0.6, 0.7), ("below", 0.9, 0.5, 0.6, 0.7)):
+    data["result"]["test"]["naked_singles"]["share"] = share
+    exact["result"]["model"]["exact_accuracy"] = {"low": low, "value": value, "high": high}
+    json.dump(data, open(name + "-data.json", "w"))
+    json.dump(exact, open(name + ".json", "w"))
+PY
+    run nyx-report beats-data.json beats.json
+    [[ "${lines[-1]}" == "beats.json "*" beats naked singles: 60.0 (50.0-70.0) % against 40.0 %" ]]
+    run nyx-report level-data.json level.json
+    [[ "${lines[-1]}" == "level.json "*" is level with naked singles: 60.0 (50.0-70.0) % against 60.0 %" ]]
+    run nyx-report below-data.json below.json
+    [[ "${lines[-1]}" == "below.json "*" does not beat naked singles: 60.0 (50.0-70.0) % against 90.0 %" ]]
+    run nyx-report other.json eval-fp32.json
+    [ "$status" -eq 0 ]
+    [[ "$output" != *"naked singles: "* ]]
+    run nyx-report data.json eval-int4.json
+    [[ "$output" != *"naked singles: "* ]]
 }
 
 @test "the order is the one given, the name without its folder" {
