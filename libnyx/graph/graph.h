@@ -48,8 +48,8 @@ enum nyx_op {
     NYX_OP_REDUCE, NYX_OP_ARGMAX,
     NYX_OP_SLICE, NYX_OP_PAD, NYX_OP_CONCAT,
     NYX_OP_EMBEDDING, NYX_OP_EMBEDDING_GRAD,
-    NYX_OP_MATMUL, NYX_OP_RMSNORM, NYX_OP_RMSNORM_GRAD, NYX_OP_ROPE,
-    NYX_OP_ATTENTION, NYX_OP_ATTENTION_GRAD, NYX_OP_SWIGLU, NYX_OP_SWIGLU_GRAD,
+    NYX_OP_MATMUL, NYX_OP_RMSNORM, NYX_OP_RMSNORM_GRAD, NYX_OP_LAYERNORM, NYX_OP_LAYERNORM_GRAD, NYX_OP_ROPE,
+    NYX_OP_ATTENTION, NYX_OP_ATTENTION_GRAD, NYX_OP_SWIGLU, NYX_OP_SWIGLU_GRAD, NYX_OP_GELU, NYX_OP_GELU_GRAD,
     NYX_OP_CROSS_ENTROPY, NYX_OP_CROSS_ENTROPY_GRAD,
     NYX_OP_BCE, NYX_OP_ASSIGN,
     NYX_OP_ADAM_ATAN2, NYX_OP_ADAMW, NYX_OP_SIGN_SGD, NYX_OP_EMA,
@@ -195,6 +195,9 @@ nyx_value nyx_graph_matmul(nyx_graph *g, nyx_value x, nyx_value w, nyx_value bia
 /* y = t / sqrt(mean(t^2) + epsilon), t = x + residual (0: none), over the last
  * axis. Second output: 1 / sqrt(..), one a row. Zhang & Sennrich 2019. */
 nyx_value nyx_graph_rmsnorm(nyx_graph *g, nyx_value x, nyx_value residual, double epsilon);
+/* y = (x - mean(x)) / sqrt(variance(x) + epsilon) over the last axis, without
+ * gain and bias. Second output as rmsnorm's. Ba et al. 2016. */
+nyx_value nyx_graph_layernorm(nyx_graph *g, nyx_value x, double epsilon);
 
 /* [positions, width]: cos of position * theta^(-2i/width), i < width/2; then sin. */
 nyx_value nyx_graph_rope_table(nyx_graph *g, int64_t positions, int64_t width, double theta);
@@ -208,6 +211,8 @@ nyx_value nyx_graph_rope(nyx_graph *g, nyx_value x, nyx_value table, int64_t hea
 nyx_value nyx_graph_attention(nyx_graph *g, nyx_value x, int64_t heads, int64_t kv_heads, bool causal);
 /* x [.., 2I] = gate, up -> silu(gate) * up [.., I]. Shazeer 2020. */
 nyx_value nyx_graph_swiglu(nyx_graph *g, nyx_value x);
+/* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). Hendrycks & Gimpel 2016. */
+nyx_value nyx_graph_gelu(nyx_graph *g, nyx_value x);
 
 /* -log p of labels i32 [..] under logits [.., V]; 0 where label == ignore.
  * Sums in float64. Stablemax: s(x) = x + 1 for x >= 0, 1 / (1 - x + 1e-30)

@@ -113,6 +113,13 @@ static void rmsnorm_gradient(nyx_graph *g, const nyx_node *node, const nyx_value
                                              .inputs = { node->outputs[0], node->outputs[1], dout[0] } });
 }
 
+static void layernorm_gradient(nyx_graph *g, const nyx_node *node, const nyx_value *dout, nyx_value *din)
+{
+    NYX_BUG_IF(dout[1]);
+    din[0] = nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_LAYERNORM_GRAD, .input_count = 3,
+                                    .inputs = { node->outputs[0], node->outputs[1], dout[0] } });
+}
+
 /* A gradient has the shape of what it is the gradient of: the first input. */
 static int like_first(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype, nyx_shape *shape)
 {
@@ -193,6 +200,12 @@ static void swiglu_gradient(nyx_graph *g, const nyx_node *node, const nyx_value 
                                                 .inputs = { node->inputs[0], dout[0] } });
 }
 
+static void gelu_gradient(nyx_graph *g, const nyx_node *node, const nyx_value *dout, nyx_value *din)
+{
+    din[0] = nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_GELU_GRAD, .input_count = 2,
+                                                .inputs = { node->inputs[0], dout[0] } });
+}
+
 static int cross_entropy_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype, nyx_shape *shape)
 {
     const nyx_graph__value *logits = nyx_graph__input(g, node, 0), *labels = nyx_graph__input(g, node, 1);
@@ -229,27 +242,34 @@ static void bce_gradient(nyx_graph *g, const nyx_node *node, const nyx_value *do
 }
 
 const nyx_op_row nyx_graph__network_rows[] = {
-    { .name = "matmul", .int_names = { "mode" }, .inputs_least = 2, .inputs_most = 3, .outputs = 1, .error = 2.4,
+    { .name = "matmul", .int_names = { "mode" }, .inputs_least = 2, .inputs_most = 3, .outputs = 1, .error = 3.2,
       .shape = matmul_shape, .gradient = matmul_gradient, .flops = matmul_flops },
     { .name = "rmsnorm", .real_names = { "epsilon" }, .inputs_least = 1, .inputs_most = 2, .outputs = 2,
-      .error = 4.7, .shape = rmsnorm_shape, .gradient = rmsnorm_gradient },
-    { .name = "rmsnorm_grad", .inputs_least = 3, .inputs_most = 3, .outputs = 1, .error = 0.9,
+      .error = 5.1, .shape = rmsnorm_shape, .gradient = rmsnorm_gradient },
+    { .name = "rmsnorm_grad", .inputs_least = 3, .inputs_most = 3, .outputs = 1, .error = 2.0,
+      .shape = like_first },
+    { .name = "layernorm", .real_names = { "epsilon" }, .inputs_least = 1, .inputs_most = 1, .outputs = 2,
+      .error = 3.8, .shape = rmsnorm_shape, .gradient = layernorm_gradient },
+    { .name = "layernorm_grad", .inputs_least = 3, .inputs_most = 3, .outputs = 1, .error = 1.5,
       .shape = like_first },
     { .name = "rope", .int_names = { "heads", "inverse" }, .inputs_least = 2, .inputs_most = 2, .outputs = 1,
       .error = 1.0, .shape = rope_shape, .gradient = rope_gradient },
     { .name = "attention", .int_names = { "heads", "kv_heads", "causal" }, .inputs_least = 1, .inputs_most = 1,
-      .outputs = 2, .error = 8.7, .shape = attention_shape, .gradient = attention_gradient,
+      .outputs = 2, .error = 16.0, .shape = attention_shape, .gradient = attention_gradient,
       .flops = attention_flops },
     { .name = "attention_grad", .int_names = { "heads", "kv_heads", "causal" }, .inputs_least = 4,
-      .inputs_most = 4, .outputs = 1, .error = 11.4, .shape = like_first, .flops = attention_grad_flops },
-    { .name = "swiglu", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .error = 1.95, .shape = swiglu_shape,
+      .inputs_most = 4, .outputs = 1, .error = 18.5, .shape = like_first, .flops = attention_grad_flops },
+    { .name = "swiglu", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .error = 2.35, .shape = swiglu_shape,
       .gradient = swiglu_gradient },
     { .name = "swiglu_grad", .inputs_least = 2, .inputs_most = 2, .outputs = 1, .error = 2.3,
       .shape = like_first },
+    { .name = "gelu", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .error = 1.5, .shape = like_first,
+      .gradient = gelu_gradient },
+    { .name = "gelu_grad", .inputs_least = 2, .inputs_most = 2, .outputs = 1, .error = 1.7, .shape = like_first },
     { .name = "cross_entropy", .int_names = { "how", "ignore" }, .inputs_least = 2, .inputs_most = 2,
       .outputs = 1, .error = 0.5, .shape = cross_entropy_shape, .gradient = cross_entropy_gradient },
     { .name = "cross_entropy_grad", .int_names = { "how", "ignore" }, .inputs_least = 3, .inputs_most = 3,
-      .outputs = 1, .error = 0.75, .shape = like_first },
+      .outputs = 1, .error = 1.2, .shape = like_first },
     { .name = "bce", .inputs_least = 2, .inputs_most = 2, .outputs = 1, .error = 0.5, .shape = bce_shape,
       .gradient = bce_gradient },
 };
@@ -268,6 +288,12 @@ nyx_value nyx_graph_rmsnorm(nyx_graph *g, nyx_value x, nyx_value residual, doubl
                                               .inputs = { x, residual }, .reals = { epsilon } });
 }
 
+nyx_value nyx_graph_layernorm(nyx_graph *g, nyx_value x, double epsilon)
+{
+    return nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_LAYERNORM, .input_count = 1, .inputs = { x },
+                                              .reals = { epsilon } });
+}
+
 nyx_value nyx_graph_rope(nyx_graph *g, nyx_value x, nyx_value table, int64_t heads, bool inverse)
 {
     return nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_ROPE, .input_count = 2, .inputs = { x, table },
@@ -283,6 +309,11 @@ nyx_value nyx_graph_attention(nyx_graph *g, nyx_value x, int64_t heads, int64_t 
 nyx_value nyx_graph_swiglu(nyx_graph *g, nyx_value x)
 {
     return nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_SWIGLU, .input_count = 1, .inputs = { x } });
+}
+
+nyx_value nyx_graph_gelu(nyx_graph *g, nyx_value x)
+{
+    return nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_GELU, .input_count = 1, .inputs = { x } });
 }
 
 nyx_value nyx_graph_cross_entropy(nyx_graph *g, nyx_value logits, nyx_value labels, enum nyx_probability how,

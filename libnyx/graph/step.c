@@ -74,7 +74,7 @@ const nyx_op_row nyx_graph__step_rows[] = {
       .shape = adam_shape, .flops = step_flops },
     { .name = "adamw", .real_names = { "beta1", "beta2", "epsilon" }, .inputs_least = 6, .inputs_most = 6,
       .error = 1.15, .shape = adam_shape, .flops = step_flops },
-    { .name = "sign_sgd", .inputs_least = 5, .inputs_most = 5, .error = 0.6, .shape = sign_sgd_shape },
+    { .name = "sign_sgd", .inputs_least = 5, .inputs_most = 5, .error = 0.9, .shape = sign_sgd_shape },
     { .name = "ema", .real_names = { "beta" }, .inputs_least = 2, .inputs_most = 2, .error = 1.1,
       .shape = ema_shape },
 };

@@ -106,3 +106,146 @@ int nyx_model__decoder_find(const nyx_config *config, const char *name)
     walk_all(&w);
     return w.found;
 }
+
+/* ---- the network ------------------------------------------------------------------ */
+
+static nyx_value keep(nyx_model_builder *b, const char *name, nyx_value v)
+{
+    char full[64];
+
+    if (b->trace) {
+        snprintf(full, sizeof full, "trace.%s", name);
+        nyx_graph_assign_micro(b->g, full, NYX_ROLE_OUTPUT, v);
+    }
+    return v;
+}
+
+static nyx_value bias_of(nyx_model_builder *b, const char *name)
+{
+    char full[48];
+
+    if (!b->config->model.bias)
+        return 0;
+    snprintf(full, sizeof full, "%s.bias", name);
+    return nyx_model__parameter(b, full);
+}
+
+nyx_value nyx_model__linear(nyx_model_builder *b, nyx_value x, const char *name)
+{
+    const nyx_value weight = nyx_model__parameter(b, name), bias = bias_of(b, name);
+
+    return keep(b, name, nyx_graph_matmul(b->g, x, weight, bias, NYX_MATMUL_NT));
+}
+
+/* Layers that read the same value, side by side along the last axis. A
+ * training step joins the weights, which makes one large product of small
+ * ones, forward and backward; otherwise the results are joined. */
+static nyx_value linears(nyx_model_builder *b, nyx_value x, int64_t layer, const char *const names[], int count)
+{
+    nyx_value weight = 0, bias = 0, y = 0;
+
+    for (int i = 0; i < count; i++) {
+        char name[40];
+
+        snprintf(name, sizeof name, "blocks.%d.%s", (int)layer, names[i]);
+        if (b->join) {
+            const nyx_value w = nyx_model__parameter(b, name), more = bias_of(b, name);
+
+            weight = weight ? nyx_graph_concat(b->g, weight, w, 0) : w;
+            bias = bias ? nyx_graph_concat(b->g, bias, more, 0) : more;
+        } else {
+            const nyx_value part = nyx_model__linear(b, x, name);
+
+            y = y ? nyx_graph_concat(b->g, y, part, 2) : part;
+        }
+    }
+    return b->join ? nyx_graph_matmul(b->g, x, weight, bias, NYX_MATMUL_NT) : y;
+}
+
+static nyx_value norm(nyx_model_builder *b, nyx_value x, const char *name)
+{
+    const double epsilon = b->config->model.norm_epsilon;
+    nyx_graph   *g = b->g;
+    char         bias[48];
+
+    if (b->config->model.norm == NYX_NORM_RMS)
+        x = nyx_graph_rmsnorm(g, x, 0, epsilon);
+    else
+        x = nyx_graph_layernorm(g, x, epsilon);
+    x = nyx_graph_mul(g, x, nyx_model__parameter(b, name));
+    if (b->config->model.norm == NYX_NORM_LAYER) {
+        snprintf(bias, sizeof bias, "%s.bias", name);
+        x = nyx_graph_add(g, x, nyx_model__parameter(b, bias));
+    }
+    return keep(b, name, x);
+}
+
+static nyx_value attend(nyx_model_builder *b, nyx_value x, int64_t layer)
+{
+    static const char *const names[] = { "attn.q", "attn.k", "attn.v" };
+    const int64_t            heads = b->config->model.heads, kv_heads = b->config->model.kv_heads;
+    char                     out[40];
+
+    x = linears(b, x, layer, names, 3);
+    if (b->rope)
+        x = nyx_graph_rope(b->g, x, b->rope, heads + kv_heads, false);
+    x = nyx_graph_attention(b->g, x, heads, kv_heads, true);
+    snprintf(out, sizeof out, "blocks.%d.attn.out", (int)layer);
+    return nyx_model__linear(b, x, out);
+}
+
+static nyx_value feed_forward(nyx_model_builder *b, nyx_value x, int64_t layer)
+{
+    static const char *const names[] = { "mlp.gate", "mlp.up" };
+    char                     name[40];
+
+    if (b->config->model.activation == NYX_SWIGLU) {
+        x = nyx_graph_swiglu(b->g, linears(b, x, layer, names, 2));
+    } else {
+        snprintf(name, sizeof name, "blocks.%d.mlp.up", (int)layer);
+        x = nyx_graph_gelu(b->g, nyx_model__linear(b, x, name));
+    }
+    snprintf(name, sizeof name, "blocks.%d.mlp.act", (int)layer);
+    keep(b, name, x);
+    snprintf(name, sizeof name, "blocks.%d.mlp.down", (int)layer);
+    return nyx_model__linear(b, x, name);
+}
+
+/* Pre-norm: x + attend(norm(x)), then x + feed_forward(norm(x)). */
+static nyx_value block(nyx_model_builder *b, nyx_value x, int64_t layer)
+{
+    char      name[40];
+    nyx_value t;
+
+    snprintf(name, sizeof name, "blocks.%d", (int)layer);
+    nyx_graph_push(b->g, name);
+    snprintf(name, sizeof name, "blocks.%d.attn_norm", (int)layer);
+    t = attend(b, norm(b, x, name), layer);
+    x = nyx_graph_add(b->g, x, t);
+    snprintf(name, sizeof name, "blocks.%d.mlp_norm", (int)layer);
+    t = feed_forward(b, norm(b, x, name), layer);
+    x = nyx_graph_add(b->g, x, t);
+    snprintf(name, sizeof name, "blocks.%d", (int)layer);
+    keep(b, name, x);
+    nyx_graph_pop(b->g);
+    return x;
+}
+
+nyx_value nyx_model__decoder(nyx_model_builder *b, nyx_value tokens)
+{
+    nyx_graph *g = b->g;
+    nyx_value  x = nyx_graph_embedding(g, nyx_model__parameter(b, "embed"), tokens), position;
+
+    if (b->config->model.position == NYX_POSITION_LEARNED) {
+        position = nyx_graph_slice(g, nyx_model__parameter(b, "position"), 0, 0, b->config->data.length);
+        x = nyx_graph_add(g, x, position);
+    }
+    keep(b, "embed", x);
+    for (int64_t layer = 0; layer < b->config->model.h_layers; layer++)
+        x = block(b, x, layer);
+    nyx_graph_push(g, "head");
+    x = norm(b, x, "norm");
+    x = nyx_graph_matmul(g, x, nyx_model__parameter(b, b->config->model.tied ? "embed" : "head"), 0, NYX_MATMUL_NT);
+    nyx_graph_pop(g);
+    return x;
+}

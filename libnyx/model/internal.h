@@ -11,6 +11,7 @@ typedef struct {
     int64_t           slots;
     bool              ema;    /* read dense parameters from their averages */
     bool              trace;  /* keep the output of every module call      */
+    bool              join;   /* layers that read one value become one product: training */
     int               traced;
     nyx_value         rope;   /* table of rotations; 0: learned positions  */
 } nyx_model_builder;
@@ -32,6 +33,24 @@ nyx_model_state nyx_model__segment(nyx_model_builder *b, nyx_model_state state, 
 nyx_value nyx_model__logits(nyx_model_builder *b, nyx_value z_H);
 typedef struct { nyx_value halt, go; } nyx_model_q; /* [B] each; go: q_continue */
 nyx_model_q nyx_model__q(nyx_model_builder *b, nyx_value z_H);
+
+/* ---- decoder and mlp ------------------------------------------------------------ */
+
+/* x [.., K] -> [.., N] through the linear layer `name`, "blocks.0.attn.q", with
+ * its bias where the configuration has them. Every linear layer of a decoder
+ * but the head passes here. */
+nyx_value nyx_model__linear(nyx_model_builder *b, nyx_value x, const char *name);
+/* tokens i32 [B,T] -> logits [B,T,V]; with `inspect` the output of every norm,
+ * linear layer and activation is kept as trace.NAME. */
+nyx_value nyx_model__decoder(nyx_model_builder *b, nyx_value tokens);
+/* numbers i32 [B,T] -> logits [B,1,C]. */
+nyx_value nyx_model__mlp(nyx_model_builder *b, nyx_value inputs);
+/* The programs of both: model.h. */
+void nyx_model__plain_step(nyx_graph *g, const nyx_config *config, const nyx_step_options *options);
+void nyx_model__plain_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema);
+
+/* Backward graph of `loss` to grad.NAME; `rows`: the puzzle rows in the slots, or 0. */
+int nyx_model__gradients(nyx_model_builder *b, nyx_value loss, nyx_value rows, bool accumulate) NYX_CHECKED;
 
 /* What a slot scored, [B] each: the cross-entropy over its valid labels
  * divided by their number (at least 1); counts as i32; `ok` real 0 or 1. */

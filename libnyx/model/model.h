@@ -152,7 +152,12 @@ typedef struct {
  *             valid label), out.valid, out.tokens_right i32 (counts of labels);
  *             out.predictions i32 [B,T]
  * halt_max_steps 1 has no second pass: out.q_continue_loss and the target are
- * 0. The transformer has no z_L. Errors stick in the graph. */
+ * 0. The transformer has no z_L. Errors stick in the graph.
+ *
+ * Decoder and mlp have no carry and no ids; only INPUT batch.inputs [B,T],
+ * batch.targets [B, nyx_config_targets] and batch.share real [], one over the
+ * number of scored targets in all micro-batches; GRADIENT; OUTPUT out.loss.
+ * Inspected: out.logits and trace.NAME of every norm and layer. */
 void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step_options *options);
 
 /* One segment of an evaluation, no halting: the host runs it halt_max_steps
@@ -163,7 +168,8 @@ void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step
  *   OUTPUT    eval.logits real [B,T,V], eval.predictions i32 [B,T]; a slot
  *             each: eval.lm_loss, eval.q_halt_loss, eval.q_halt,
  *             eval.q_continue real, eval.correct, eval.valid,
- *             eval.tokens_right i32 [B] */
+ *             eval.tokens_right i32 [B]
+ * Decoder and mlp: one run; no CARRY, fresh, ids and q_. */
 void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema);
 
 #endif

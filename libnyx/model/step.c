@@ -151,8 +151,7 @@ static void gradient_assign(nyx_model_builder *b, const nyx_parameter *p, nyx_va
     nyx_graph_assign(g, name, NYX_ROLE_GRADIENT, gradient);
 }
 
-/* Backward graph of `loss`; `rows`: the puzzle rows in the slots, or 0. */
-static int gradients_build(nyx_model_builder *b, nyx_value loss, nyx_value rows, bool accumulate)
+int nyx_model__gradients(nyx_model_builder *b, nyx_value loss, nyx_value rows, bool accumulate)
 {
     const int  count = nyx_model_parameter_count(b->config);
     nyx_value *wrt = NULL, *gradients = NULL;
@@ -252,16 +251,12 @@ static nyx_value loss_build(nyx_model_builder *b, const sample *s, nyx_model_sta
     return loss;
 }
 
-/* Kinds without the outer loop have no program yet. */
-static bool plain(nyx_graph *g, const nyx_config *config)
+static bool is_plain(const nyx_config *config)
 {
-    if (config->model.kind == NYX_MODEL_HRM || config->model.kind == NYX_MODEL_TRANSFORMER)
-        return false;
-    nyx_graph_fail(g, NYX_ERR_UNSUPPORTED, "models of this kind cannot be run by this program");
-    return true;
+    return config->model.kind == NYX_MODEL_DECODER || config->model.kind == NYX_MODEL_MLP;
 }
 
-void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step_options *options)
+static void outer_step(nyx_graph *g, const nyx_config *config, const nyx_step_options *options)
 {
     nyx_model_builder b = nyx_model__builder(g, config, options->slots);
     nyx_model_state   state;
@@ -271,9 +266,6 @@ void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step
     sample            s;
     int               status;
 
-    NYX_BUG_IF(options->batch < options->slots);
-    if (plain(g, config))
-        return;
     b.trace = options->inspect;
     s = sample_take(&b);
     x = nyx_model__embed(&b, s.inputs, s.ids, &rows);
@@ -287,14 +279,23 @@ void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step
         output(&b, "out.logits", logits);
         output(&b, "out.embedding", x);
     }
-    if ((status = gradients_build(&b, loss, rows, options->accumulate)) < 0)
+    if ((status = nyx_model__gradients(&b, loss, rows, options->accumulate)) < 0)
         nyx_graph_fail(g, status, "%s", nyx_error_text());
     carry_assign(&b, &s, state, halted);
 }
 
+void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step_options *options)
+{
+    NYX_BUG_IF(options->batch < options->slots);
+    if (is_plain(config))
+        nyx_model__plain_step(g, config, options);
+    else
+        outer_step(g, config, options);
+}
+
 /* ---- evaluation ------------------------------------------------------------------------------ */
 
-void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema)
+static void outer_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema)
 {
     nyx_model_builder    b = nyx_model__builder(g, config, slots);
     const enum nyx_dtype real = nyx_graph_real(g);
@@ -303,8 +304,6 @@ void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots,
     nyx_model_score      score;
     nyx_model_q          q;
 
-    if (plain(g, config))
-        return;
     b.ema = ema;
     fresh = nyx_graph_variable(g, "eval.fresh", NYX_I32, shape_slots(&b), NYX_ROLE_INPUT);
     inputs = nyx_graph_variable(g, "eval.inputs", NYX_I32, shape_tokens(&b), NYX_ROLE_INPUT);
@@ -325,4 +324,12 @@ void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots,
     nyx_graph_assign(g, "eval.z_H", NYX_ROLE_CARRY, state.z_H);
     if (state.z_L)
         nyx_graph_assign(g, "eval.z_L", NYX_ROLE_CARRY, state.z_L);
+}
+
+void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema)
+{
+    if (is_plain(config))
+        nyx_model__plain_eval(g, config, slots, ema);
+    else
+        outer_eval(g, config, slots, ema);
 }

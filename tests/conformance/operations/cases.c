@@ -155,6 +155,12 @@ static const row rows[] = {
     { ONE(RMSNORM), "f[67, 257] f[67, 257]", "[67, 257] [67]", { 0 }, { 1e-5 } },
     { ONE(RMSNORM_GRAD), "f[3, 5] p[3] f[3, 5]", "[3, 5]", { 0 }, { 0 } },
     { ONE(RMSNORM_GRAD), "f[2, 67, 257] p[2, 67] f[2, 67, 257]", "[2, 67, 257]", { 0 }, { 0 } },
+    { ONE(LAYERNORM), "f[1]", "[1] []", { 0 }, { 0.5 } },
+    { ONE(LAYERNORM), "f[3, 5]", "[3, 5] [3]", { 0 }, { 1e-5 } },
+    { ONE(LAYERNORM), "f[2, 3, 7]", "[2, 3, 7] [2, 3]", { 0 }, { 1e-3 } },
+    { ONE(LAYERNORM), "w[67, 257]", "[67, 257] [67]", { 0 }, { 1e-5 } },
+    { ONE(LAYERNORM_GRAD), "f[3, 5] p[3] f[3, 5]", "[3, 5]", { 0 }, { 0 } },
+    { ONE(LAYERNORM_GRAD), "f[2, 67, 257] p[2, 67] f[2, 67, 257]", "[2, 67, 257]", { 0 }, { 0 } },
     { ONE(ROPE), "f[1, 1, 2] f[1, 2]!", "[1, 1, 2]", { 1, 0 }, { 0 } },
     { ONE(ROPE), "f[2, 3, 12] f[3, 4]!", "[2, 3, 12]", { 2, 0 }, { 0 } },
     { ONE(ROPE), "f[2, 3, 12] f[5, 4]!", "[2, 3, 12]", { 3, 1 }, { 0 } },
@@ -183,6 +189,11 @@ static const row rows[] = {
     { ONE(SWIGLU_GRAD), "f[2, 3, 10] f[2, 3, 5]", "[2, 3, 10]", { 0 }, { 0 } },
     { ONE(SWIGLU_GRAD), "f[67, 514] f[67, 257]", "[67, 514]", { 0 }, { 0 } },
 
+    { ONE(GELU), "f[]", "[]", { 0 }, { 0 } },
+    { ONE(GELU), "f[3, 5]", "[3, 5]", { 0 }, { 0 } },
+    { ONE(GELU), "w[67, 257]", "[67, 257]", { 0 }, { 0 } },
+    { ONE(GELU_GRAD), "f[3, 5] f[3, 5]", "[3, 5]", { 0 }, { 0 } },
+    { ONE(GELU_GRAD), "w[67, 257] f[67, 257]", "[67, 257]", { 0 }, { 0 } },
     { ONE(CROSS_ENTROPY), "f[1] i1[]", "[]", { NYX_SOFTMAX, -100 }, { 0 } },
     { ONE(CROSS_ENTROPY), "f[5, 7] i7[5]", "[5]", { NYX_SOFTMAX, 3 }, { 0 } },
     { ONE(CROSS_ENTROPY), "f[5, 7] i7[5]", "[5]", { NYX_STABLEMAX, 0 }, { 0 } },
@@ -281,14 +292,15 @@ static double draw(nyx_random *random, const operand *in, int64_t input, int64_t
     return 2 * sum;
 }
 
-/* The numbers of a case depend on its text alone: other cases come and go. */
+/* The numbers of a case depend on its operation's name and its text alone: other
+ * operations and cases come and go. */
 int spec_init(spec *s)
 {
     nyx_random random;
     int        status;
 
     parse(s);
-    nyx_random_init(&random, (uint64_t)s->op, nyx_stream_of(s->text));
+    nyx_random_init(&random, nyx_stream_of(nyx_op_table(s->op)->name), nyx_stream_of(s->text));
     for (int i = 0; i < s->input_count; i++) {
         const int64_t elems = nyx_shape_count(&s->in[i].shape);
 

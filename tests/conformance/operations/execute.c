@@ -89,16 +89,20 @@ nyx_value build(nyx_graph *g, const spec *s, const nyx_value *in)
     case NYX_OP_ARGMAX: return nyx_graph_argmax(g, in[0]);
     case NYX_OP_MATMUL: return nyx_graph_matmul(g, in[0], in[1], in[2], (enum nyx_matmul_mode)ints[0]);
     case NYX_OP_RMSNORM: return nyx_graph_rmsnorm(g, in[0], in[1], s->reals[0]);
+    case NYX_OP_LAYERNORM: return nyx_graph_layernorm(g, in[0], s->reals[0]);
     case NYX_OP_ROPE: return nyx_graph_rope(g, in[0], in[1], ints[0], ints[1] != 0);
     case NYX_OP_ATTENTION: return nyx_graph_attention(g, in[0], ints[0], ints[1], ints[2] != 0);
     case NYX_OP_SWIGLU: return nyx_graph_swiglu(g, in[0]);
+    case NYX_OP_GELU: return nyx_graph_gelu(g, in[0]);
     case NYX_OP_CROSS_ENTROPY:
         return nyx_graph_cross_entropy(g, in[0], in[1], (enum nyx_probability)ints[0], ints[1]);
     case NYX_OP_BCE: return nyx_graph_bce(g, in[0], in[1]);
     case NYX_OP_EMBEDDING_GRAD:
     case NYX_OP_RMSNORM_GRAD:
+    case NYX_OP_LAYERNORM_GRAD:
     case NYX_OP_ATTENTION_GRAD:
     case NYX_OP_SWIGLU_GRAD:
+    case NYX_OP_GELU_GRAD:
     case NYX_OP_CROSS_ENTROPY_GRAD:
         memcpy(node.inputs, in, sizeof node.inputs);
         memcpy(node.ints, ints, sizeof node.ints);

@@ -44,6 +44,29 @@ static double rmsnorm_grad_terms(const spec *s, const outcome *y64, int64_t i)
     return s->values[1][row] * (fabs(dy[i % width]) + fabs(y[i % width]) * mean);
 }
 
+/* x and the mean cancel, and so do the terms of the mean. */
+static double layernorm_terms(const spec *s, const outcome *y64, int64_t i)
+{
+    const int64_t width = width_of(s, 0), row = i / width;
+    double        mean = 0;
+
+    for (int64_t j = 0; j < width; j++)
+        mean += fabs(s->values[0][row * width + j]) / (double)width;
+    return (fabs(s->values[0][i]) + mean) * element(&y64->out[1], row);
+}
+
+/* rinv (dy - mean(dy) - y mean(dy y)): the differences as sums. */
+static double layernorm_grad_terms(const spec *s, const outcome *y64, int64_t i)
+{
+    const int64_t width = width_of(s, 0), row = i / width;
+    const double *dy = s->values[2] + row * width;
+    double        mean = 0;
+
+    for (int64_t j = 0; j < width; j++)
+        mean += fabs(dy[j]) / (double)width;
+    return rmsnorm_grad_terms(s, y64, i) + s->values[1][row] * mean;
+}
+
 /* |x c| + |partner s|; what is not rotated is copied. */
 static double rope_terms(const spec *s, const outcome *y64, int64_t i)
 {
@@ -68,6 +91,32 @@ static double swiglu_grad_terms(const spec *s, const outcome *y64, int64_t i)
     if (j >= width)
         return fabs(element(&y64->out[0], i));
     return fabs(s->values[1][row * width + j] * up) * p * (1 + fabs(gate) * (1 - p));
+}
+
+/* The argument z of the sigmoid has been rounded, which costs |z| (1 - s). */
+static double gelu_slope(double x, double *sigma)
+{
+    const double z = x * (1.5957691216057308 + 0.07135481627260025 * x * x);
+
+    *sigma = 1 / (1 + exp(-z));
+    return 1 + fabs(z) * (1 - *sigma);
+}
+
+static double gelu_terms(const spec *s, const outcome *y64, int64_t i)
+{
+    double sigma;
+
+    return fabs(element(&y64->out[0], i)) * gelu_slope(s->values[0][i], &sigma);
+}
+
+/* dy s (1 + |x| (1 - s) |z'|), both terms with the error of s. */
+static double gelu_grad_terms(const spec *s, const outcome *y64, int64_t i)
+{
+    const double x = s->values[0][i], slope = 1.5957691216057308 + 3 * 0.07135481627260025 * x * x;
+    double       sigma, loss = gelu_slope(x, &sigma);
+
+    (void)y64;
+    return fabs(s->values[1][i]) * sigma * (1 + fabs(x) * (1 - sigma) * slope) * loss;
 }
 
 /* A relative error of what a logarithm is taken of is an absolute one of it. */
@@ -123,11 +172,15 @@ static const struct {
     { NYX_OP_MATMUL, { ABSOLUTE }, -1, NULL },
     { NYX_OP_RMSNORM, { TERMS, ELEMENT }, -1, rmsnorm_terms },
     { NYX_OP_RMSNORM_GRAD, { TERMS }, -1, rmsnorm_grad_terms },
+    { NYX_OP_LAYERNORM, { TERMS, ELEMENT }, -1, layernorm_terms },
+    { NYX_OP_LAYERNORM_GRAD, { TERMS }, -1, layernorm_grad_terms },
     { NYX_OP_ROPE, { TERMS }, -1, rope_terms },
     { NYX_OP_ATTENTION, { TENSOR, TENSOR }, -1, NULL },
     { NYX_OP_ATTENTION_GRAD, { TENSOR }, -1, NULL },
     { NYX_OP_SWIGLU, { ELEMENT }, -1, NULL },
     { NYX_OP_SWIGLU_GRAD, { TERMS }, -1, swiglu_grad_terms },
+    { NYX_OP_GELU, { TERMS }, -1, gelu_terms },
+    { NYX_OP_GELU_GRAD, { TERMS }, -1, gelu_grad_terms },
     { NYX_OP_CROSS_ENTROPY, { TERMS }, -1, logarithm_terms },
     { NYX_OP_CROSS_ENTROPY_GRAD, { TERMS }, -1, cross_entropy_grad_terms },
     { NYX_OP_BCE, { TERMS }, -1, bce_terms },

@@ -8,7 +8,7 @@ from the definitions, by index, without any of their rearrangements. Inputs
 are simple fractions, element i of input k; an answer is one checksum for
 each result, sum of y[i] (5 i mod 7 - 3), which moves with any exchange.
 """
-from math import atan2, cos, exp, log, prod, sin, sqrt
+from math import atan2, cos, exp, log, pi, prod, sin, sqrt, tanh
 
 def real(shape, k): return [((i * 7 + k * 3) % 11 - 5) / 4 for i in range(prod(shape))]
 def positive(shape, k): return [((i * 7 + k * 3) % 11 + 1) / 8 for i in range(prod(shape))]
@@ -75,6 +75,10 @@ def norms():
     t = [[x[i * 5 + j] + r[i * 5 + j] for j in range(5)] for i in range(3)]
     rinv = [1 / sqrt(sum(v * v for v in u) / 5 + 0.01) for u in t]
     row('rmsnorm', ['k[3, 5]', 'k[3, 5]'], [], [0.01], [v * rinv[i] for i in range(3) for v in t[i]], rinv)
+    x = real([15], 0)
+    mean = [sum(x[i * 5:i * 5 + 5]) / 5 for i in range(3)]
+    rinv = [1 / sqrt(sum((v - mean[i]) ** 2 for v in x[i * 5:i * 5 + 5]) / 5 + 0.01) for i in range(3)]
+    row('layernorm', ['k[3, 5]'], [], [0.01], [(v - mean[i // 5]) * rinv[i // 5] for i, v in enumerate(x)], rinv)
     turns = [[p * 100.0 ** (-2 * i / 6) for i in range(3)] for p in range(4)]
     row('rope_table', ['o[4, 6]'], [], [100.0], [f(a) for p in turns for f in (cos, sin) for a in p])
     x, table = real([2, 3, 12], 0), real([3, 4], 1)
@@ -109,6 +113,8 @@ def attentions():
     x = real([3, 8], 0)
     row('swiglu', ['k[3, 8]'], [], [],
         [x[i * 8 + j] * sigmoid(x[i * 8 + j]) * x[i * 8 + 4 + j] for i in range(3) for j in range(4)])
+
+    row('gelu', ['k[3, 8]'], [], [], [v / 2 * (1 + tanh(sqrt(2 / pi) * (v + 0.044715 * v ** 3))) for v in x])
 
 def losses():
     x, labels = real([5, 4], 0), ids([5], 4)

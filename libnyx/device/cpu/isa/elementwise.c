@@ -267,3 +267,49 @@ void NYX_ISA_NAME(nyx_cpu__swiglu_grad)(const nyx_call *call, int part, int part
         swiglu_grad(dx + at, x + at, dy + i, width, next - i);
     }
 }
+
+/* ---- GELU, tanh form: Hendrycks & Gimpel 2016, arXiv:1606.08415 ------------------ */
+
+/* tanh(u) + 1 = 2 sigmoid(2 u); 2 u = x (a + b x^2). */
+static const float gelu_a = 1.59576912f;   // 2 sqrt(2 / pi)
+static const float gelu_b = 0.0713548163f; // 0.044715 times it
+
+void NYX_ISA_NAME(nyx_cpu__gelu)(const nyx_call *call, int part, int parts)
+{
+    const float *x = call->in[0].data;
+    float       *y = call->out[0].data;
+    int64_t      begin, end, i;
+
+    nyx_cpu_split(&begin, &end, call->out[0].count, GRAIN, part, parts);
+    for (i = begin; i + NYX_W <= end; i += NYX_W) {
+        const vf v = vf_load(x + i);
+
+        vf_store(y + i, v * vf_sigmoid(v * (gelu_a + gelu_b * (v * v))));
+    }
+    for (; i < end; i++)
+        y[i] = x[i] * nyx_sigmoidf(x[i] * (gelu_a + gelu_b * (x[i] * x[i])));
+}
+
+/* dy (s + x s (1 - s) (a + 3 b x^2)), s = sigmoid(z), z = x (a + b x^2);
+ * s (1 - s) = e / (1 + e)^2 with e = e^-|z|, so that 1 - s loses no bits. */
+void NYX_ISA_NAME(nyx_cpu__gelu_grad)(const nyx_call *call, int part, int parts)
+{
+    const float *x = call->in[0].data, *dy = call->in[1].data;
+    float       *dx = call->out[0].data;
+    int64_t      begin, end, i;
+
+    nyx_cpu_split(&begin, &end, call->out[0].count, GRAIN, part, parts);
+    for (i = begin; i + NYX_W <= end; i += NYX_W) {
+        const vf v = vf_load(x + i), square = v * v, z = v * (gelu_a + gelu_b * square);
+        const vf e = vf_exp((vf)((vi)z | INT32_MIN)), r = 1.0f / (1.0f + e);
+        const vf s = vf_select(z < vf_all(0.0f), e * r, r);
+
+        vf_store(dx + i, vf_load(dy + i) * (s + v * (e * r * r) * (gelu_a + 3.0f * gelu_b * square)));
+    }
+    for (; i < end; i++) {
+        const float square = x[i] * x[i], z = x[i] * (gelu_a + gelu_b * square);
+        const float e = nyx_expf(z < 0.0f ? z : -z), r = 1.0f / (1.0f + e), s = z < 0.0f ? e * r : r;
+
+        dx[i] = dy[i] * (s + x[i] * (e * r * r) * (gelu_a + 3.0f * gelu_b * square));
+    }
+}

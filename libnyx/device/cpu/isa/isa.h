@@ -38,11 +38,15 @@
     K(MATMUL, matmul, "packed", NYX_ISA_NAME(nyx_cpu__matmul_workspace), NULL)                         \
     K(RMSNORM, rmsnorm, "lanes", NULL, NULL)                                                           \
     K(RMSNORM_GRAD, rmsnorm_grad, "lanes", NULL, NULL)                                                 \
+    K(LAYERNORM, layernorm, "lanes", NULL, NULL)                                                       \
+    K(LAYERNORM_GRAD, layernorm_grad, "lanes", NULL, NULL)                                             \
     K(ROPE, rope, "plain", NULL, NULL)                                                                 \
     K(ATTENTION, attention, "rows", NYX_ISA_NAME(nyx_cpu__attention_workspace), NULL)                  \
     K(ATTENTION_GRAD, attention_grad, "heads", NYX_ISA_NAME(nyx_cpu__attention_grad_workspace), NULL)  \
     K(SWIGLU, swiglu, "plain", NULL, NULL)                                                             \
     K(SWIGLU_GRAD, swiglu_grad, "plain", NULL, NULL)                                                   \
+    K(GELU, gelu, "plain", NULL, NULL)                                                                 \
+    K(GELU_GRAD, gelu_grad, "plain", NULL, NULL)                                                       \
     K(CROSS_ENTROPY, cross_entropy, "lanes", NULL, NULL)                                               \
     K(CROSS_ENTROPY_GRAD, cross_entropy_grad, "lanes", NULL, NULL)                                     \
     K(BCE, bce, "plain", NULL, NULL)                                                                   \

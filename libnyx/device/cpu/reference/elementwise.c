@@ -178,3 +178,37 @@ void NYX_REFERENCE(swiglu_grad)(const nyx_call *call, int part, int parts)
         dx[at + width] = dy[i] * (gate * s);
     }
 }
+
+/* tanh(u) + 1 = 2 sigmoid(2 u); 2 u = x (a + b x^2). */
+#define GELU_A ((real)1.5957691216057308)   /* 2 sqrt(2 / pi) */
+#define GELU_B ((real)0.07135481627260025)  /* 0.044715 times it */
+
+void NYX_REFERENCE(gelu)(const nyx_call *call, int part, int parts)
+{
+    const real *x = call->in[0].data;
+    real       *y = call->out[0].data;
+
+    (void)parts;
+    if (part)
+        return;
+    for (int64_t i = 0; i < call->out[0].count; i++)
+        y[i] = x[i] * real_sigmoid(x[i] * (GELU_A + GELU_B * (x[i] * x[i])));
+}
+
+/* dy (s + x s (1 - s) (a + 3 b x^2)), s = sigmoid(z), z = x (a + b x^2);
+ * s (1 - s) = e / (1 + e)^2 with e = e^-|z|, so that 1 - s loses no bits. */
+void NYX_REFERENCE(gelu_grad)(const nyx_call *call, int part, int parts)
+{
+    const real *x = call->in[0].data, *dy = call->in[1].data;
+    real       *dx = call->out[0].data;
+
+    (void)parts;
+    if (part)
+        return;
+    for (int64_t i = 0; i < call->out[0].count; i++) {
+        const real square = x[i] * x[i], z = x[i] * (GELU_A + GELU_B * square);
+        const real e = real_exp(z < 0 ? z : -z), r = 1 / (1 + e), s = z < 0 ? e * r : r;
+
+        dx[i] = dy[i] * (s + x[i] * (e * r * r) * (GELU_A + 3 * GELU_B * square));
+    }
+}

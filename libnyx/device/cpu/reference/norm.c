@@ -1,4 +1,4 @@
-/* norm -- root-mean-square normalization and rotary positions. */
+/* norm -- normalization of rows and rotary positions. */
 #include "device/cpu/reference/real.h"
 
 /* Zhang & Sennrich 2019, arXiv:1910.07467, eq. 4, without a gain. */
@@ -48,6 +48,59 @@ void NYX_REFERENCE(rmsnorm_grad)(const nyx_call *call, int part, int parts)
         mean /= (real)width;
         for (int64_t i = first; i < first + width; i++)
             dx[i] = rinv[row] * (dy[i] - y[i] * mean);
+    }
+}
+
+/* Ba et al. 2016, arXiv:1607.06450, without gain and bias. */
+void NYX_REFERENCE(layernorm)(const nyx_call *call, int part, int parts)
+{
+    const int64_t width = last_extent(call->in[0].shape);
+    const real   *x = call->in[0].data;
+    const real    epsilon = (real)call->node->reals[0];
+    real         *y = call->out[0].data, *rinv = call->out[1].data;
+
+    (void)parts;
+    if (part)
+        return;
+    for (int64_t row = 0; row < call->in[0].count / width; row++) {
+        const int64_t first = row * width;
+        real          mean = 0, sum = 0, scale;
+
+        for (int64_t i = first; i < first + width; i++)
+            mean += x[i];
+        mean /= (real)width;
+        for (int64_t i = first; i < first + width; i++)
+            sum += (x[i] - mean) * (x[i] - mean);
+        scale = 1 / real_sqrt(sum / (real)width + epsilon);
+        for (int64_t i = first; y && i < first + width; i++)
+            y[i] = (x[i] - mean) * scale;
+        if (rinv)
+            rinv[row] = scale;
+    }
+}
+
+/* dx = rinv (dy - mean(dy) - y mean(dy y)). */
+void NYX_REFERENCE(layernorm_grad)(const nyx_call *call, int part, int parts)
+{
+    const int64_t width = last_extent(call->in[0].shape);
+    const real   *y = call->in[0].data, *rinv = call->in[1].data, *dy = call->in[2].data;
+    real         *dx = call->out[0].data;
+
+    (void)parts;
+    if (part)
+        return;
+    for (int64_t row = 0; row < call->in[0].count / width; row++) {
+        const int64_t first = row * width;
+        real          mean = 0, along = 0;
+
+        for (int64_t i = first; i < first + width; i++) {
+            mean += dy[i];
+            along += dy[i] * y[i];
+        }
+        mean /= (real)width;
+        along /= (real)width;
+        for (int64_t i = first; i < first + width; i++)
+            dx[i] = rinv[row] * (dy[i] - mean - y[i] * along);
     }
 }
 

@@ -101,11 +101,15 @@ static inline bool real_is_finite(real x)
     K(MATMUL, matmul, NULL)                                                 \
     K(RMSNORM, rmsnorm, NULL)                                               \
     K(RMSNORM_GRAD, rmsnorm_grad, NULL)                                     \
+    K(LAYERNORM, layernorm, NULL)                                           \
+    K(LAYERNORM_GRAD, layernorm_grad, NULL)                                 \
     K(ROPE, rope, NULL)                                                     \
     K(ATTENTION, attention, NYX_REFERENCE(attention_workspace))             \
     K(ATTENTION_GRAD, attention_grad, NULL)                                 \
     K(SWIGLU, swiglu, NULL)                                                 \
     K(SWIGLU_GRAD, swiglu_grad, NULL)                                       \
+    K(GELU, gelu, NULL)                                                     \
+    K(GELU_GRAD, gelu_grad, NULL)                                           \
     K(CROSS_ENTROPY, cross_entropy, NULL)                                   \
     K(CROSS_ENTROPY_GRAD, cross_entropy_grad, NULL)                         \
     K(BCE, bce, NULL)                                                       \
