@@ -150,10 +150,20 @@ int     nyx_token_writer_commit(nyx_token_writer *writer, const nyx_dataset *fac
                                 const nyx_json *provenance) NYX_CHECKED;
 void    nyx_token_writer_discard(nyx_token_writer *writer); /* NULL is fine */
 
-/* ---- lines ------------------------------------------------------------------------ */
+/* ---- archives and lines ------------------------------------------------------------ */
 
-/* Lines of a plain file, "-" (stdin), or of every regular file in an archive
- * (.gz .xz .zst .zip .tar.* .7z, told by content). */
+/* The bytes of a plain file, "-" (stdin), or of every regular file in an
+ * archive (.gz .xz .bz2 .zst .zip .tar.* .7z, told by content). Streamed. */
+typedef struct nyx_members nyx_members;
+int  nyx_members_open(nyx_members **out, const char *path) NYX_CHECKED; /* INPUT, MISSING */
+int  nyx_members_next(nyx_members *members) NYX_CHECKED; /* 1, 0 at the end, or INPUT */
+int  nyx_members_block(nyx_members *members, const char **data, int64_t *bytes) NYX_CHECKED; /* 1 borrowed, 0, INPUT */
+const char *nyx_members_name(const nyx_members *members); /* "a.tar(b.txt)" */
+void nyx_members_close(nyx_members *members); /* NULL is fine */
+/* All of the first one, NUL behind; at most `most` bytes (INPUT). *out ends with nyx_free. */
+int  nyx_members_read(char **out, int64_t *bytes, const char *path, int64_t most) NYX_CHECKED;
+
+/* Their lines. */
 typedef struct nyx_lines nyx_lines;
 int  nyx_lines_open(nyx_lines **out, const char *path) NYX_CHECKED;
 /* 1 and a borrowed line without its end, 0 at the end, or INPUT. */

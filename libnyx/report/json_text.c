@@ -10,16 +10,41 @@ enum { MOST_BYTES = 64 << 20 };
 
 static nyx_json *convert(const json_t *from);
 
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Keys in our order, so that each member is put at the end: a vocabulary has
+ * a hundred thousand. */
+static void convert_object(nyx_json *to, const json_t *from)
+{
+    size_t       count = json_object_size(from), at = 0;
+    const char  *key, **keys = malloc((count + 1) * sizeof *keys);
+    json_t      *value;
+
+    if (to && !keys)
+        to->poisoned = true;
+    if (!to || !keys) {
+        free(keys);
+        return;
+    }
+    json_object_foreach((json_t *)(uintptr_t)from, key, value)
+        keys[at++] = key;
+    qsort(keys, count, sizeof *keys, compare_keys);
+    for (at = 0; at < count; at++)
+        nyx_report__put(to, keys[at], convert(json_object_get(from, keys[at])));
+    free(keys);
+}
+
 static nyx_json *convert_members(const json_t *from)
 {
-    nyx_json   *to = json_is_object(from) ? nyx_json_object() : nyx_json_array();
-    const char *key;
-    json_t     *value;
-    size_t      index;
+    nyx_json *to = json_is_object(from) ? nyx_json_object() : nyx_json_array();
+    json_t   *value;
+    size_t    index;
 
     if (json_is_object(from))
-        json_object_foreach((json_t *)(uintptr_t)from, key, value)
-            nyx_report__put(to, key, convert(value));
+        convert_object(to, from);
     else
         json_array_foreach(from, index, value)
             nyx_report__put(to, NULL, convert(value));
