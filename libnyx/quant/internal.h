@@ -59,6 +59,17 @@ void nyx_quant__choose(nyx_quant__step *out, const nyx_quant__plan *plan, enum n
 void nyx_quant__search(nyx_quant__step *out, const nyx_quant__plan *plan, const nyx_quant__extent *extent,
                        const float *w, const float *v, int64_t n);
 
+/* Candidate scales in their order; refitted: the scales as stored and their
+ * squared errors, infinite where there is no fit. Symmetric integers where the
+ * machine `can`; the same bits as one by one in search.c. */
+enum { NYX_QUANT__REFITS = 32 };
+typedef struct {
+    int   count;
+    float scale[NYX_QUANT__REFITS], error[NYX_QUANT__REFITS];
+} nyx_quant__refits;
+bool nyx_quant__refits_can(const nyx_quant__plan *plan, int64_t n);
+void nyx_quant__refits_run(nyx_quant__refits *all, const nyx_quant__plan *plan, const float *w, const float *v, int64_t n);
+
 /* Blocks [first, first + count) of a row: one code a byte <-> packed. `top`
  * is the offset of int3's 1-bit codes. */
 void nyx_quant__pack(uint8_t *row, const uint8_t *codes, int bits, int64_t top, int64_t first, int64_t count);

@@ -241,6 +241,21 @@ static int fractions(const float **out, const nyx_quant__plan *plan, int64_t n)
 #undef LIST
 }
 
+/* The same for all candidates together. */
+static void refit_together(search *s, nyx_quant__refits *all)
+{
+    int best = -1;
+
+    nyx_quant__refits_run(all, s->plan, s->w, s->v, s->n);
+    for (int i = 0; i < all->count; i++)
+        if (all->error[i] < s->error) {
+            s->error = all->error[i];
+            best = i;
+        }
+    if (best >= 0)
+        s->best = step_of(s->plan, all->scale[best], 0, 0.0f);
+}
+
 /* Integers and NF4 put their extra level on one side, so both signs are tried. */
 static void search_symmetric(search *s, const nyx_quant__extent *extent)
 {
@@ -249,6 +264,16 @@ static void search_symmetric(search *s, const nyx_quant__extent *extent)
     const float  largest = extent->most > -extent->least ? extent->most : -extent->least;
     const float  unit = largest * (1.0f / (s->plan->layout.lattice == NYX_LATTICE_INT ? -s->plan->qmin : s->plan->qmax));
 
+    if (nyx_quant__refits_can(s->plan, s->n)) {
+        nyx_quant__refits all = { 0 };
+
+        for (int i = 0; i < count; i++) {
+            all.scale[all.count++] = list[i] * unit;
+            all.scale[all.count++] = -list[i] * unit;
+        }
+        refit_together(s, &all);
+        return;
+    }
     for (int i = 0; i < count; i++)
         for (int sign = 1; sign >= -1; sign -= 2) {
             nyx_quant__step step = step_of(s->plan, (float)sign * list[i] * unit, 0, 0.0f);
