@@ -84,14 +84,7 @@ static int read_import(nyx_sudoku_list *list, const nyx_sudoku_options *o, nyx_p
 
 int data_output_check(const char *path)
 {
-    nyx_output *probe;
-    int         status;
-
-    if (nyx_cli_common->dry_run)
-        return NYX_OK;
-    if ((status = nyx_output_open(&probe, path)) == NYX_OK)
-        nyx_output_discard(probe);
-    return status;
+    return nyx_cli_common->dry_run ? NYX_OK : nyx_output_try(path);
 }
 
 static int run_sudoku(nyx_report *report)

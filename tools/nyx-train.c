@@ -62,6 +62,12 @@ static int read_config(nyx_config *out)
         out->training.micro_batches = args.micro_batches;
     if (args.learning_rate >= 0.0)
         out->training.optimizer.learning_rate = args.learning_rate;
+    json = nyx_config_json(out);
+    if ((status = nyx_schema_check("config", json, "the command line")) == NYX_ERR_INPUT)
+        status = NYX_ERR_USAGE;
+    nyx_json_free(json);
+    if (status < 0)
+        return status;
     if (out->training.batch % out->training.micro_batches)
         return nyx_error_set(NYX_ERR_USAGE, "%lld micro-batches do not divide a batch of %lld",
                              (long long)out->training.micro_batches, (long long)out->training.batch);
@@ -149,8 +155,11 @@ static void print_plan(const nyx_trainer *trainer, const nyx_config *config)
 static int train(nyx_report *report, nyx_trainer *trainer, const nyx_config *config, int64_t before)
 {
     nyx_train_result result;
-    int              status = nyx_trainer_run(trainer, &result);
+    int              status = nyx_output_try(args.output);
 
+    if (status < 0)
+        return status;
+    status = nyx_trainer_run(trainer, &result);
     nyx_cli_progress_end();
     if (status < 0 || (status = nyx_trainer_save(trainer, args.output)) < 0)
         return status;

@@ -39,8 +39,7 @@ static int read_all(char **data, int64_t *bytes, int fd, int64_t room, int64_t m
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return nyx_error_set(errno == EISDIR ? NYX_ERR_MISSING : NYX_ERR_INPUT,
-                                 "cannot read '%s': %s", path,
+            return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': %s", path,
                                  errno == EISDIR ? "it is a folder" : strerror(errno));
         *bytes += got;
         if (*bytes > most)

@@ -321,3 +321,13 @@ void nyx_output_discard(nyx_output *out)
     nyx_free(out->path);
     nyx_free(out);
 }
+
+int nyx_output_try(const char *path)
+{
+    nyx_output *out;
+    int         status = nyx_output_open(&out, path);
+
+    if (status == 0)
+        nyx_output_discard(out);
+    return status;
+}

@@ -2,6 +2,7 @@
  * itself. Streams are in tokens.c. */
 #include "file/internal.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct { const char *name; size_t at; } numbers[] = {
@@ -110,7 +111,13 @@ static int read_split(nyx_dataset *out, struct nyx_split *split, nyx_reader *fil
         (status = check_tokens(split->targets, split, out->length, out->vocabulary, out->ignore, path, group,
                                "targets")) < 0)
         return status;
-    return check_tokens(split->ids, split, 1, out->puzzles, 0, path, group, "ids");
+    if ((status = check_tokens(split->ids, split, 1, out->puzzles, 0, path, group, "ids")) < 0)
+        return status;
+    for (int64_t i = 0; split->rating && i < split->rows; i++)
+        if (!(split->rating[i] >= 0.0f && split->rating[i] < INFINITY))
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s/rating' is %g in row %lld; a finite number from 0 is expected",
+                                 path, group, (double)split->rating[i], (long long)i);
+    return 0;
 }
 
 /* Both groups carry the same facts, so that either can be used alone. */

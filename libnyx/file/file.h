@@ -52,6 +52,7 @@ int              nyx_reader_open(nyx_reader **out, const char *path) NYX_CHECKED
  * links and other filters are INPUT errors. */
 int              nyx_reader_open_foreign(nyx_reader **out, const char *path) NYX_CHECKED;
 void             nyx_reader_close(nyx_reader *file);
+const char      *nyx_reader_path(const nyx_reader *file); /* as it was opened */
 const char      *nyx_reader_kind(const nyx_reader *file); /* "model" "dataset" "checkpoint", or "foreign": any HDF5 with float datasets under /tensors */
 int64_t          nyx_reader_count(const nyx_reader *file);
 const nyx_entry *nyx_reader_entry(const nyx_reader *file, int64_t index);

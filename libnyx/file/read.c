@@ -352,6 +352,7 @@ int nyx_reader_read_f32(nyx_reader *file, const nyx_entry *entry, float *out)
     nyx_coded  coded;
     nyx_sha256 hash;
     int64_t    rows, cols, bad;
+    char       place[96];
     int        status;
 
     matrix_of(&rows, &cols, &entry->shape);
@@ -367,10 +368,11 @@ int nyx_reader_read_f32(nyx_reader *file, const nyx_entry *entry, float *out)
             return status;
     }
     bad = nyx_f32_find_nonfinite(out, rows * cols);
-    if (bad >= 0)
-        return nyx_error_set(NYX_ERR_INPUT, "'%s': tensor '%s' is %s at element %lld", file->path, entry->path,
-                             out[bad] != out[bad] ? "NaN" : "infinite", (long long)bad);
-    return 0;
+    if (bad < 0)
+        return 0;
+    nyx_shape_place(place, &entry->shape, bad);
+    return nyx_error_set(NYX_ERR_INPUT, "'%s': tensor '%s' holds %s at %s; a model must be finite", file->path,
+                         entry->path, out[bad] != out[bad] ? "a NaN" : "an infinity", place);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */

@@ -306,6 +306,11 @@ void nyx_reader_close(nyx_reader *file)
 
 /* ---- questions ----------------------------------------------------------------------- */
 
+const char *nyx_reader_path(const nyx_reader *file)
+{
+    return file->path;
+}
+
 const char *nyx_reader_kind(const nyx_reader *file)
 {
     return file->kind;

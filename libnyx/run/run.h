@@ -19,8 +19,7 @@
  * is an INPUT error. */
 int nyx_parameters_load(nyx_store *store, const nyx_config *config, nyx_reader *file) NYX_CHECKED;
 
-/* Configuration out of an open model or checkpoint. INPUT; the sentence starts
- * with what is wrong, the caller names the file. */
+/* Configuration out of an open model or checkpoint. INPUT. */
 int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path) NYX_CHECKED;
 
 /* ---- evaluation ------------------------------------------------------------------ */

@@ -1,7 +1,6 @@
 /* session -- a model file made ready to run. */
 #include "run/run.h"
 
-#include <math.h>
 #include <string.h>
 
 struct nyx_session {
@@ -18,51 +17,46 @@ int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path)
     int       status;
 
     if (!strcmp(nyx_reader_kind(file), "dataset"))
-        return nyx_error_set(NYX_ERR_INPUT, "it is a dataset, a model is expected; nyx-train makes one");
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' is a dataset, a model is expected; nyx-train makes one", path);
     if ((status = nyx_reader_json(file, "/config", &json)) < 0)
         return status;
     if (!json)
-        return nyx_error_set(NYX_ERR_INPUT, "it has no /config; it is not a model that nyx-train wrote");
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no /config; it is not a model that nyx-train wrote", path);
     status = nyx_config_parse(out, json, path);
     nyx_json_free(json);
     if (status == 0 && !out->data.length)
-        status = nyx_error_set(NYX_ERR_INPUT, "its /config lacks 'data'; it is not a trained model");
+        status = nyx_error_set(NYX_ERR_INPUT, "'%s': its /config lacks 'data'; it is not a trained model", path);
     return status;
 }
 
-/* A NaN would come out as an answer that is not finite, far from its cause. */
-static int parameter_check(const nyx_parameter *p, const float *values)
+/* The tensor of a parameter, with the shape that the configuration asks for. */
+static int parameter_find(const nyx_entry **out, const nyx_parameter *p, nyx_reader *file)
 {
-    const int64_t at = nyx_f32_find_nonfinite(values, nyx_shape_count(&p->shape));
-    char          place[96];
+    char path[64], have[96], want[96];
 
-    if (at < 0)
-        return 0;
-    nyx_shape_place(place, &p->shape, at);
-    return nyx_error_set(NYX_ERR_INPUT, "tensor '/tensors/%s' holds %s at %s; a model must be finite", p->name,
-                         isnan(values[at]) ? "a NaN" : "an infinity", place);
+    snprintf(path, sizeof path, "/tensors/%s", p->name);
+    *out = nyx_reader_find(file, path);
+    if (!*out)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no tensor '%s', which the configuration asks for",
+                             nyx_reader_path(file), path);
+    nyx_shape_text(have, &(*out)->shape);
+    nyx_shape_text(want, &p->shape);
+    if (!nyx_shape_equal(&(*out)->shape, &p->shape))
+        return nyx_error_set(NYX_ERR_INPUT, "'%s': tensor '%s' is %s, the configuration asks for %s",
+                             nyx_reader_path(file), path, have, want);
+    return 0;
 }
 
 static int parameter_load(nyx_store *store, const nyx_parameter *p, nyx_reader *file)
 {
     const nyx_entry *entry;
-    char             path[64], have[96], want[96];
     float           *values;
     int              status;
 
-    snprintf(path, sizeof path, "/tensors/%s", p->name);
-    entry = nyx_reader_find(file, path);
-    if (!entry)
-        return nyx_error_set(NYX_ERR_INPUT, "no tensor '%s', which the configuration asks for", path);
-    nyx_shape_text(have, &entry->shape);
-    nyx_shape_text(want, &p->shape);
-    if (!nyx_shape_equal(&entry->shape, &p->shape))
-        return nyx_error_set(NYX_ERR_INPUT, "tensor '%s' is %s, the configuration asks for %s", path, have, want);
-    if ((status = nyx_alloc(&values, nyx_shape_count(&p->shape) * (int64_t)sizeof *values)) < 0)
+    if ((status = parameter_find(&entry, p, file)) < 0 ||
+        (status = nyx_alloc(&values, nyx_shape_count(&p->shape) * (int64_t)sizeof *values)) < 0)
         return status;
     status = nyx_reader_read_f32(file, entry, values);
-    if (status == 0)
-        status = parameter_check(p, values);
     if (status == 0)
         nyx_store_write(store, p->name, values);
     nyx_free(values);
@@ -81,12 +75,26 @@ int nyx_parameters_load(nyx_store *store, const nyx_config *config, nyx_reader *
     return 0;
 }
 
+/* Before memory is taken for what a file says of itself, the file must have it. */
+static int check_parameters(const nyx_config *config, nyx_reader *file)
+{
+    for (int i = 0; i < nyx_model_parameter_count(config); i++) {
+        const nyx_parameter p = nyx_model_parameter(config, i);
+        const nyx_entry    *entry;
+        int                 status = parameter_find(&entry, &p, file);
+
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
 static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, const char *path)
 {
     int status;
 
     if ((status = nyx_config_load(&s->config, file, path)) < 0 ||
-        (status = nyx_store_create(&s->store, device, 1)) < 0 ||
+        (status = check_parameters(&s->config, file)) < 0 || (status = nyx_store_create(&s->store, device, 1)) < 0 ||
         (status = nyx_evaluator_create(&s->evaluator, s->store, &s->config, s->slots, false)) < 0 ||
         (status = nyx_store_allocate(s->store)) < 0 ||
         (status = nyx_parameters_load(s->store, &s->config, file)) < 0)
@@ -104,7 +112,8 @@ int nyx_session_open(nyx_session **out, nyx_device *device, const char *path, in
     if ((status = nyx_alloc(&s, sizeof *s)) < 0)
         return status;
     s->slots = slots;
-    if ((status = nyx_reader_open(&file, path)) == 0 && (status = session_load(s, device, file, path)) < 0)
+    if ((status = nyx_reader_open(&file, path)) == 0 && (status = session_load(s, device, file, path)) < 0 &&
+        status != NYX_ERR_INPUT)
         nyx_error_wrap(status, "cannot load '%s'", path);
     nyx_reader_close(file);
     if (status < 0)

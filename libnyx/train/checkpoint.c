@@ -87,25 +87,33 @@ static int text_of(char **out, const nyx_json *json)
     return nyx_text_copy(out, "absent");
 }
 
-/* Every field of ours must be equal in the file. */
-static int identity_compare(const nyx_trainer *t, const nyx_json *theirs)
+/* Every field of ours must be equal in the file; `path` grows to the first
+ * that is not. */
+static int identity_compare(const nyx_trainer *t, const nyx_json *ours, const nyx_json *theirs, char path[200])
 {
-    for (int64_t i = 0; i < nyx_json_count(t->identity); i++) {
-        const char *key = nyx_json_key(t->identity, i);
-        char       *ours = NULL, *other = NULL;
-        int         status;
+    const size_t length = strlen(path);
 
-        if ((status = text_of(&ours, nyx_json_get(t->identity, key))) == 0 &&
-            (status = text_of(&other, nyx_json_get(theirs, key))) == 0 && strcmp(ours, other))
+    for (int64_t i = 0; i < nyx_json_count(ours); i++) {
+        const char     *key = nyx_json_key(ours, i);
+        const nyx_json *mine = nyx_json_get(ours, key), *other = nyx_json_get(theirs, key);
+        char           *mine_text = NULL, *other_text = NULL;
+        int             status;
+
+        snprintf(path + length, 200 - length, "%s%s", length ? "." : "", key);
+        if ((status = text_of(&mine_text, mine)) == 0 && (status = text_of(&other_text, other)) == 0 &&
+            strcmp(mine_text, other_text) && nyx_json_kind_of(mine) == NYX_JSON_OBJECT)
+            status = identity_compare(t, mine, other, path);
+        if (status == 0 && strcmp(mine_text, other_text))
             status = nyx_error_set(NYX_ERR_INPUT,
                                    "checkpoint '%s' is of another run: its %s is %.120s, not %.120s; "
                                    "remove it to start afresh",
-                                   t->options.checkpoint, key, other, ours);
-        nyx_free(ours);
-        nyx_free(other);
+                                   t->options.checkpoint, path, other_text, mine_text);
+        nyx_free(mine_text);
+        nyx_free(other_text);
         if (status < 0)
             return status;
     }
+    path[length] = '\0';
     return 0;
 }
 
@@ -212,6 +220,18 @@ int nyx_train__checkpoint_write(nyx_trainer *t)
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
+static int check_finite(const nyx_entry *entry, const void *values, const char *file)
+{
+    const int64_t at = entry->dtype == NYX_F32 ? nyx_f32_find_nonfinite(values, nyx_shape_count(&entry->shape)) : -1;
+    char          place[96];
+
+    if (at < 0)
+        return 0;
+    nyx_shape_place(place, &entry->shape, at);
+    return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' is not finite at %s; remove it to start afresh", file, entry->path,
+                         place);
+}
+
 static int variables_read(nyx_reader *file, nyx_trainer *t)
 {
     void *buffer;
@@ -230,7 +250,8 @@ static int variables_read(nyx_reader *file, nyx_trainer *t)
         if (!entry || entry->coded || entry->dtype != variable->dtype || !nyx_shape_equal(&entry->shape, &shape))
             status = nyx_error_set(NYX_ERR_INPUT, "'%s' lacks '%s' as this run needs it; remove it to start afresh",
                                    t->options.checkpoint, path);
-        else if ((status = nyx_reader_read(file, entry, buffer)) == 0)
+        else if ((status = nyx_reader_read(file, entry, buffer)) == 0 &&
+                 (status = check_finite(entry, buffer, t->options.checkpoint)) == 0)
             nyx_store_write(t->store, variable->name, buffer);
     }
     nyx_free(buffer);
@@ -241,6 +262,7 @@ int nyx_train__checkpoint_read(nyx_trainer *t, int64_t *journal_offset)
 {
     nyx_reader *file = NULL;
     nyx_json   *digest = NULL, *sampler = NULL;
+    char        place[200] = "";
     int         status = nyx_reader_open(&file, t->options.checkpoint);
 
     if (status < 0)
@@ -252,7 +274,7 @@ int nyx_train__checkpoint_read(nyx_trainer *t, int64_t *journal_offset)
         status = nyx_error_set(NYX_ERR_INPUT, "'%s' is no checkpoint; name another file", t->options.checkpoint);
         goto done;
     }
-    if ((status = identity_compare(t, digest)) < 0 || (status = variables_read(file, t)) < 0)
+    if ((status = identity_compare(t, t->identity, digest, place)) < 0 || (status = variables_read(file, t)) < 0)
         goto done;
     t->step = nyx_json_int(nyx_json_get(sampler, "step"), -1);
     t->loss = nyx_json_real(nyx_json_get(sampler, "loss"), 0.0);

@@ -154,8 +154,7 @@ static int load_init(nyx_trainer *t)
 
     if (status < 0)
         return status;
-    if ((status = nyx_parameters_load(t->store, &t->config, file)) < 0)
-        nyx_error_wrap(status, "cannot start from '%s'", t->options.init);
+    status = nyx_parameters_load(t->store, &t->config, file);
     nyx_reader_close(file);
     return status;
 }
@@ -201,6 +200,8 @@ static int start(nyx_trainer *t)
     int64_t offset = 0;
     int     status = nyx_store_allocate(t->store);
 
+    if (status == 0 && t->options.checkpoint)
+        status = nyx_output_try(t->options.checkpoint);
     if (status < 0)
         return status;
     if (t->options.resume && t->options.checkpoint && access(t->options.checkpoint, F_OK) == 0)

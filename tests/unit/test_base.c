@@ -349,7 +349,7 @@ static void files_are_read_whole_or_not_at_all(void **state)
     assert_int_equal(nyx_file_read(&data, &bytes, in_folder("ten"), 9), NYX_ERR_INPUT);
     assert_null(data);
     assert_int_equal(nyx_file_read(&data, &bytes, in_folder("none"), 9), NYX_ERR_MISSING);
-    assert_int_equal(nyx_file_read(&data, &bytes, folder, 9), NYX_ERR_MISSING);
+    assert_int_equal(nyx_file_read(&data, &bytes, folder, 9), NYX_ERR_INPUT);
     assert_non_null(strstr(nyx_error_text(), "it is a folder"));
     assert_int_equal(nyx_file_read(&data, &bytes, "/proc/self/status", 1 << 20), 0);
     assert_true(bytes > 100); /* its size is announced as 0 */
@@ -457,6 +457,17 @@ static void targets_that_cannot_be_made_are_refused(void **state)
         assert_non_null(strstr(nyx_error_text(), rows[i].why));
     }
     assert_int_equal(nyx_output_open(&out, ""), NYX_ERR_CREATE);
+}
+
+static void a_trial_leaves_everything_as_it_was(void **state)
+{
+    (void)state;
+    write_file(in_folder("old"), "old");
+    assert_int_equal(nyx_output_try(in_folder("old")), 0);
+    assert_file_is(in_folder("old"), "old");
+    assert_int_equal(nyx_output_try(in_folder("new")), 0);
+    assert_int_equal(access(in_folder("new"), F_OK), -1);
+    assert_int_equal(nyx_output_try(in_folder("none/out")), NYX_ERR_CREATE);
 }
 
 static void a_full_device_is_an_output_error(void **state)
@@ -576,6 +587,7 @@ int main(void)
         cmocka_unit_test(large_and_small_writes_keep_their_order),
         cmocka_unit_test(an_output_through_a_link_keeps_the_link),
         cmocka_unit_test(targets_that_cannot_be_made_are_refused),
+        cmocka_unit_test(a_trial_leaves_everything_as_it_was),
         cmocka_unit_test(a_full_device_is_an_output_error),
         cmocka_unit_test(leftovers_of_dead_processes_are_removed),
         cmocka_unit_test(a_journal_is_cut_back_when_continued),

@@ -464,7 +464,7 @@ static void a_truncated_file_is_refused(void **state)
 static void values_that_are_no_numbers_are_refused(void **state)
 {
     static const struct { float value; const char *part; } rows[] = {
-        { NAN, "is NaN at element 2" }, { INFINITY, "is infinite at element 2" }, { -INFINITY, "is infinite" },
+        { NAN, "holds a NaN at [2]" }, { INFINITY, "holds an infinity at [2]" }, { -INFINITY, "an infinity" },
     };
 
     (void)state;

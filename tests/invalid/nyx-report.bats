@@ -1,0 +1,86 @@
+# nyx-report: what must be refused, each beside the same thing made right.
+bats_require_minimum_version 1.5.0
+load refused
+
+setup_file() {
+    common_setup
+    cd "$BATS_FILE_TMPDIR"
+    make_inputs
+    nyx-eval m.h5 --data=d.h5 --report=eval.json -q > /dev/null
+    nyx-train c.json --data=d.h5 -o m.h5 --quiet --report=train.json
+}
+
+setup() { common_setup eval.json train.json d.h5; }
+
+bad() { refused "$1" "$2" nyx-report "${@:3}"; }
+
+# changed FILE NEW CODE -- a report changed by Python as the object r.
+changed() {
+    "$PYTHON" -c 'import json, sys
+r = json.load(open(sys.argv[1]))
+exec(sys.argv[3])
+json.dump(r, open(sys.argv[2], "w"))' "$@"
+}
+
+@test "files that are missing, cut or no reports: nothing is shown, not even the good ones" {
+    nyx-report eval.json train.json > /dev/null
+    : > empty.json
+    head -c 700 eval.json > short.json
+    echo '{ "model": {} }' > other.json
+    echo '[1, 2]' > array.json
+    { cat eval.json; echo x; } > behind.json
+    printf '{"schema": "\377"}' > bytes.json
+    mkdir folder
+    while IFS='|' read -r status text file; do
+        bad "$status" "$text" "$file"
+        bad "$status" "$text" eval.json train.json "$file"
+    done <<'CASES'
+66|cannot read 'missing.json': No such file or directory|missing.json
+65|cannot read 'folder': it is a folder|folder
+65|'empty.json'|empty.json
+65|cannot read 'short.json': line |short.json
+65|cannot read 'behind.json': line |behind.json
+65|cannot read 'bytes.json': line 1|bytes.json
+65|'array.json'|array.json
+65|'other.json': unknown key 'model'|other.json
+65|cannot read 'd.h5'|d.h5
+CASES
+}
+
+@test "reports whose fields are unknown, missing or of another type" {
+    changed eval.json good.json 'r["run"]["more"] = 1'
+    nyx-report good.json > /dev/null
+    while IFS='|' read -r text code; do
+        changed eval.json bad.json "$code"
+        bad 65 "$text" bad.json
+    done <<'CASES'
+'bad.json': unknown key 'results'|r["results"] = r["result"]
+'bad.json': key 'inputs' is missing|del r["inputs"]
+'status' is "fine"|r["status"] = "fine"
+'result.model.loss' is "low", number expected|r["result"]["model"]["loss"] = "low"
+key 'result.model' is missing|del r["result"]["model"]
+'result.model.token_accuracy.value' is -0.5, at least 0 expected|r["result"]["model"]["token_accuracy"]["value"] = -0.5
+unknown key 'result.storage.bites'|r["result"]["storage"]["bites"] = 1
+'bad.json' has the schema 'nyx.bench/1'; reports of nyx-data, nyx-train, nyx-quantize and nyx-eval can be shown|r["schema"] = "nyx.bench/1"
+'bad.json' has the schema 'nyx.eval/2'|r["schema"] = "nyx.eval/2"
+CASES
+    changed train.json bad.json 'r["result"]["test"]["exact_accuracy"] = 1.5'
+    bad 65 "'result.test.exact_accuracy' is 1.5, at most 1 expected" bad.json
+}
+
+@test "numbers that are none" {
+    sed 's/"duration_s": [0-9.e-]*/"duration_s": NaN/' eval.json > bad.json
+    bad 65 "cannot read 'bad.json': line " bad.json
+    sed 's/"duration_s": [0-9.e-]*/"duration_s": 1e999/' eval.json > bad.json
+    bad 65 "cannot read 'bad.json': line " bad.json
+}
+
+@test "the command line and the report's own target" {
+    bad 64 "REPORT.json... is missing"
+    cp eval.json mine.json
+    bad 64 "output 'mine.json' would replace input 'mine.json'" train.json mine.json --report=mine.json
+    cmp mine.json eval.json
+    run --separate-stderr nyx-report eval.json --report=no/such/r.json
+    [ "$status" -eq 73 ]
+    [[ "$stderr" == *"cannot create 'no/such/r.json'"* ]]
+}
