@@ -311,5 +311,7 @@ const nyx_op_row *nyx_op_table(enum nyx_op op)
         return &nyx_graph__layout_rows[op - NYX_OP_SLICE];
     if (op < NYX_OP_ASSIGN)
         return &nyx_graph__network_rows[op - NYX_OP_MATMUL];
-    return &nyx_graph__step_rows[op - NYX_OP_ASSIGN];
+    if (op < NYX_OP_DECODE)
+        return &nyx_graph__step_rows[op - NYX_OP_ASSIGN];
+    return &nyx_graph__inference_rows[op - NYX_OP_DECODE];
 }

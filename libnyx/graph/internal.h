@@ -28,7 +28,12 @@ struct nyx_graph {
 
 /* Rows of the operation table, by family. */
 extern const nyx_op_row nyx_graph__source_rows[], nyx_graph__elementwise_rows[], nyx_graph__layout_rows[],
-    nyx_graph__network_rows[], nyx_graph__step_rows[];
+    nyx_graph__network_rows[], nyx_graph__inference_rows[], nyx_graph__step_rows[];
+
+/* inference.c, step.c */
+int       nyx_graph__cache_write_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype, nyx_shape *shape);
+int       nyx_graph__variable_of(nyx_graph *g, nyx_value v); /* the variable that v reads; an error when it is none */
+nyx_value nyx_graph__on_planes(nyx_graph *g, enum nyx_op op, nyx_value head, nyx_value w, nyx_value tail);
 
 static inline const nyx_graph__value *nyx_graph__input(const nyx_graph *g, const nyx_node *node, int i)
 {

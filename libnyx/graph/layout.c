@@ -142,5 +142,9 @@ nyx_value nyx_graph_concat(nyx_graph *g, nyx_value a, nyx_value b, int axis)
 
 nyx_value nyx_graph_embedding(nyx_graph *g, nyx_value table, nyx_value ids)
 {
+    const nyx_value coded = nyx_graph__on_planes(g, NYX_OP_EMBEDDING_CODED, ids, table, 0);
+
+    if (coded)
+        return coded;
     return nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_EMBEDDING, .input_count = 2, .inputs = { table, ids } });
 }

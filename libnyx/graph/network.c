@@ -278,6 +278,10 @@ const nyx_op_row nyx_graph__network_rows[] = {
 
 nyx_value nyx_graph_matmul(nyx_graph *g, nyx_value x, nyx_value w, nyx_value bias, enum nyx_matmul_mode mode)
 {
+    const nyx_value coded = mode == NYX_MATMUL_NT ? nyx_graph__on_planes(g, NYX_OP_MATMUL_CODED, x, w, bias) : 0;
+
+    if (coded)
+        return coded;
     return nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_MATMUL, .input_count = bias ? 3 : 2,
                                               .inputs = { x, w, bias }, .ints = { mode } });
 }

@@ -77,12 +77,13 @@ const nyx_op_row nyx_graph__step_rows[] = {
     { .name = "sign_sgd", .inputs_least = 5, .inputs_most = 5, .error = 0.9, .shape = sign_sgd_shape },
     { .name = "ema", .real_names = { "beta" }, .inputs_least = 2, .inputs_most = 2, .error = 1.1,
       .shape = ema_shape },
+    { .name = "cache_write", .int_names = { "heads", "kv_heads" }, .inputs_least = 5, .inputs_most = 5,
+      .shape = nyx_graph__cache_write_shape },
 };
 
 /* ---- builders ------------------------------------------------------------------------- */
 
-/* The variable that `v` reads; an error when it is none. */
-static int variable_of(nyx_graph *g, nyx_value v)
+int nyx_graph__variable_of(nyx_graph *g, nyx_value v)
 {
     if (g->status < 0)
         return -1;
@@ -102,9 +103,9 @@ static void adam(nyx_graph *g, enum nyx_op op, const nyx_value inputs[6], const 
         node.inputs[i] = inputs[i];
     for (int i = 0; i < 3; i++)
         node.reals[i] = reals[i];
-    node.writes[0] = variable_of(g, inputs[0]);
-    node.writes[1] = variable_of(g, inputs[2]);
-    node.writes[2] = variable_of(g, inputs[3]);
+    node.writes[0] = nyx_graph__variable_of(g, inputs[0]);
+    node.writes[1] = nyx_graph__variable_of(g, inputs[2]);
+    node.writes[2] = nyx_graph__variable_of(g, inputs[3]);
     nyx_graph_node_add(g, &node);
 }
 
@@ -125,11 +126,11 @@ void nyx_graph_sign_sgd(nyx_graph *g, nyx_value table, nyx_value ids, nyx_value 
 {
     nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_SIGN_SGD, .input_count = 5, .write_count = 1,
                                        .inputs = { table, ids, grad, scalars, scale },
-                                       .writes = { variable_of(g, table) } });
+                                       .writes = { nyx_graph__variable_of(g, table) } });
 }
 
 void nyx_graph_ema(nyx_graph *g, nyx_value e, nyx_value p, double beta)
 {
     nyx_graph_node_add(g, &(nyx_node){ .op = NYX_OP_EMA, .input_count = 2, .write_count = 1, .inputs = { e, p },
-                                       .writes = { variable_of(g, e) }, .reals = { beta } });
+                                       .writes = { nyx_graph__variable_of(g, e) }, .reals = { beta } });
 }

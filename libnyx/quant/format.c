@@ -250,6 +250,25 @@ bool nyx_format_equal(const nyx_format *a, const nyx_format *b)
            a->zero == b->zero;
 }
 
+void nyx_format_numbers(int64_t out[4], const nyx_format *format)
+{
+    out[0] = format->kind - kinds;
+    out[1] = format->group;
+    out[2] = (int64_t)format->scale;
+    out[3] = (int64_t)format->zero;
+}
+
+bool nyx_format_of_numbers(nyx_format *out, const int64_t numbers[4])
+{
+    *out = (nyx_format){ 0 };
+    if (numbers[0] < 0 || numbers[0] >= KINDS || numbers[2] < 0 || numbers[2] > NYX_SCALE_E4M3 || numbers[3] < 0 ||
+        numbers[3] > NYX_ZERO_F16)
+        return false;
+    *out = (nyx_format){ &kinds[numbers[0]], numbers[1], numbers[3] != NYX_ZERO_NONE,
+                         (enum nyx_scale_type)numbers[2], (enum nyx_zero_type)numbers[3] };
+    return check_parts(out, "of an operation") == 0;
+}
+
 enum nyx_method nyx_method_default(const nyx_format *format)
 {
     return format->kind->lattice == NYX_LATTICE_INT && format->kind->bits <= 4 ? NYX_METHOD_MSE

@@ -54,6 +54,9 @@ enum { NYX_FORMAT_TEXT = 64 };
 int  nyx_format_parse(nyx_format *out, const char *text) NYX_CHECKED; /* USAGE, nearest name offered */
 void nyx_format_text(char out[NYX_FORMAT_TEXT], const nyx_format *format); /* canonical, shortest */
 bool nyx_format_equal(const nyx_format *a, const nyx_format *b);
+/* A format as the attributes of an operation: kind, group, scale, zero. False: no such format. */
+void nyx_format_numbers(int64_t out[4], const nyx_format *format);
+bool nyx_format_of_numbers(nyx_format *out, const int64_t numbers[4]);
 /* Walk the table of kinds (for --list-formats, tests, benchmarks). */
 int         nyx_kind_count(void);
 const char *nyx_kind_name(int index);

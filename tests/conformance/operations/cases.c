@@ -10,6 +10,7 @@
  *     x  infinity                       -  absent
  *     k  real, fixed fractions          K  the same, positive: both known.py's
  *     jN i32, 0 to N - 1, fixed
+ *     u  u8, bytes of a coded plane       g  f32 in f64 graphs too
  *     o  no input: the shape of the result of an operation without inputs
  *
  * Every real value is exact in f32, so f32 and f64 start from the same numbers.
@@ -183,6 +184,18 @@ static const row rows[] = {
       { 0 } },
     { ONE(ATTENTION_GRAD), "f[3, 97, 256] f[3, 97, 128] p[3, 4, 97] f[3, 97, 128]", "[3, 97, 256]", { 4, 2, 1 },
       { 0 } },
+    { ONE(ATTENTION_CACHED), "f[1, 1, 3] f[1, 1, 1, 1]! f[1, 1, 1, 1]! i1[1] i1[1]", "[1, 1, 1]", { 1, 1 }, { 0 } },
+    { ONE(ATTENTION_CACHED), "f[2, 3, 32] f[4, 2, 9, 4]! f[4, 2, 9, 4]! i7[2] j4[2]", "[2, 3, 16]", { 4, 2 }, { 0 } },
+    { ONE(ATTENTION_CACHED), "f[5, 1, 320] f[5, 1, 301, 64]! f[5, 1, 301, 64]! i301[5] j5[5]", "[5, 1, 192]", { 3, 1 },
+      { 0 } },
+    { ONE(ATTENTION_CACHED), "f[1, 37, 96] f[3, 2, 97, 16]! f[3, 2, 97, 16]! i61[1] i3[1]", "[1, 37, 32]", { 2, 2 },
+      { 0 } },
+    { ONE(CACHE_WRITE), "f[1, 1, 3] f[1, 1, 1, 1] f[1, 1, 1, 1] i1[1] i1[1]", "[1, 1, 1, 1] [1, 1, 1, 1]", { 1, 1 },
+      { 0 } },
+    { ONE(CACHE_WRITE), "f[2, 3, 32] f[4, 2, 9, 4] f[4, 2, 9, 4] i7[2] j4[2]", "[4, 2, 9, 4] [4, 2, 9, 4]", { 4, 2 },
+      { 0 } },
+    { ONE(CACHE_WRITE), "f[1, 37, 96] f[3, 2, 97, 16] f[3, 2, 97, 16] i61[1] i3[1]", "[3, 2, 97, 16] [3, 2, 97, 16]",
+      { 2, 2 }, { 0 } },
     { ONE(SWIGLU), "f[2]", "[1]", { 0 }, { 0 } },
     { ONE(SWIGLU), "f[2, 3, 10]", "[2, 3, 5]", { 0 }, { 0 } },
     { ONE(SWIGLU), "w[67, 514]", "[67, 257]", { 0 }, { 0 } },
@@ -333,5 +346,5 @@ int visit_cases(visitor visit, void *context)
             spec_release(&s);
         }
     }
-    return status;
+    return status == NYX_OK ? visit_coded(visit, context) : status;
 }

@@ -1,13 +1,23 @@
 /* execute -- one operation, through a graph and a program. */
 #include "operations.h"
 
+#include "graph/inference.h"
+
 #include <string.h>
 
 enum { GUARD = 32 }; /* reals of each guard variable */
 static const unsigned char pattern = 0xC3;
 
+/* Does it write variables that it reads? */
+static bool is_step(const spec *s)
+{
+    return s->op != NYX_OP_ASSIGN && nyx_op_table(s->op)->outputs == 0;
+}
+
 static enum nyx_dtype dtype_of(const operand *in, enum nyx_dtype real)
 {
+    if (in->kind == 'u' || in->kind == 'g')
+        return in->kind == 'u' ? NYX_U8 : NYX_F32;
     return strchr("niqj", in->kind) ? NYX_I32 : real;
 }
 
@@ -59,6 +69,8 @@ static nyx_value build_step(nyx_graph *g, const spec *s, const nyx_value *in)
         nyx_graph_adam_atan2(g, in[0], in[1], in[2], in[3], in[4], in[5], reals[0], reals[1]);
     else if (s->op == NYX_OP_ADAMW)
         nyx_graph_adamw(g, in[0], in[1], in[2], in[3], in[4], in[5], reals[0], reals[1], reals[2]);
+    else if (s->op == NYX_OP_CACHE_WRITE)
+        nyx_graph_cache_write(g, in[0], in[1], in[2], in[3], in[4], s->ints[0], s->ints[1]);
     else if (s->op == NYX_OP_SIGN_SGD)
         nyx_graph_sign_sgd(g, in[0], in[1], in[2], in[3], in[4]);
     else
@@ -97,6 +109,11 @@ nyx_value build(nyx_graph *g, const spec *s, const nyx_value *in)
     case NYX_OP_CROSS_ENTROPY:
         return nyx_graph_cross_entropy(g, in[0], in[1], (enum nyx_probability)ints[0], ints[1]);
     case NYX_OP_BCE: return nyx_graph_bce(g, in[0], in[1]);
+    case NYX_OP_ATTENTION_CACHED:
+        return nyx_graph_attention_cached(g, in[0], in[1], in[2], in[3], in[4], ints[0], ints[1]);
+    case NYX_OP_DECODE:
+    case NYX_OP_EMBEDDING_CODED:
+    case NYX_OP_MATMUL_CODED:
     case NYX_OP_EMBEDDING_GRAD:
     case NYX_OP_RMSNORM_GRAD:
     case NYX_OP_LAYERNORM_GRAD:
@@ -106,8 +123,9 @@ nyx_value build(nyx_graph *g, const spec *s, const nyx_value *in)
     case NYX_OP_CROSS_ENTROPY_GRAD:
         memcpy(node.inputs, in, sizeof node.inputs);
         memcpy(node.ints, ints, sizeof node.ints);
+        node.shape = s->shape;
         return nyx_graph_node_add(g, &node);
-    default: return s->op > NYX_OP_ASSIGN ? build_step(g, s, in) : build_layout(g, s, in);
+    default: return is_step(s) ? build_step(g, s, in) : build_layout(g, s, in);
     }
 }
 
@@ -116,6 +134,8 @@ static void narrow(void *to, const double *from, int64_t elems, enum nyx_dtype d
     for (int64_t i = 0; i < elems; i++) {
         if (dtype == NYX_I32)
             ((int32_t *)to)[i] = (int32_t)from[i];
+        else if (dtype == NYX_U8)
+            ((uint8_t *)to)[i] = (uint8_t)from[i];
         else if (dtype == NYX_F32)
             ((float *)to)[i] = (float)from[i];
         else
@@ -158,10 +178,12 @@ int feed(nyx_store *store, const spec *s, enum nyx_dtype real)
 static int results_of(const char *names[MOST_OUTPUTS], const spec *s)
 {
     const bool adam = s->op == NYX_OP_ADAM_ATAN2 || s->op == NYX_OP_ADAMW;
-    const int  count = s->op > NYX_OP_ASSIGN ? (adam ? 3 : 1) : s->op == NYX_OP_ASSIGN ? 1 : nyx_op_table(s->op)->outputs;
+    const bool cache = s->op == NYX_OP_CACHE_WRITE; /* its inputs 1 and 2 */
+    const int  step = adam ? 3 : cache ? 2 : 1;
+    const int  count = is_step(s) ? step : s->op == NYX_OP_ASSIGN ? 1 : nyx_op_table(s->op)->outputs;
 
     for (int i = 0; i < count; i++)
-        names[i] = s->op > NYX_OP_ASSIGN ? name_of("in", i ? i + 1 : 0) : name_of("out", i);
+        names[i] = is_step(s) ? name_of("in", i || cache ? i + 1 : 0) : name_of("out", i);
     return count;
 }
 
@@ -260,7 +282,7 @@ int execute(outcome *o, const spec *s, enum nyx_dtype real, const char *device_n
     nyx_program_run(program, &(nyx_run){ .seed = 11, .step = 3 });
     if ((status = collect(o, store, s)) < 0)
         goto done;
-    if (s->op <= NYX_OP_ASSIGN)
+    if (!is_step(s))
         status = feed_or_compare(store, s, real, &o->intact);
     o->intact = o->intact && guards_stand(store, outputs + 1);
 done:

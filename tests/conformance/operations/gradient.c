@@ -19,7 +19,7 @@ typedef struct {
 
 static bool differentiable(const spec *s, int i)
 {
-    return !s->in[i].fixed && !strchr("niqjacx-", s->in[i].kind);
+    return !s->in[i].fixed && !strchr("niqjacxug-", s->in[i].kind);
 }
 
 /* loss = sum of weights times the first output: every element counts. */

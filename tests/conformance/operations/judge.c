@@ -184,6 +184,8 @@ static const struct {
     { NYX_OP_CROSS_ENTROPY, { TERMS }, -1, logarithm_terms },
     { NYX_OP_CROSS_ENTROPY_GRAD, { TERMS }, -1, cross_entropy_grad_terms },
     { NYX_OP_BCE, { TERMS }, -1, bce_terms },
+    { NYX_OP_MATMUL_CODED, { TERMS }, -1, coded_terms },
+    { NYX_OP_ATTENTION_CACHED, { TENSOR }, -1, NULL },
     { NYX_OP_ADAM_ATAN2, { TENSOR, TENSOR, ELEMENT }, -1, NULL },
     { NYX_OP_ADAMW, { TENSOR, TENSOR, ELEMENT }, -1, NULL },
     { NYX_OP_SIGN_SGD, { TENSOR }, -1, NULL },

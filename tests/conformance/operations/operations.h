@@ -42,6 +42,10 @@ int  spec_init(spec *s);
 void spec_release(spec *s);
 typedef void (*visitor)(const spec *s, void *context);
 int visit_cases(visitor visit, void *context);
+/* coded.c: the same for coded weights, in every format; what rounding may cost. */
+int    visit_coded(visitor visit, void *context);
+
+double coded_terms(const spec *s, const outcome *y64, int64_t index);
 
 /* known.c: what is wrong ("": nothing) with each answer of the reference. */
 int visit_answers(void (*judged)(const spec *s, const char *what, void *context), void *context);

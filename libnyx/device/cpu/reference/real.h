@@ -113,11 +113,16 @@ static inline bool real_is_finite(real x)
     K(CROSS_ENTROPY, cross_entropy, NULL)                                   \
     K(CROSS_ENTROPY_GRAD, cross_entropy_grad, NULL)                         \
     K(BCE, bce, NULL)                                                       \
+    K(DECODE, decode, NYX_REFERENCE(coded_workspace))                       \
+    K(EMBEDDING_CODED, embedding_coded, NYX_REFERENCE(coded_workspace))     \
+    K(MATMUL_CODED, matmul_coded, NYX_REFERENCE(coded_workspace))           \
+    K(ATTENTION_CACHED, attention_cached, NYX_REFERENCE(attention_cached_workspace)) \
     K(ASSIGN, assign, NULL)                                                 \
     K(ADAM_ATAN2, adam_atan2, NULL)                                         \
     K(ADAMW, adamw, NULL)                                                   \
     K(SIGN_SGD, sign_sgd, NULL)                                             \
-    K(EMA, ema, NULL)
+    K(EMA, ema, NULL)                                                       \
+    K(CACHE_WRITE, cache_write, NULL)
 
 #define NYX_REFERENCE_DECLARE(op, name, workspace)                          \
     void NYX_REFERENCE(name)(const nyx_call *call, int part, int parts);
@@ -125,5 +130,7 @@ NYX_REFERENCE_KERNELS(NYX_REFERENCE_DECLARE)
 #undef NYX_REFERENCE_DECLARE
 
 int64_t NYX_REFERENCE(attention_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+int64_t NYX_REFERENCE(attention_cached_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+int64_t NYX_REFERENCE(coded_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 
 #endif
