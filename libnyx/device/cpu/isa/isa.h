@@ -50,6 +50,11 @@
     K(CROSS_ENTROPY, cross_entropy, "lanes", NULL, NULL)                                               \
     K(CROSS_ENTROPY_GRAD, cross_entropy_grad, "lanes", NULL, NULL)                                     \
     K(BCE, bce, "plain", NULL, NULL)                                                                   \
+    K(DECODE, decode, "rows", NULL, NULL)                                                              \
+    K(EMBEDDING_CODED, embedding_coded, "rows", NULL, NULL)                                            \
+    K(MATMUL_CODED, matmul_coded, "units", NYX_ISA_NAME(nyx_cpu__matmul_coded_workspace), NULL)        \
+    K(ATTENTION_CACHED, attention_cached, "queries", NYX_ISA_NAME(nyx_cpu__attention_cached_workspace), NULL) \
+    K(CACHE_WRITE, cache_write, "plain", NULL, NULL)                                                   \
     K(ASSIGN, assign, "plain", NULL, NULL)                                                             \
     K(ADAM_ATAN2, adam_atan2, "plain", NULL, NULL)                                                     \
     K(ADAMW, adamw, "plain", NULL, NULL)                                                               \
@@ -64,6 +69,8 @@ NYX_ISA_KERNELS(NYX_ISA_DECLARE)
 int64_t NYX_ISA_NAME(nyx_cpu__matmul_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__reduce_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__attention_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+int64_t NYX_ISA_NAME(nyx_cpu__attention_cached_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+int64_t NYX_ISA_NAME(nyx_cpu__matmul_coded_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__attention_grad_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 
 /* Extent of the last axis; 1 for a single number. */

@@ -1,0 +1,233 @@
+/* coded -- the operations on coded weights: what their kernels need to know
+ * of a tensor, and which of them runs. */
+#include "coded.h"
+
+static enum coded_kind kind_of(const nyx_layout *layout)
+{
+    switch (layout->lattice) {
+    case NYX_LATTICE_INT:
+        return layout->bits == 8   ? CODED_INT8
+               : layout->bits == 4 ? CODED_INT4
+               : layout->bits == 3 ? CODED_INT3
+                                   : CODED_INT2;
+    case NYX_LATTICE_NF4: return CODED_NF4;
+    case NYX_LATTICE_E2M1: return CODED_E2M1;
+    case NYX_LATTICE_E4M3: return CODED_E4M3;
+    case NYX_LATTICE_E5M2: return CODED_E5M2;
+    default:
+        return layout->dtype == NYX_F16        ? CODED_F16
+               : layout->dtype == NYX_BF16     ? CODED_BF16
+               : layout->dtype == NYX_FP8_E4M3 ? CODED_E4M3
+                                               : CODED_E5M2;
+    }
+}
+
+/* Points of the 16 codes; integers from qmin on, or from 0 where a zero point
+ * says where they start. */
+static void set_points(coded_source *s)
+{
+    static const float e2m1[16] = { 0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6 };
+    float              whole[16];
+
+    s->offset = s->zero == NYX_ZERO_NONE && s->kind != CODED_INT8 ? -(float)(1 << (s->layout.bits - 1)) : 0.0f;
+    if (s->kind == CODED_INT8 && s->zero == NYX_ZERO_F16)
+        s->offset = 128.0f;
+    for (int i = 0; i < 16; i++)
+        whole[i] = (float)i + s->offset;
+    s->levels = s->kind == CODED_NF4 ? nyx_nf4_levels : e2m1;
+    for (int i = 0; i < 16; i++) {
+        const float point = s->kind <= CODED_E2M1 && s->kind != CODED_INT4 ? s->levels[i] : whole[i];
+
+        s->points[i / NYX_W % 2][i % NYX_W] = point;
+    }
+}
+
+void coded_source_of(coded_source *out, const nyx_call *call, int first)
+{
+    coded_source *s = out;
+
+    s->coded = nyx_cpu_coded(&s->layout, call, first);
+    s->kind = kind_of(&s->layout);
+    s->zero = s->coded.format.zero;
+    s->halves = s->layout.row_groups > 1 && s->layout.group < CODED_BLOCK;
+    s->unit = coded_is_wide(s->kind) ? CODED_BLOCK : coded_is_crumbs(s->kind) ? 16 * NYX_W : 8 * NYX_W;
+    s->units = (s->layout.cols + s->unit - 1) / s->unit;
+    s->padded = s->units * s->unit;
+    s->unit_blocks = s->unit / CODED_BLOCK;
+    s->unit_bytes = !coded_is_wide(s->kind) ? 4 * NYX_W : coded_is_plain(s->kind) ? 2 * CODED_BLOCK : CODED_BLOCK;
+    set_points(s);
+}
+
+/* ---- order ---------------------------------------------------------------------- */
+
+void coded_turn(float *to, const float *from, const coded_source *s)
+{
+    const int64_t cols = s->layout.cols;
+    int16_t       place[CODED_LARGEST_UNIT];
+
+    if (coded_is_wide(s->kind)) {
+        memcpy(to, from, (size_t)cols * sizeof *to);
+        memset(to + cols, 0, (size_t)(s->padded - cols) * sizeof *to);
+        return;
+    }
+    for (int i = 0; i < (int)s->unit; i++) {
+        const int lane = i % NYX_W, v = i / NYX_W, n = v % 8;
+
+        place[i] = (int16_t)(coded_is_crumbs(s->kind)
+                                 ? 32 * (lane / 2) + 4 * (lane % 2) + n / 2 + 16 * (n % 2) + 8 * (v / 8)
+                                 : 32 * (lane / 4) + 4 * (lane % 4) + v / 2 + 16 * (v % 2));
+    }
+    for (int64_t at = 0; at < s->padded; at += s->unit, to += s->unit) {
+        const int64_t left = cols - at;
+
+        for (int64_t i = 0; i < s->unit; i++)
+            to[i] = place[i] < left ? from[at + place[i]] : 0.0f;
+    }
+}
+
+/* ---- steps ---------------------------------------------------------------------- */
+
+static float scale_at(const coded_source *s, int64_t index)
+{
+    const void   *plane = s->coded.scales;
+    const uint8_t byte = s->coded.format.scale >= NYX_SCALE_E8M0 ? ((const uint8_t *)plane)[index] : 0;
+
+    switch (s->coded.format.scale) {
+    case NYX_SCALE_F16: return nyx_f32_from_f16(((const uint16_t *)plane)[index]);
+    case NYX_SCALE_F32: return ((const float *)plane)[index];
+    case NYX_SCALE_E8M0: return nyx_f32_of_bits(byte ? (uint32_t)byte << 23 : 0x00400000u);
+    case NYX_SCALE_E4M3: return s->coded.global * nyx_f32_from_fp8_e4m3(byte);
+    default: return 1.0f;
+    }
+}
+
+static float zero_at(const coded_source *s, int64_t row, int64_t group)
+{
+    const uint8_t *plane = s->coded.zeros ? (const uint8_t *)s->coded.zeros + row * s->layout.zeros_row_bytes : NULL;
+
+    if (s->zero == NYX_ZERO_F16)
+        return nyx_f32_from_f16(((const uint16_t *)(const void *)plane)[group]);
+    if (s->zero == NYX_ZERO_INT && s->kind == CODED_INT8)
+        return (float)(int8_t)plane[group];
+    return s->zero == NYX_ZERO_INT ? (float)(plane[group / 2] >> (group % 2 * 4) & 15) : 0.0f;
+}
+
+static void fill(float *to, float value, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        to[i] = value;
+}
+
+/* Scales in f16, one a block: as fast as they are read. */
+static void scales_of_halves(float *to, const uint16_t *from, int64_t count)
+{
+    int64_t i = 0;
+
+#if NYX_W == 16
+    for (; i + NYX_W <= count; i += NYX_W)
+        vf_store(to + i, (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const void *)(from + i))));
+#elif NYX_W == 8
+    for (; i + NYX_W <= count; i += NYX_W)
+        vf_store(to + i, (vf)_mm256_cvtph_ps(_mm_loadu_si128((const void *)(from + i))));
+#endif
+    for (; i < count; i++)
+        to[i] = nyx_f32_from_f16(from[i]);
+}
+
+/* Number `which` of group g: a scale or a zero point. */
+static float number_at(const coded_source *s, bool zero, int64_t row, int64_t group)
+{
+    const bool per_row = s->layout.row_groups > 0;
+
+    if (zero)
+        return zero_at(s, per_row ? row : 0, group);
+    return scale_at(s, per_row ? row * s->layout.row_groups + group : 0);
+}
+
+static void numbers_of(float *const to[2], const coded_source *s, bool zero, int64_t row, int64_t block, int64_t count)
+{
+    const int64_t groups = s->layout.row_groups, per = s->layout.group / CODED_BLOCK; /* blocks a group */
+
+    if (groups <= 1) {
+        fill(to[0], number_at(s, zero, row, 0), count);
+        return;
+    }
+    if (per == 1 && !zero && s->coded.format.scale == NYX_SCALE_F16) {
+        const int64_t there = groups - block < count ? groups - block : count;
+
+        scales_of_halves(to[0], (const uint16_t *)s->coded.scales + row * groups + block, there);
+        fill(to[0] + there, 0.0f, count - there);
+        return;
+    }
+    for (int64_t i = 0, next; i < count; i = next) {
+        const int64_t group = s->halves ? 2 * (block + i) : (block + i) / per;
+
+        next = s->halves ? i + 1 : (group + 1) * per - block;
+        next = next < count ? next : count;
+        fill(to[0] + i, group < groups ? number_at(s, zero, row, group) : 0.0f, next - i);
+        if (s->halves)
+            to[1][i] = group + 1 < groups ? number_at(s, zero, row, group + 1) : 0.0f;
+    }
+}
+
+void coded_steps_of(const coded_steps *to, const coded_source *s, int64_t row, int64_t block, int64_t count)
+{
+    numbers_of(to->scale, s, false, row, block, count);
+    if (s->zero != NYX_ZERO_NONE)
+        numbers_of(to->zero, s, true, row, block, count);
+}
+
+/* ---- the operations ------------------------------------------------------------------ */
+
+void NYX_ISA_NAME(nyx_cpu__decode)(const nyx_call *call, int part, int parts)
+{
+    nyx_layout      layout;
+    const nyx_coded coded = nyx_cpu_coded(&layout, call, 0);
+    int64_t         begin, end;
+
+    nyx_cpu_split(&begin, &end, layout.rows, 1, part, parts);
+    if (begin < end)
+        nyx_decode_rows((float *)call->out[0].data + begin * layout.cols, &coded, begin, end - begin);
+}
+
+void NYX_ISA_NAME(nyx_cpu__embedding_coded)(const nyx_call *call, int part, int parts)
+{
+    nyx_layout      layout;
+    const nyx_coded coded = nyx_cpu_coded(&layout, call, 1);
+    const int32_t  *ids = call->in[0].data;
+    int64_t         begin, end;
+
+    nyx_cpu_split(&begin, &end, call->in[0].count, 1, part, parts);
+    for (int64_t i = begin; i < end; i++) {
+        float *y = (float *)call->out[0].data + i * layout.cols;
+
+        if (ids[i] >= 0 && ids[i] < layout.rows)
+            nyx_decode_rows(y, &coded, ids[i], 1);
+        else
+            fill(y, nyx_f32_of_bits(0x7fc00000u), layout.cols); // NaN
+    }
+}
+
+int64_t NYX_ISA_NAME(nyx_cpu__matmul_coded_workspace)(const nyx_graph *g, const nyx_node *node, int parts)
+{
+    const int64_t terms = node->shape.dims[1];
+    const int64_t rows = terms ? nyx_value_elems(g, node->inputs[0]) / terms : 0;
+
+    return rows <= CODED_FEW ? NYX_ISA_NAME(nyx_cpu__coded_dots_workspace)(rows, terms, parts)
+                             : NYX_ISA_NAME(nyx_cpu__coded_panels_workspace)(rows, terms, parts);
+}
+
+void NYX_ISA_NAME(nyx_cpu__matmul_coded)(const nyx_call *call, int part, int parts)
+{
+    coded_job job = { .x = call->in[0].data, .bias = call->in[5].data, .y = call->out[0].data,
+                      .workspace = call->workspace, .pool = call->pool };
+
+    coded_source_of(&job.source, call, 1);
+    job.terms = job.source.layout.cols;
+    job.columns = job.source.layout.rows;
+    job.rows = job.terms ? call->in[0].count / job.terms : 0;
+    if (job.rows <= CODED_FEW)
+        coded_dots(&job, part, parts);
+    else
+        coded_panels(&job, part, parts);
+}
