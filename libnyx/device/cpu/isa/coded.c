@@ -87,29 +87,44 @@ void coded_turn(float *to, const float *from, const coded_source *s)
 
 /* ---- steps ---------------------------------------------------------------------- */
 
-static float scale_at(const coded_source *s, int64_t index)
+/* Scales [first, first + count) of the plane. */
+static void scales_of(float *to, const coded_source *s, int64_t first, int64_t count)
 {
-    const void   *plane = s->coded.scales;
-    const uint8_t byte = s->coded.format.scale >= NYX_SCALE_E8M0 ? ((const uint8_t *)plane)[index] : 0;
+    const uint8_t *bytes = (const uint8_t *)s->coded.scales + first;
 
     switch (s->coded.format.scale) {
-    case NYX_SCALE_F16: return nyx_f32_from_f16(((const uint16_t *)plane)[index]);
-    case NYX_SCALE_F32: return ((const float *)plane)[index];
-    case NYX_SCALE_E8M0: return nyx_f32_of_bits(byte ? (uint32_t)byte << 23 : 0x00400000u);
-    case NYX_SCALE_E4M3: return s->coded.global * nyx_f32_from_fp8_e4m3(byte);
-    default: return 1.0f;
+    case NYX_SCALE_F16: nyx_convert_to_f32(NYX_F16, to, bytes + first, count); break;
+    case NYX_SCALE_F32: memcpy(to, bytes + 3 * first, (size_t)count * sizeof *to); break;
+    case NYX_SCALE_E8M0:
+        for (int64_t i = 0; i < count; i++)
+            to[i] = nyx_f32_of_bits(bytes[i] ? (uint32_t)bytes[i] << 23 : 0x00400000u);
+        break;
+    case NYX_SCALE_E4M3:
+        nyx_convert_to_f32(NYX_FP8_E4M3, to, bytes, count);
+        for (int64_t i = 0; i < count; i++)
+            to[i] *= s->coded.global;
+        break;
+    default:
+        for (int64_t i = 0; i < count; i++)
+            to[i] = 1.0f;
     }
 }
 
-static float zero_at(const coded_source *s, int64_t row, int64_t group)
+/* Zero points of groups [first, first + count) of a row; nibbles start at an
+ * even group. */
+static void zeros_of(float *to, const coded_source *s, int64_t row, int64_t first, int64_t count)
 {
-    const uint8_t *plane = s->coded.zeros ? (const uint8_t *)s->coded.zeros + row * s->layout.zeros_row_bytes : NULL;
+    const uint8_t *bytes = (const uint8_t *)s->coded.zeros + row * s->layout.zeros_row_bytes;
 
-    if (s->zero == NYX_ZERO_F16)
-        return nyx_f32_from_f16(((const uint16_t *)(const void *)plane)[group]);
-    if (s->zero == NYX_ZERO_INT && s->kind == CODED_INT8)
-        return (float)(int8_t)plane[group];
-    return s->zero == NYX_ZERO_INT ? (float)(plane[group / 2] >> (group % 2 * 4) & 15) : 0.0f;
+    if (s->zero == NYX_ZERO_F16) {
+        nyx_convert_to_f32(NYX_F16, to, bytes + 2 * first, count);
+    } else if (s->kind == CODED_INT8) {
+        for (int64_t i = 0; i < count; i++)
+            to[i] = (float)(int8_t)bytes[first + i];
+    } else {
+        for (int64_t i = first; i < first + count; i++)
+            to[i - first] = (float)(bytes[i / 2] >> (i % 2 * 4) & 15);
+    }
 }
 
 static void fill(float *to, float value, int64_t count)
@@ -118,63 +133,58 @@ static void fill(float *to, float value, int64_t count)
         to[i] = value;
 }
 
-/* Scales in f16, one a block: as fast as they are read. */
-static void scales_of_halves(float *to, const uint16_t *from, int64_t count)
+/* to[i] = from[i / per]; `per` is a constant once inlined. */
+NYX_INLINE void repeat(float *restrict to, const float *restrict from, int64_t count, int per)
 {
     int64_t i = 0;
 
-#if NYX_W == 16
-    for (; i + NYX_W <= count; i += NYX_W)
-        vf_store(to + i, (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const void *)(from + i))));
-#elif NYX_W == 8
-    for (; i + NYX_W <= count; i += NYX_W)
-        vf_store(to + i, (vf)_mm256_cvtph_ps(_mm_loadu_si128((const void *)(from + i))));
-#endif
+    for (; i + per <= count; i += per)
+        for (int j = 0; j < per; j++)
+            to[i + j] = from[i / per];
     for (; i < count; i++)
-        to[i] = nyx_f32_from_f16(from[i]);
+        to[i] = from[i / per];
 }
 
-/* Number `which` of group g: a scale or a zero point. */
-static float number_at(const coded_source *s, bool zero, int64_t row, int64_t group)
+/* Numbers of groups (scales, or zero points) become numbers of blocks. The
+ * first block begins a group. */
+static void numbers_of(float *const to[2], float *raw, const coded_source *s, bool zero, int64_t row, int64_t block,
+                       int64_t count)
 {
-    const bool per_row = s->layout.row_groups > 0;
+    const bool    per_row = s->layout.row_groups > 0;
+    const int64_t all = per_row ? s->layout.row_groups : 1;
+    const int64_t first = s->layout.row_groups > 1 ? block * CODED_BLOCK / s->layout.group : 0;
+    const int64_t wanted = s->layout.row_groups > 1 ? (count * CODED_BLOCK + s->layout.group - 1) / s->layout.group : 1;
+    const int64_t there = wanted < all - first ? wanted : all - first;
 
+    row = per_row ? row : 0;
     if (zero)
-        return zero_at(s, per_row ? row : 0, group);
-    return scale_at(s, per_row ? row * s->layout.row_groups + group : 0);
-}
-
-static void numbers_of(float *const to[2], const coded_source *s, bool zero, int64_t row, int64_t block, int64_t count)
-{
-    const int64_t groups = s->layout.row_groups, per = s->layout.group / CODED_BLOCK; /* blocks a group */
-
-    if (groups <= 1) {
-        fill(to[0], number_at(s, zero, row, 0), count);
-        return;
-    }
-    if (per == 1 && !zero && s->coded.format.scale == NYX_SCALE_F16) {
-        const int64_t there = groups - block < count ? groups - block : count;
-
-        scales_of_halves(to[0], (const uint16_t *)s->coded.scales + row * groups + block, there);
-        fill(to[0] + there, 0.0f, count - there);
-        return;
-    }
-    for (int64_t i = 0, next; i < count; i = next) {
-        const int64_t group = s->halves ? 2 * (block + i) : (block + i) / per;
-
-        next = s->halves ? i + 1 : (group + 1) * per - block;
-        next = next < count ? next : count;
-        fill(to[0] + i, group < groups ? number_at(s, zero, row, group) : 0.0f, next - i);
-        if (s->halves)
-            to[1][i] = group + 1 < groups ? number_at(s, zero, row, group + 1) : 0.0f;
+        zeros_of(raw, s, row, first, there);
+    else
+        scales_of(raw, s, row * all + first, there);
+    for (int64_t i = there; i < wanted; i++)
+        raw[i] = 0.0f;
+    if (s->layout.row_groups <= 1) {
+        fill(to[0], raw[0], count);
+    } else if (s->halves) {
+        for (int64_t i = 0; i < count; i++) {
+            to[0][i] = raw[2 * i];
+            to[1][i] = raw[2 * i + 1];
+        }
+    } else {
+        switch (s->layout.group / CODED_BLOCK) {
+        case 1: memcpy(to[0], raw, (size_t)count * sizeof *raw); break;
+        case 2: repeat(to[0], raw, count, 2); break;
+        case 4: repeat(to[0], raw, count, 4); break;
+        default: repeat(to[0], raw, count, 8);
+        }
     }
 }
 
 void coded_steps_of(const coded_steps *to, const coded_source *s, int64_t row, int64_t block, int64_t count)
 {
-    numbers_of(to->scale, s, false, row, block, count);
+    numbers_of(to->scale, to->raw, s, false, row, block, count);
     if (s->zero != NYX_ZERO_NONE)
-        numbers_of(to->zero, s, true, row, block, count);
+        numbers_of(to->zero, to->raw, s, true, row, block, count);
 }
 
 /* ---- the operations ------------------------------------------------------------------ */

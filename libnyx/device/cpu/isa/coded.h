@@ -29,9 +29,10 @@ enum coded_kind {
     CODED_INT8, CODED_E4M3, CODED_E5M2, CODED_F16, CODED_BF16, CODED_KINDS
 };
 
-/* Scale and zero point of every block, for its first and its second half. */
+/* Scale and zero point of every block, for its first and its second half;
+ * `raw`: room for two numbers a block. */
 typedef struct {
-    float *scale[2], *zero[2];
+    float *scale[2], *zero[2], *raw;
 } coded_steps;
 
 /* One tensor of weights and how to go through it. */

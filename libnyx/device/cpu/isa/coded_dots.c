@@ -143,7 +143,7 @@ typedef void (*dots_fn)(float *out, const weight_row *w);
 #define FUNCTIONS(kind) [CODED_##kind] = { kind##_1, kind##_2, kind##_4 },
 static const dots_fn functions[CODED_KINDS][3] = { EACH(FUNCTIONS) };
 
-/* Floats of one thread: four numbers a block, and the rows of x. */
+/* Floats of one thread: six numbers a block, and the rows of x. */
 static int64_t steps_room(int64_t terms)
 {
     return (terms + CODED_LARGEST_UNIT) / CODED_BLOCK + 2 * NYX_W;
@@ -156,7 +156,7 @@ static int64_t row_room(int64_t terms)
 
 static int64_t thread_room(int64_t rows, int64_t terms)
 {
-    return (4 * steps_room(terms) + rows * row_room(terms) + 15) / 16 * 16;
+    return (6 * steps_room(terms) + rows * row_room(terms) + 15) / 16 * 16;
 }
 
 int64_t NYX_ISA_NAME(nyx_cpu__coded_dots_workspace)(int64_t rows, int64_t terms, int parts)
@@ -188,9 +188,9 @@ void coded_dots(const coded_job *j, int part, int parts)
 {
     const coded_source *s = &j->source;
     const int64_t       room = steps_room(j->terms);
-    float              *own = j->workspace + thread_room(j->rows, j->terms) * part, *x = own + 4 * room;
+    float              *own = j->workspace + thread_room(j->rows, j->terms) * part, *x = own + 6 * room;
     weight_row          w = { .source = s, .x_step = row_room(j->terms),
-                              .steps = { { own, own + room }, { own + 2 * room, own + 3 * room } } };
+                              .steps = { { own, own + room }, { own + 2 * room, own + 3 * room }, own + 4 * room } };
     int64_t             begin, end;
 
     nyx_cpu_split(&begin, &end, j->columns, 1, part, parts);

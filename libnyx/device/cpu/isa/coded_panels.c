@@ -180,7 +180,7 @@ static int64_t x_rows(int64_t rows)
     return (rows + MR - 1) / MR * MR;
 }
 
-enum { THREAD_ROOM = KC * NR + NR * TURN + 4 * STEPS };
+enum { THREAD_ROOM = KC * NR + NR * TURN + 6 * STEPS };
 
 int64_t NYX_ISA_NAME(nyx_cpu__coded_panels_workspace)(int64_t rows, int64_t terms, int parts)
 {
@@ -208,7 +208,7 @@ void coded_panels(const coded_job *j, int part, int parts)
     float        *own = j->workspace + x_rows(j->rows) * step + (int64_t)part * THREAD_ROOM;
     float        *steps = own + KC * NR + NR * TURN;
     const scratch t = { own, own + KC * NR,
-                        { { steps, steps + STEPS }, { steps + 2 * STEPS, steps + 3 * STEPS } } };
+                        { { steps, steps + STEPS }, { steps + 2 * STEPS, steps + 3 * STEPS }, steps + 4 * STEPS } };
     int64_t       begin, end;
 
     nyx_cpu_split(&begin, &end, x_rows(j->rows), 1, part, parts);
