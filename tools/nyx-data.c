@@ -14,6 +14,8 @@ static struct {
     int64_t     row, rows;
 } show = { .split = "train", .rows = 1 };
 
+static const char *const splits[] = { "train", "test", NULL };
+
 static int check_clues(const char *text)
 {
     nyx_sudoku_options options;
@@ -174,7 +176,6 @@ static void print_splits(const nyx_json *result)
         { "copied cells", "copied_share", " %", 100, 1 },
     };
     enum { COLUMNS = sizeof columns / sizeof *columns };
-    const char *names[] = { "train", "test" };
     bool        shown[COLUMNS];
     int         count = 1;
     nyx_table  *table;
@@ -188,11 +189,11 @@ static void print_splits(const nyx_json *result)
         if (shown[i])
             nyx_table_cell(table, "%s", columns[i].head);
     for (int s = 0; s < 2; s++) {
-        nyx_table_cell(table, "%s", names[s]);
+        nyx_table_cell(table, "%s", splits[s]);
         for (int i = 0; i < COLUMNS; i++)
             if (shown[i])
                 nyx_table_cell(table, "%.*f%s", columns[i].digits, columns[i].factor *
-                               nyx_json_real(nyx_json_get(nyx_json_get(result, names[s]), columns[i].path), 0),
+                               nyx_json_real(nyx_json_get(nyx_json_get(result, splits[s]), columns[i].path), 0),
                                columns[i].unit);
     }
     nyx_table_print(table);
@@ -228,8 +229,8 @@ static int run_show(nyx_report *report)
     nyx_cli_print("%s: %lld tokens a row, vocabulary of %lld\n\n", dataset.kind, (long long)dataset.length,
                   (long long)dataset.vocabulary);
     print_splits(result);
-    print_ratings(&dataset, result, "train");
-    print_ratings(&dataset, result, "test");
+    for (int s = 0; s < 2 && dataset.train.rating; s++)
+        print_ratings(&dataset, result, splits[s]);
     status = print_rows(&dataset, strcmp(show.split, "test") == 0 ? &dataset.test : &dataset.train);
     nyx_dataset_release(&dataset);
     return status;
@@ -238,7 +239,6 @@ static int run_show(nyx_report *report)
 /* ---- command line ------------------------------------------------------------------- */
 
 static const char *const sizes[] = { "4", "6", "9", NULL };
-static const char *const splits[] = { "train", "test", NULL };
 
 static const nyx_opt sudoku_opts[] = {
     { NYX_OPT_GROUP, .help = "Puzzles" },
@@ -281,7 +281,7 @@ int main(int argc, char **argv)
         { "sudoku", "make a dataset of Sudokus, generated or imported", "[OPTIONS] -o OUT.h5",
           "nyx-data sudoku --size=4 --count=400 --seed=7 -o d.h5\n"
           "nyx-data sudoku --import=puzzles.csv.xz --test=0.05 --augment=10 -o d.h5", sudoku_opts, run_sudoku },
-        data_maze,
+        data_maze, data_arc,
         { "show", "print what a dataset holds", "[OPTIONS] FILE.h5", "nyx-data show d.h5 --split=test --rows=3",
           show_opts, run_show },
         { 0 },

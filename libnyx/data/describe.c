@@ -1,4 +1,5 @@
 /* describe -- what a dataset holds, in numbers. */
+#include "data/arc/arc.h"
 #include "data/internal.h"
 #include "data/maze/maze.h"
 
@@ -154,12 +155,20 @@ static int picture_maze(char **out, const nyx_dataset *dataset, const struct nyx
     return nyx_text_copy(out, text);
 }
 
+static int picture_arc(char **out, const nyx_dataset *dataset, const struct nyx_split *split, int64_t row)
+{
+    nyx_arc_pair pair;
+    int          status = nyx_arc_row(&pair, dataset, split, row);
+
+    return status < 0 ? status : nyx_arc_picture(out, &pair);
+}
+
 int nyx_dataset_picture(char **out, const nyx_dataset *dataset, const struct nyx_split *split, int64_t row)
 {
     static const struct {
         const char *kind;
         int       (*make)(char **out, const nyx_dataset *dataset, const struct nyx_split *split, int64_t row);
-    } pictures[] = { { "sudoku", picture_sudoku }, { "maze", picture_maze } };
+    } pictures[] = { { "sudoku", picture_sudoku }, { "maze", picture_maze }, { "arc", picture_arc } };
 
     *out = NULL;
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)

@@ -43,8 +43,12 @@ void nyx_dataset_release(nyx_dataset *dataset)
         nyx_free(split->targets);
         nyx_free(split->ids);
         nyx_free(split->rating);
+        nyx_free(split->pairs);
         nyx_free(split->tokens);
     }
+    nyx_free(dataset->variants.task);
+    nyx_free(dataset->variants.transform);
+    nyx_json_free(dataset->variants.names);
     nyx_json_free(dataset->tokenizer);
     *dataset = (nyx_dataset) { 0 };
 }
@@ -105,7 +109,8 @@ static int read_split(nyx_dataset *out, struct nyx_split *split, nyx_reader *fil
     if ((status = read_array(&split->inputs, file, path, group, "inputs", NYX_I32, &wide, false)) < 0 ||
         (status = read_array(&split->targets, file, path, group, "targets", NYX_I32, &wide, false)) < 0 ||
         (status = read_array(&split->ids, file, path, group, "ids", NYX_I32, &narrow, true)) < 0 ||
-        (status = read_array(&split->rating, file, path, group, "rating", NYX_F32, &narrow, true)) < 0)
+        (status = read_array(&split->rating, file, path, group, "rating", NYX_F32, &narrow, true)) < 0 ||
+        (status = read_array(&split->pairs, file, path, group, "pairs", NYX_I32, &narrow, true)) < 0)
         return status;
     if ((status = check_tokens(split->inputs, split, out->length, out->vocabulary, 0, path, group, "inputs")) < 0 ||
         (status = check_tokens(split->targets, split, out->length, out->vocabulary, out->ignore, path, group,
@@ -117,6 +122,30 @@ static int read_split(nyx_dataset *out, struct nyx_split *split, nyx_reader *fil
         if (!(split->rating[i] >= 0.0f && split->rating[i] < INFINITY))
             return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s/rating' is %g in row %lld; a finite number from 0 is expected",
                                  path, group, (double)split->rating[i], (long long)i);
+    return 0;
+}
+
+/* What the puzzles are images of: all of it, or nothing. */
+static int read_variants(nyx_dataset *out, nyx_reader *file, const char *path)
+{
+    struct nyx_variants *variants = &out->variants;
+    const nyx_shape      narrow = nyx_shape_of(1, out->puzzles);
+    const nyx_shape      wide = nyx_shape_of(2, out->puzzles, NYX_TRANSFORM_BYTES);
+    int                  status;
+
+    if (!nyx_reader_find(file, "/puzzles/task"))
+        return 0;
+    if ((status = read_array(&variants->task, file, path, "/puzzles", "task", NYX_I32, &narrow, false)) < 0 ||
+        (status = read_array(&variants->transform, file, path, "/puzzles", "transform", NYX_U8, &wide, false)) < 0 ||
+        (status = nyx_reader_json(file, "/puzzles/names", &variants->names)) < 0)
+        return status;
+    if (nyx_json_kind_of(variants->names) != NYX_JSON_ARRAY)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s': '/puzzles/names' must be there as a list of texts", path);
+    for (int64_t i = 0; i < out->puzzles; i++)
+        if (variants->task[i] < -1 || variants->task[i] >= nyx_json_count(variants->names))
+            return nyx_error_set(NYX_ERR_INPUT,
+                                 "'%s': '/puzzles/task' has the value %d for puzzle %lld; -1 to %lld are allowed", path, variants->task[i], (long long)i,
+                                 (long long)nyx_json_count(variants->names) - 1);
     return 0;
 }
 
@@ -169,6 +198,8 @@ int nyx_dataset_read(nyx_dataset *out, const char *path)
     for (int s = 0; s < SPLITS && status == 0; s++)
         status = read_split(out, split_of(out, s), file, path, splits[s].group);
     if (status == 0)
+        status = read_variants(out, file, path);
+    if (status == 0)
         status = nyx_reader_json(file, "/tokenizer", &out->tokenizer);
     nyx_reader_close(file);
     if (status < 0)
@@ -202,9 +233,25 @@ static int write_split(nyx_writer *file, nyx_dataset *dataset, const struct nyx_
     if (status < 0 || (status = write_array(file, group, "inputs", NYX_I32, &wide, split->inputs)) < 0 ||
         (status = write_array(file, group, "targets", NYX_I32, &wide, split->targets)) < 0)
         return status;
-    if (split->ids && (status = write_array(file, group, "ids", NYX_I32, &narrow, split->ids)) < 0)
+    if ((split->ids && (status = write_array(file, group, "ids", NYX_I32, &narrow, split->ids)) < 0) ||
+        (split->pairs && (status = write_array(file, group, "pairs", NYX_I32, &narrow, split->pairs)) < 0))
         return status;
     return split->rating ? write_array(file, group, "rating", NYX_F32, &narrow, split->rating) : 0;
+}
+
+static int write_variants(nyx_writer *file, const nyx_dataset *dataset)
+{
+    const struct nyx_variants *variants = &dataset->variants;
+    const nyx_shape narrow = nyx_shape_of(1, dataset->puzzles);
+    const nyx_shape wide = nyx_shape_of(2, dataset->puzzles, NYX_TRANSFORM_BYTES);
+    int             status;
+
+    if (!variants->task)
+        return 0;
+    if ((status = write_array(file, "/puzzles", "task", NYX_I32, &narrow, variants->task)) < 0 ||
+        (status = write_array(file, "/puzzles", "transform", NYX_U8, &wide, variants->transform)) < 0)
+        return status;
+    return nyx_writer_json(file, "/puzzles/names", variants->names);
 }
 
 int nyx_file__dataset_write(const nyx_dataset *dataset, const char *path, const char *history,
@@ -222,6 +269,8 @@ int nyx_file__dataset_write(const nyx_dataset *dataset, const char *path, const 
         status = nyx_writer_json(file, "/provenance", provenance);
     if (status == 0 && dataset->tokenizer)
         status = nyx_writer_json(file, "/tokenizer", dataset->tokenizer);
+    if (status == 0)
+        status = write_variants(file, dataset);
     for (int s = 0; s < SPLITS && status == 0; s++)
         status = write_split(file, &copy, split_of(&copy, s), splits[s].group, spools[s]);
     if (status < 0) {

@@ -116,6 +116,8 @@ void nyx_writer_discard(nyx_writer *file); /* NULL is fine */
 
 /* ---- datasets ------------------------------------------------------------------ */
 
+enum { NYX_TRANSFORM_BYTES = 11 };
+
 /* Token puzzles or sequences: inputs and targets i32 [rows, length]. Vocabulary,
  * ignore label and kind hold for the whole file. A dataset of kind "text" has
  * one stream of tokens a split instead of rows: rows and length are 0. */
@@ -127,10 +129,16 @@ typedef struct {
         int64_t  rows;
         int32_t *inputs, *targets, *ids; /* ids may be NULL */
         float   *rating;                 /* one a row; may be NULL */
+        int32_t *pairs;                  /* which pair of its task a row is; may be NULL */
         int32_t *tokens;                 /* text: documents joined */
         int64_t  token_count;
         int64_t  documents, bytes, words; /* text: of the original; words are runs of non-space */
     } train, test;
+    struct nyx_variants {   /* of which task a puzzle is an image; all NULL, or none */
+        int32_t  *task;      /* [puzzles], index into names; -1: no task's */
+        uint8_t  *transform; /* [puzzles, NYX_TRANSFORM_BYTES], see schemas/README.md */
+        nyx_json *names;     /* array of texts; owned */
+    } variants;
     nyx_json *tokenizer;    /* text/text.h reads it; owned, NULL when the file has none */
 } nyx_dataset;
 int  nyx_dataset_read(nyx_dataset *out, const char *path) NYX_CHECKED; /* values checked against vocabulary */

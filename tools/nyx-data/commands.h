@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "data/data.h"
 
-extern const nyx_command data_maze;
+extern const nyx_command data_maze, data_arc;
 
 int  data_test_check(const char *text); /* of --test */
 /* A target that cannot be made is told before the work, not after it. */
