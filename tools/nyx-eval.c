@@ -54,8 +54,12 @@ static int open_model(nyx_session **out, const work *w, const char *path)
     if (status < 0)
         return status;
     config = *nyx_session_config(*out);
-    return nyx_config_bind(&config, w->dataset.vocabulary, w->dataset.length, w->dataset.ignore, w->dataset.puzzles,
-                           args.data);
+    status = nyx_config_bind(&config, w->dataset.vocabulary, w->dataset.length, w->dataset.ignore, w->dataset.puzzles,
+                             args.data);
+    if (status == 0 && config.data.length != nyx_session_config(*out)->data.length)
+        status = nyx_error_set(NYX_ERR_INPUT, "dataset '%s' has rows of %lld, the model was trained on %lld", args.data,
+                               (long long)config.data.length, (long long)nyx_session_config(*out)->data.length);
+    return status;
 }
 
 static int open_writer(work *w)

@@ -189,8 +189,8 @@ static int run(nyx_report *report)
                                   args.data)) < 0 ||
         (status = nyx_report_input(report, args.config)) < 0 || (status = nyx_report_input(report, args.data)) < 0)
         goto done;
-    if (!dataset.train.rows) {
-        status = nyx_error_set(NYX_ERR_INPUT, "'%s' has no training rows", args.data);
+    if (!dataset.train.rows && !dataset.train.token_count) {
+        status = nyx_error_set(NYX_ERR_INPUT, "'%s' has no training %s", args.data, dataset.tokenizer ? "text" : "rows");
         goto done;
     }
     options.dataset_sha256 = nyx_report_input_sha256(report, args.data);

@@ -156,6 +156,26 @@ void nyx_dataset_describe(nyx_json *out, const nyx_dataset *dataset);
 int nyx_dataset_picture(char **out, const nyx_dataset *dataset, const struct nyx_split *split,
                         int64_t row) NYX_CHECKED;
 
+/* ---- rows ------------------------------------------------------------------------------- */
+
+/* What a model is fed: the rows of a split, or windows over its stream of
+ * tokens, one behind the other, with the same tokens one further as targets.
+ * What is left over at the end of a stream is in no window. */
+typedef struct {
+    const nyx_dataset      *dataset;
+    const struct nyx_split *split;
+    int64_t                 length, targets; /* of a row */
+    int64_t                 count, slack;    /* rows; tokens left over */
+    int64_t                 shift;           /* of all windows, 0 to slack */
+} nyx_rows;
+/* `length` and `targets`: of the model's rows. */
+nyx_rows nyx_rows_of(const nyx_dataset *dataset, const struct nyx_split *split, int64_t length, int64_t targets);
+/* Shift the windows by what Philox draws for this epoch: over many, training
+ * sees every window there is. */
+void nyx_rows_shift(nyx_rows *rows, uint64_t seed, int64_t epoch);
+/* Copy a row: inputs [length], targets [targets], its puzzle id or 0. */
+void nyx_rows_get(const nyx_rows *rows, int64_t row, int32_t *inputs, int32_t *targets, int32_t *id);
+
 /* ---- order ------------------------------------------------------------------------------ */
 
 /* The order in which training visits rows: every row once an epoch, each

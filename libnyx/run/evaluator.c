@@ -7,7 +7,8 @@ struct nyx_evaluator {
     nyx_store   *store;
     nyx_graph   *graph;
     nyx_program *program;
-    int64_t      slots, length, segments;
+    int64_t      slots, length, targets_length, segments;
+    bool         outer; /* has ids and a carry */
     int32_t      ignore;
     /* Host side of one batch. */
     int32_t *inputs, *targets, *ids, *fresh, *correct, *valid, *right;
@@ -16,10 +17,11 @@ struct nyx_evaluator {
 
 static int buffers_create(nyx_evaluator *e)
 {
-    const int64_t slots = e->slots * (int64_t)sizeof(int32_t), tokens = slots * e->length;
+    const int64_t slots = e->slots * (int64_t)sizeof(int32_t);
     int           status;
 
-    if ((status = nyx_alloc(&e->inputs, tokens)) < 0 || (status = nyx_alloc(&e->targets, tokens)) < 0 ||
+    if ((status = nyx_alloc(&e->inputs, slots * e->length)) < 0 ||
+        (status = nyx_alloc(&e->targets, slots * e->targets_length)) < 0 ||
         (status = nyx_alloc(&e->ids, slots)) < 0 || (status = nyx_alloc(&e->fresh, slots)) < 0 ||
         (status = nyx_alloc(&e->correct, slots)) < 0 || (status = nyx_alloc(&e->valid, slots)) < 0 ||
         (status = nyx_alloc(&e->right, slots)) < 0 || (status = nyx_alloc(&e->loss, slots)) < 0)
@@ -38,6 +40,8 @@ int nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_config
     e->store = store;
     e->slots = slots;
     e->length = config->data.length;
+    e->targets_length = nyx_config_targets(config);
+    e->outer = config->model.kind == NYX_MODEL_HRM || config->model.kind == NYX_MODEL_TRANSFORMER;
     e->segments = config->model.halt_max_steps;
     e->ignore = (int32_t)config->data.ignore;
     if ((status = buffers_create(e)) < 0 || (status = nyx_graph_create(&e->graph, NYX_F32)) < 0)
@@ -69,25 +73,17 @@ void nyx_evaluator_free(nyx_evaluator *e)
     nyx_free(e);
 }
 
-void nyx_evaluator_run(nyx_evaluator *e, const int32_t *inputs, const int32_t *targets, const int32_t *ids,
-                       int64_t rows)
+/* All segments of the batch in the host's buffers. */
+static void run_batch(nyx_evaluator *e)
 {
-    const size_t row = (size_t)e->length * sizeof(int32_t);
-
-    NYX_BUG_IF(rows > e->slots);
-    memset(e->inputs, 0, (size_t)e->slots * row); /* slots behind `rows`: padding */
-    memset(e->ids, 0, (size_t)e->slots * sizeof(int32_t));
-    for (int64_t i = 0; i < e->slots * e->length; i++)
-        e->targets[i] = e->ignore;
-    for (int64_t i = 0; i < e->slots; i++)
-        e->fresh[i] = 1;
-    memcpy(e->inputs, inputs, (size_t)rows * row);
-    if (targets)
-        memcpy(e->targets, targets, (size_t)rows * row);
-    if (ids)
-        memcpy(e->ids, ids, (size_t)rows * sizeof(int32_t));
     nyx_store_write(e->store, "eval.inputs", e->inputs);
     nyx_store_write(e->store, "eval.targets", e->targets);
+    if (!e->outer) {
+        nyx_program_run(e->program, &(nyx_run){ .step = 0 });
+        return;
+    }
+    for (int64_t i = 0; i < e->slots; i++)
+        e->fresh[i] = 1;
     nyx_store_write(e->store, "eval.ids", e->ids);
     nyx_store_write(e->store, "eval.fresh", e->fresh);
     memset(e->fresh, 0, (size_t)e->slots * sizeof(int32_t));
@@ -98,16 +94,40 @@ void nyx_evaluator_run(nyx_evaluator *e, const int32_t *inputs, const int32_t *t
     }
 }
 
-int nyx_evaluator_split(nyx_evaluator *e, nyx_evaluation *out, const struct nyx_split *split)
+/* Padding everywhere: inputs 0, no target scored. */
+static void clear_batch(nyx_evaluator *e)
+{
+    memset(e->inputs, 0, (size_t)(e->slots * e->length) * sizeof(int32_t));
+    memset(e->ids, 0, (size_t)e->slots * sizeof(int32_t));
+    for (int64_t i = 0; i < e->slots * e->targets_length; i++)
+        e->targets[i] = e->ignore;
+}
+
+void nyx_evaluator_run(nyx_evaluator *e, const int32_t *inputs, const int32_t *targets, const int32_t *ids,
+                       int64_t rows)
+{
+    NYX_BUG_IF(rows > e->slots);
+    clear_batch(e);
+    memcpy(e->inputs, inputs, (size_t)(rows * e->length) * sizeof(int32_t));
+    if (targets)
+        memcpy(e->targets, targets, (size_t)(rows * e->targets_length) * sizeof(int32_t));
+    if (ids)
+        memcpy(e->ids, ids, (size_t)rows * sizeof(int32_t));
+    run_batch(e);
+}
+
+int nyx_evaluator_rows(nyx_evaluator *e, nyx_evaluation *out, const nyx_rows *all)
 {
     memset(out, 0, sizeof *out);
-    for (int64_t first = 0; first < split->rows; first += e->slots) {
-        const int64_t rows = split->rows - first < e->slots ? split->rows - first : e->slots;
+    for (int64_t first = 0; first < all->count; first += e->slots) {
+        const int64_t rows = all->count - first < e->slots ? all->count - first : e->slots;
 
         if (nyx_stop_requested())
             return nyx_error_set(NYX_ERR_STOPPED, "stopped while evaluating");
-        nyx_evaluator_run(e, split->inputs + first * e->length, split->targets + first * e->length,
-                          split->ids ? split->ids + first : NULL, rows);
+        clear_batch(e);
+        for (int64_t i = 0; i < rows; i++)
+            nyx_rows_get(all, first + i, e->inputs + i * e->length, e->targets + i * e->targets_length, e->ids + i);
+        run_batch(e);
         nyx_store_read(e->store, "eval.correct", e->correct);
         nyx_store_read(e->store, "eval.valid", e->valid);
         nyx_store_read(e->store, "eval.tokens_right", e->right);

@@ -31,19 +31,19 @@ int  nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_confi
                           bool ema) NYX_CHECKED;
 void nyx_evaluator_free(nyx_evaluator *evaluator);
 
-/* Run `rows` <= slots rows: inputs, targets i32 [rows, T] (targets NULL: none
- * scored), ids i32 [rows] or NULL (all 0). What the last segment gave stays in
- * the store's eval. variables. */
+/* Run `rows` <= slots rows: inputs i32 [rows, T], targets i32 [rows,
+ * nyx_config_targets] (NULL: none scored), ids i32 [rows] or NULL (all 0). What
+ * the last segment gave stays in the store's eval. variables. */
 void nyx_evaluator_run(nyx_evaluator *evaluator, const int32_t *inputs, const int32_t *targets,
                        const int32_t *ids, int64_t rows);
 
-/* Sums over all rows of a split. */
+/* Sums over all rows. */
 typedef struct {
     int64_t rows, exact, tokens, tokens_right;
     double  loss; /* mean of the slots' lm loss */
 } nyx_evaluation;
 /* STOPPED when asked to stop on the way. */
-int nyx_evaluator_split(nyx_evaluator *evaluator, nyx_evaluation *out, const struct nyx_split *split) NYX_CHECKED;
+int nyx_evaluator_rows(nyx_evaluator *evaluator, nyx_evaluation *out, const nyx_rows *rows) NYX_CHECKED;
 
 /* ---- a model file ready to run --------------------------------------------------------- */
 

@@ -99,7 +99,8 @@ static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, co
         (status = nyx_store_allocate(s->store)) < 0 ||
         (status = nyx_parameters_load(s->store, &s->config, file)) < 0)
         return status;
-    return nyx_alloc(&s->logits, s->slots * s->config.data.length * s->config.data.vocabulary * (int64_t)sizeof(float));
+    return nyx_alloc(&s->logits, s->slots * nyx_config_targets(&s->config) * nyx_config_classes(&s->config) *
+                                   (int64_t)sizeof(float));
 }
 
 int nyx_session_open(nyx_session **out, nyx_device *device, const char *path, int64_t slots)
@@ -145,7 +146,7 @@ int64_t nyx_session_slots(const nyx_session *s)
 
 void nyx_session_logits(nyx_session *s, const int32_t *inputs, const int32_t *ids, int64_t rows, float *logits)
 {
-    const int64_t row = s->config.data.length * s->config.data.vocabulary;
+    const int64_t row = nyx_config_targets(&s->config) * nyx_config_classes(&s->config);
 
     nyx_evaluator_run(s->evaluator, inputs, NULL, ids, rows);
     nyx_store_read(s->store, "eval.logits", s->logits);

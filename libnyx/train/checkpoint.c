@@ -319,6 +319,14 @@ static int tensors_write(nyx_writer *file, nyx_trainer *t)
     return status;
 }
 
+/* What the dataset's text was cut with goes with the model. */
+static int tokenizer_write(nyx_writer *file, const nyx_trainer *t)
+{
+    const nyx_json *tokenizer = t->options.dataset->tokenizer;
+
+    return tokenizer ? nyx_writer_json(file, "/tokenizer", tokenizer) : 0;
+}
+
 int nyx_trainer_save(nyx_trainer *t, const char *path)
 {
     nyx_writer *file;
@@ -327,7 +335,8 @@ int nyx_trainer_save(nyx_trainer *t, const char *path)
     if (status < 0)
         return status;
     if ((status = history_write(file, t)) < 0 || (status = config_write(file, t)) < 0 ||
-        (status = nyx_writer_json(file, "/provenance", t->identity)) < 0 || (status = tensors_write(file, t)) < 0) {
+        (status = nyx_writer_json(file, "/provenance", t->identity)) < 0 || (status = tokenizer_write(file, t)) < 0 ||
+        (status = tensors_write(file, t)) < 0) {
         nyx_writer_discard(file);
         return status;
     }

@@ -11,7 +11,10 @@ struct nyx_trainer {
     nyx_graph        *graphs[3];   /* step, apply, ema */
     nyx_program      *programs[3]; /* ema: NULL without */
     nyx_evaluator    *evaluator;
-    nyx_sampler       sampler;
+    bool              outer;       /* the model has ids and a carry */
+    nyx_rows          train, test;
+    nyx_sampler       sampler;     /* over the rows of `train` */
+    int64_t           epoch;       /* whose shift `train` has; -1: none */
     nyx_journal      *journal;
     nyx_json         *identity;    /* what must agree for a resume */
     int64_t           step;        /* done */

@@ -62,6 +62,18 @@ static nyx_value gradient_scale(nyx_graph *g, const nyx_config *config, nyx_valu
     return nyx_graph_add(g, scale, nyx_graph_affine(g, norm, 0.0, 0.0));
 }
 
+/* Scalars of parameters that do not decay; the host writes a decay of 1. */
+static nyx_value plain_scalars(nyx_graph *g, const nyx_config *config, nyx_value scalars)
+{
+    for (int i = 0; i < nyx_model_parameter_count(config); i++) {
+        const nyx_parameter p = nyx_model_parameter(config, i);
+
+        if (p.trained && !p.decayed)
+            return scalars_of(g, "step.plain_scalars");
+    }
+    return scalars;
+}
+
 static void dense_step(nyx_graph *g, const nyx_config *config, const nyx_parameter *p, nyx_value scalars,
                        nyx_value scale)
 {
@@ -89,19 +101,20 @@ static void puzzle_step(nyx_graph *g, const nyx_parameter *p, int64_t slots, nyx
 void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, bool accumulate)
 {
     const int count = nyx_model_parameter_count(config);
-    nyx_value norm, scale, scalars;
+    nyx_value norm, scale, scalars, plain;
 
     nyx_graph_push(g, "apply");
     norm = gradient_norm(g, config);
     scale = gradient_scale(g, config, norm);
     scalars = scalars_of(g, "step.scalars");
+    plain = plain_scalars(g, config, scalars);
     for (int i = 0; i < count; i++) {
         const nyx_parameter p = nyx_model_parameter(config, i);
 
         if (p.trained && p.sparse)
             puzzle_step(g, &p, slots, scale);
         else if (p.trained)
-            dense_step(g, config, &p, scalars, scale);
+            dense_step(g, config, &p, p.decayed ? scalars : plain, scale);
     }
     nyx_graph_assign(g, "out.grad_norm", NYX_ROLE_OUTPUT, norm);
     for (int i = 0; accumulate && i < count; i++) {

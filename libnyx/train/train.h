@@ -16,7 +16,9 @@
 /* Update every parameter from its gradient. `slots` counts those of all
  * micro-batches. Variables beside parameters and grad.NAME:
  *   MOMENT  moment.m.NAME, moment.v.NAME of every trained dense parameter
- *   INPUT   step.scalars, step.puzzle_scalars real [4] (nyx_optimizer_scalars)
+ *   INPUT   step.scalars, step.puzzle_scalars real [4] (nyx_optimizer_scalars),
+ *           step.plain_scalars, the first with a decay of 1: of parameters that
+ *           do not decay, only where there are some
  *   OUTPUT  out.grad_norm real []: global norm of all dense gradients before
  *           clipping; when it is not finite nothing is updated
  * The puzzle table moves by carry.ids and grad.puzzle. With `accumulate` the

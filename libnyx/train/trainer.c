@@ -45,7 +45,22 @@ static int build_programs(nyx_trainer *t, nyx_device *device)
 
 static int64_t batch_bytes(const nyx_trainer *t)
 {
-    return t->config.training.batch * (2 * t->config.data.length + 2) * (int64_t)sizeof(int32_t);
+    return t->config.training.batch * (t->train.length + t->train.targets + 2) * (int64_t)sizeof(int32_t);
+}
+
+/* Where rows come from. */
+static int build_rows(nyx_trainer *t)
+{
+    const nyx_dataset *dataset = t->options.dataset;
+    const int64_t      length = t->config.data.length, targets = nyx_config_targets(&t->config);
+
+    t->train = nyx_rows_of(dataset, &dataset->train, length, targets);
+    t->test = nyx_rows_of(dataset, &dataset->test, length, targets);
+    t->epoch = -1;
+    if (dataset->train.tokens && t->train.count == 0)
+        return nyx_error_set(NYX_ERR_INPUT, "cannot train: the text has %lld tokens, a row of context %lld needs %lld; a shorter model.context or more text helps",
+                             (long long)dataset->train.token_count, (long long)length, (long long)length + 1);
+    return nyx_sampler_init(&t->sampler, t->train.count, t->options.seed);
 }
 
 static int build_buffers(nyx_trainer *t)
@@ -53,12 +68,12 @@ static int build_buffers(nyx_trainer *t)
     const int64_t slots = t->config.training.batch * (int64_t)sizeof(int32_t);
     int           status;
 
-    if ((status = nyx_alloc(&t->inputs, slots * t->config.data.length)) < 0 ||
-        (status = nyx_alloc(&t->targets, slots * t->config.data.length)) < 0 ||
+    if ((status = nyx_alloc(&t->inputs, slots * t->train.length)) < 0 ||
+        (status = nyx_alloc(&t->targets, slots * t->train.targets)) < 0 ||
         (status = nyx_alloc(&t->ids, slots)) < 0 || (status = nyx_alloc(&t->flags, slots)) < 0 ||
         (status = nyx_alloc(&t->losses, t->config.training.micro_batches * (int64_t)sizeof *t->losses)) < 0)
         return status;
-    return nyx_sampler_init(&t->sampler, t->options.dataset->train.rows, t->options.seed);
+    return 0;
 }
 
 int nyx_trainer_create(nyx_trainer **out, nyx_device *device, const nyx_train_options *options)
@@ -71,7 +86,8 @@ int nyx_trainer_create(nyx_trainer **out, nyx_device *device, const nyx_train_op
         return status;
     t->options = *options;
     t->config = options->config;
-    if ((status = build_programs(t, device)) < 0 || (status = build_buffers(t)) < 0 ||
+    t->outer = t->config.model.kind == NYX_MODEL_HRM || t->config.model.kind == NYX_MODEL_TRANSFORMER;
+    if ((status = build_rows(t)) < 0 || (status = build_programs(t, device)) < 0 || (status = build_buffers(t)) < 0 ||
         (status = nyx_train__identity(&t->identity, t)) < 0) {
         nyx_trainer_free(t);
         return status;
@@ -103,7 +119,9 @@ void nyx_trainer_free(nyx_trainer *t)
 
 static int64_t split_bytes(const nyx_dataset *dataset, const struct nyx_split *split)
 {
-    return split->rows * (2 * dataset->length + (split->ids ? 1 : 0) + (split->rating ? 1 : 0)) * (int64_t)sizeof(int32_t);
+    const int64_t row = 2 * dataset->length + (split->ids ? 1 : 0) + (split->rating ? 1 : 0);
+
+    return (split->rows * row + split->token_count) * (int64_t)sizeof(int32_t);
 }
 
 /* libhdf5, its pages and buffers, the read-back of what was written, and the
@@ -191,7 +209,8 @@ static int start_fresh(nyx_trainer *t)
         status = load_init(t);
     for (int64_t i = 0; i < t->config.training.batch; i++)
         t->flags[i] = 1;
-    nyx_store_write(t->store, "carry.halted", t->flags);
+    if (t->outer)
+        nyx_store_write(t->store, "carry.halted", t->flags);
     return status < 0 ? status : copy_averages(t);
 }
 
@@ -215,21 +234,39 @@ static int start(nyx_trainer *t)
 
 /* ---- one step ------------------------------------------------------------------------------ */
 
-static void next_batch(nyx_trainer *t)
+/* Targets that are scored, of the whole batch. */
+static int64_t count_scored(const nyx_trainer *t)
 {
-    const struct nyx_split *train = &t->options.dataset->train;
-    const int64_t           length = t->config.data.length;
+    int64_t scored = 0;
+
+    for (int64_t i = 0; i < t->config.training.batch * t->train.targets; i++)
+        scored += t->targets[i] != t->config.data.ignore;
+    return scored;
+}
+
+/* Returns how many targets of it are scored. */
+static int64_t next_batch(nyx_trainer *t)
+{
+    int64_t scored;
+    float   share;
 
     for (int64_t i = 0; i < t->config.training.batch; i++) {
-        const int64_t row = nyx_sampler_next(&t->sampler);
+        const int64_t epoch = t->sampler.position / t->sampler.rows, row = nyx_sampler_next(&t->sampler);
 
-        memcpy(t->inputs + i * length, train->inputs + row * length, (size_t)length * sizeof *t->inputs);
-        memcpy(t->targets + i * length, train->targets + row * length, (size_t)length * sizeof *t->targets);
-        t->ids[i] = train->ids ? train->ids[row] : 0;
+        if (epoch != t->epoch)
+            nyx_rows_shift(&t->train, t->options.seed, epoch);
+        t->epoch = epoch;
+        nyx_rows_get(&t->train, row, t->inputs + i * t->train.length, t->targets + i * t->train.targets, t->ids + i);
     }
     nyx_store_write(t->store, "batch.inputs", t->inputs);
     nyx_store_write(t->store, "batch.targets", t->targets);
-    nyx_store_write(t->store, "batch.ids", t->ids);
+    scored = count_scored(t);
+    share = 1.0f / (float)(scored > 0 ? scored : 1);
+    if (t->outer)
+        nyx_store_write(t->store, "batch.ids", t->ids);
+    else
+        nyx_store_write(t->store, "batch.share", &share);
+    return scored;
 }
 
 static void write_scalars(nyx_trainer *t)
@@ -245,9 +282,13 @@ static void write_scalars(nyx_trainer *t)
     nyx_store_write(t->store, "step.scalars", values[0]);
     if (nyx_store_find(t->store, "step.puzzle_scalars") >= 0)
         nyx_store_write(t->store, "step.puzzle_scalars", values[1]);
+    values[0][0] = 1.0f;
+    if (nyx_store_find(t->store, "step.plain_scalars") >= 0)
+        nyx_store_write(t->store, "step.plain_scalars", values[0]);
 }
 
-/* What a step says of itself; a slot counts when it halted with valid labels. */
+/* What a step says of itself; a slot counts when it halted with valid labels.
+ * Models without the outer loop only say how many targets were scored. */
 typedef struct {
     double  loss, grad_norm;
     int64_t halted, exact, tokens, tokens_right;
@@ -260,6 +301,7 @@ static int sum_halted(nyx_trainer *t, step_outcome *outcome)
     int32_t                 *values;
     int                      status = nyx_alloc(&values, 4 * slots * (int64_t)sizeof *values);
 
+    outcome->tokens = 0;
     if (status < 0)
         return status;
     for (int i = 0; i < 4; i++)
@@ -281,7 +323,7 @@ static int train_step(nyx_trainer *t, step_outcome *outcome)
     float norm;
 
     memset(outcome, 0, sizeof *outcome);
-    next_batch(t);
+    outcome->tokens = next_batch(t);
     write_scalars(t);
     for (int micro = 0; micro < t->config.training.micro_batches; micro++)
         nyx_program_run(t->programs[STEP],
@@ -300,7 +342,7 @@ static int train_step(nyx_trainer *t, step_outcome *outcome)
                              t->options.checkpoint ? ", no checkpoint of it was written to " : "",
                              t->options.checkpoint ? t->options.checkpoint : "");
     t->step++;
-    return sum_halted(t, outcome);
+    return t->outer ? sum_halted(t, outcome) : 0;
 }
 
 /* ---- log and evaluation ------------------------------------------------------------------------ */
@@ -327,17 +369,19 @@ static int log_step(nyx_trainer *t, const step_outcome *outcome)
     nyx_json_set_real(json, "grad_norm", outcome->grad_norm);
     nyx_json_set_real(json, "rate", nyx_schedule_rate(&t->config, t->config.training.optimizer.learning_rate, t->step,
                                                       t->config.training.steps));
-    nyx_json_set_int(json, "halted", outcome->halted);
-    nyx_json_set_int(json, "exact", outcome->exact);
     nyx_json_set_int(json, "tokens", outcome->tokens);
-    nyx_json_set_int(json, "tokens_right", outcome->tokens_right);
+    if (t->outer) {
+        nyx_json_set_int(json, "halted", outcome->halted);
+        nyx_json_set_int(json, "exact", outcome->exact);
+        nyx_json_set_int(json, "tokens_right", outcome->tokens_right);
+    }
     return log_line(t, json);
 }
 
 static int evaluate(nyx_trainer *t, nyx_evaluation *out)
 {
     nyx_json *json;
-    int       status = nyx_evaluator_split(t->evaluator, out, &t->options.dataset->test);
+    int       status = nyx_evaluator_rows(t->evaluator, out, &t->test);
 
     if (status < 0)
         return status;

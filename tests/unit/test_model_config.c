@@ -93,6 +93,27 @@ static void the_configurations_shipped_are_valid(void **state)
 
 #define DECODER "{\"model\":{\"kind\":\"decoder\",\"width\":16,\"heads\":2,\"layers\":1"
 
+/* Llama's count of parameters: 2 V D + layers (4 D^2 + 3 D I + 2 D) + D. */
+static void language_models_shipped_have_their_sizes(void **state)
+{
+    static const struct { const char *path; int64_t vocabulary, elems; } rows[] = {
+        { "pipelines/configs/lm-char.json", 65, 2 * 65 * 128 + 4 * (4 * 128 * 128 + 3 * 128 * 344 + 256) + 128 },
+        { "pipelines/configs/lm-ultra.json", 10000, 2 * 2560000 + 2 * (4 * 65536 + 3 * 256 * 768 + 512) + 256 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        nyx_config config;
+        nyx_json  *json;
+
+        ok(nyx_json_read(&json, rows[i].path));
+        ok(nyx_config_parse(&config, json, rows[i].path));
+        ok(nyx_config_bind(&config, rows[i].vocabulary, 0, -1, 1, "d"));
+        assert_int_equal(nyx_model_trained_elems(&config), rows[i].elems);
+        nyx_json_free(json);
+    }
+}
+
 static void what_contradicts_itself_is_refused(void **state)
 {
     static const struct { const char *text, *why; } rows[] = {
@@ -283,6 +304,7 @@ int main(void)
         cmocka_unit_test(what_is_printed_parses_to_the_same),
         cmocka_unit_test(defaults_are_those_of_the_schema),
         cmocka_unit_test(the_configurations_shipped_are_valid),
+        cmocka_unit_test(language_models_shipped_have_their_sizes),
         cmocka_unit_test(what_contradicts_itself_is_refused),
         cmocka_unit_test(a_model_takes_no_other_data),
         cmocka_unit_test(a_decoder_takes_every_length_it_can_see),
