@@ -26,6 +26,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_CHOICE, .name = "to", .value = &args.to, .arg = "KIND", .help = "what to write: h5, safetensors or gguf [by the output's name]", .choices = targets },
     { .kind = NYX_OPT_CHOICE, .name = "dtype", .value = &args.dtype, .arg = "TYPE", .help = "element type of plain matrices: f32, f16 or bf16 [as they are; f32 in, f16 out for what is decoded]", .choices = dtypes },
     { .kind = NYX_OPT_FLAG, .name = "decode", .value = &args.decode, .help = "write coded tensors as plain ones" },
+    { .kind = NYX_OPT_INPUT, .name = "tokenizer", .value = &args.tokenizer, .arg = "FILE", .help = "the tokenizer to store: tokenizer.json, llama2.c's, ours [what comes with MODEL]" },
     { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "the config.json to use [the one beside MODEL]" },
     { 0 },
 };
@@ -94,8 +95,10 @@ static int list_inputs(nyx_report *report, char digest[NYX_SHA256_HEX])
         if ((status = nyx_report_input(report, path)) == 0)
             nyx_sha256_update(&all, nyx_report_input_sha256(report, path), NYX_SHA256_HEX - 1);
     }
+    if (status == 0 && args.tokenizer && (status = nyx_report_input(report, args.tokenizer)) == 0)
+        nyx_sha256_update(&all, nyx_report_input_sha256(report, args.tokenizer), NYX_SHA256_HEX - 1);
     nyx_sha256_final(&all, digest);
-    if (status == 0 && nyx_foreign_source_count(file) == 1)
+    if (status == 0 && nyx_foreign_source_count(file) == 1 && !args.tokenizer)
         snprintf(digest, NYX_SHA256_HEX, "%s", nyx_report_input_sha256(report, nyx_foreign_source(file, 0)));
     nyx_foreign_close(file);
     return status;
@@ -164,7 +167,8 @@ static int run(nyx_report *report)
         return status;
     if (strcmp(target(), "h5") == 0)
         status = import(&found, report, &options);
-    else if ((status = nyx_report_input(report, args.input)) == 0)
+    else if ((status = nyx_report_input(report, args.input)) == 0 &&
+             (!args.tokenizer || (status = nyx_report_input(report, args.tokenizer)) == 0))
         status = nyx_convert_export(&found, args.input,
                                     strcmp(target(), "gguf") == 0 ? NYX_FOREIGN_GGUF : NYX_FOREIGN_SAFETENSORS,
                                     args.output, &options);

@@ -232,7 +232,7 @@ static int write_model(nyx_report *report, nyx_compress *plan, const char *recip
     if ((status = nyx_pool_create(&options.pool, nyx_cli_common->threads)) < 0 ||
         (status = nyx_writer_open(&writer, args.output, "model")) < 0 ||
         (status = copy_json(writer, plan->file, "/config")) < 0 ||
-        (status = copy_json(writer, plan->file, "/provenance")) < 0 ||
+        (status = copy_json(writer, plan->file, "/provenance")) < 0 || (status = copy_json(writer, plan->file, "/tokenizer")) < 0 ||
         (status = nyx_compress_run(plan, writer, &options)) < 0 ||
         (status = list_model(report, plan->file)) < 0 ||
         (status = write_history(writer, plan->file, nyx_report_input_sha256(report, args.model), recipe_sha256)) < 0)

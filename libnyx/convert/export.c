@@ -20,6 +20,8 @@ typedef struct {
     enum nyx_convert__family   family;
     nyx_convert__map           map;
     nyx_foreign_writer        *writer;
+    nyx_tokenizer             *tokenizer; /* NULL: none */
+    nyx_json                  *tokenizer_json;
     const nyx_block_type     **types; /* of each part; parts of one tensor agree */
 } work;
 
@@ -380,7 +382,11 @@ static int export_gguf(work *w, const char *path)
     if ((status = nyx_foreign_writer_open(&w->writer, NYX_FOREIGN_GGUF, path)) < 0)
         return status;
     metadata = gguf_metadata(w);
-    if ((status = nyx_foreign_writer_metadata(w->writer, metadata)) == 0 && (status = put_tensors(w)) == 0) {
+    status = w->tokenizer ? nyx_convert__tokenizer_keys(metadata, w->tokenizer, w->config.data.vocabulary) : 0;
+    if (status == 0 && !w->tokenizer)
+        nyx_json_set_text(metadata, "tokenizer.ggml.model", "none");
+    if (status == 0 && (status = nyx_convert__provenance_read(metadata, w->reader, NYX_FOREIGN_GGUF)) == 0 &&
+        (status = nyx_foreign_writer_metadata(w->writer, metadata)) == 0 && (status = put_tensors(w)) == 0) {
         status = nyx_foreign_writer_commit(w->writer);
         w->writer = NULL;
     }
@@ -388,18 +394,23 @@ static int export_gguf(work *w, const char *path)
     return status < 0 ? status : nyx_convert__note(&w->report->outputs, &w->report->output_count, "%s", path);
 }
 
-/* The configuration goes into the metadata where no config.json lies beside. */
+/* The configuration goes into the metadata where no config.json lies beside,
+ * the tokenizer where no tokenizer.json that we read does. */
 static int export_safetensors(work *w, const char *path, const nyx_json *config, bool inside)
 {
     nyx_json *metadata = nyx_json_object();
-    char     *text = NULL;
+    char     *text = NULL, *tokenizer = NULL;
     int       status;
 
-    if ((status = nyx_foreign_writer_open(&w->writer, NYX_FOREIGN_SAFETENSORS, path)) < 0)
+    if ((status = nyx_foreign_writer_open(&w->writer, NYX_FOREIGN_SAFETENSORS, path)) < 0 ||
+        (status = nyx_convert__provenance_read(metadata, w->reader, NYX_FOREIGN_SAFETENSORS)) < 0)
         goto done;
     nyx_json_set_text(metadata, "format", "pt");
     if (inside && config && (status = nyx_json_print(&text, config, 0)) == 0)
         nyx_json_set_text(metadata, "config", text);
+    if (status == 0 && w->tokenizer && (inside || nyx_tokenizer_kind_of(w->tokenizer) != NYX_TOKENIZER_BPE_BYTES) &&
+        (status = nyx_json_print(&tokenizer, w->tokenizer_json, 0)) == 0)
+        nyx_json_set_text(metadata, "nyx_tokenizer", tokenizer);
     if (status == 0 && (status = nyx_foreign_writer_metadata(w->writer, metadata)) == 0 &&
         (status = put_tensors(w)) == 0) {
         status = nyx_foreign_writer_commit(w->writer);
@@ -407,6 +418,7 @@ static int export_safetensors(work *w, const char *path, const nyx_json *config,
     }
 done:
     nyx_free(text);
+    nyx_free(tokenizer);
     nyx_json_free(metadata);
     return status < 0 ? status : nyx_convert__note(&w->report->outputs, &w->report->output_count, "%s", path);
 }
@@ -434,29 +446,40 @@ static int write_json(nyx_output **out, const char *folder, const char *name, co
     return status;
 }
 
+static int commit(work *w, nyx_output **out, const char *folder, const char *name)
+{
+    int status = *out ? nyx_output_commit(*out) : 0;
+
+    if (*out && status == 0)
+        status = nyx_convert__note(&w->report->outputs, &w->report->output_count, "%s/%s", folder, name);
+    *out = NULL;
+    return status;
+}
+
 /* model.safetensors takes its name before the small files do: it is the one
  * that may fail. */
 static int export_folder(work *w, const char *folder, const nyx_json *config)
 {
     const bool  made = mkdir(folder, 0777) == 0;
-    nyx_output *beside = NULL;
+    nyx_output *beside = NULL, *words = NULL;
+    nyx_json   *tokenizer = NULL;
     char       *path = NULL;
     int         status;
 
     if (!made && errno != EEXIST)
         return nyx_error_set(NYX_ERR_CREATE, "cannot create the folder '%s': %s", folder, strerror(errno));
     if ((config && (status = write_json(&beside, folder, "config.json", config)) < 0) ||
+        (w->tokenizer && ((status = nyx_convert__hf_tokenizer(&tokenizer, w->tokenizer)) < 0 ||
+                          (status = write_json(&words, folder, "tokenizer.json", tokenizer)) < 0)) ||
         (status = nyx_text_format(&path, "%s/model.safetensors", folder)) < 0 ||
-        (status = export_safetensors(w, path, NULL, false)) < 0)
+        (status = export_safetensors(w, path, NULL, false)) < 0 ||
+        (status = commit(w, &beside, folder, "config.json")) < 0)
         goto done;
-    if (beside) {
-        status = nyx_output_commit(beside);
-        beside = NULL;
-        if (status == 0)
-            status = nyx_convert__note(&w->report->outputs, &w->report->output_count, "%s/config.json", folder);
-    }
+    status = commit(w, &words, folder, "tokenizer.json");
 done:
     nyx_output_discard(beside);
+    nyx_output_discard(words);
+    nyx_json_free(tokenizer);
     nyx_free(path);
     if (status < 0 && made)
         rmdir(folder);
@@ -477,7 +500,7 @@ static int export_file(work *w, const char *path)
             dtype = names[i][1];
     }
     if (w->family != NYX_CONVERT__MLP)
-        config = nyx_convert__hf_config(&w->config, w->family, dtype);
+        config = nyx_convert__hf_config(&w->config, w->family, dtype, w->tokenizer);
     status = is_folder(path) ? export_folder(w, path, config) : export_safetensors(w, path, config, true);
     nyx_json_free(config);
     return status;
@@ -509,6 +532,27 @@ static int open_model(work *w)
     return status;
 }
 
+/* The one that the model carries, or the one of --tokenizer. */
+static int find_tokenizer(work *w)
+{
+    int status = nyx_reader_json(w->reader, "/tokenizer", &w->tokenizer_json);
+
+    if (status < 0 || (!w->tokenizer_json && !w->options->tokenizer))
+        return status;
+    status = w->options->tokenizer ? nyx_tokenizer_read(&w->tokenizer, w->options->tokenizer)
+                                   : nyx_tokenizer_parse(&w->tokenizer, w->tokenizer_json, w->in);
+    if (status < 0)
+        return status;
+    nyx_json_free(w->tokenizer_json);
+    if (!(w->tokenizer_json = nyx_tokenizer_json(w->tokenizer)))
+        return nyx_error_set(NYX_ERR_MEMORY, "no memory for the tokenizer");
+    w->report->tokenizer = nyx_tokenizer_kind_name(nyx_tokenizer_kind_of(w->tokenizer));
+    if (nyx_tokenizer_vocabulary(w->tokenizer) > w->config.data.vocabulary)
+        return nyx_error_set(NYX_ERR_INPUT, "cannot convert '%s': its tokenizer has %lld tokens, the model %lld", w->in,
+                             (long long)nyx_tokenizer_vocabulary(w->tokenizer), (long long)w->config.data.vocabulary);
+    return 0;
+}
+
 int nyx_convert_export(nyx_convert_report *out, const char *in, enum nyx_foreign_kind kind, const char *path,
                        const nyx_convert_options *options)
 {
@@ -522,7 +566,8 @@ int nyx_convert_export(nyx_convert_report *out, const char *in, enum nyx_foreign
     if ((status = nyx_convert__map_create(&w.map, &w.config, w.family,
                                           kind == NYX_FOREIGN_GGUF ? NYX_CONVERT__GGUF : NYX_CONVERT__HF,
                                           prefix_of(&w))) < 0 ||
-        (status = decide_all(&w)) < 0 || (status = nyx_convert__reserve(out, w.map.count)) < 0)
+        (status = decide_all(&w)) < 0 || (status = nyx_convert__reserve(out, w.map.count)) < 0 ||
+        (status = find_tokenizer(&w)) < 0)
         goto done;
     status = export_file(&w, path);
 done:
@@ -530,5 +575,7 @@ done:
     nyx_reader_close(w.reader);
     nyx_convert__map_release(&w.map);
     nyx_free(w.types);
+    nyx_tokenizer_free(w.tokenizer);
+    nyx_json_free(w.tokenizer_json);
     return status;
 }

@@ -293,6 +293,33 @@ static int write_config(work *w)
     return status;
 }
 
+/* A tokenizer that we do not know is no reason to refuse the weights. */
+static int write_tokenizer(work *w)
+{
+    nyx_tokenizer *tokenizer;
+    nyx_json      *json = NULL;
+    int            status = nyx_convert__tokenizer_find(&tokenizer, w->file, w->options->tokenizer);
+
+    if (status == NYX_ERR_UNSUPPORTED && !w->options->tokenizer)
+        return nyx_convert__note(&w->report->warnings, &w->report->warning_count, "no tokenizer: %s", nyx_error_text());
+    if (status < 0 || !tokenizer)
+        return status;
+    if (nyx_tokenizer_vocabulary(tokenizer) > w->who.config.data.vocabulary) {
+        status = nyx_error_set(NYX_ERR_INPUT, "cannot convert '%s': its tokenizer has %lld tokens, the model %lld",
+                               path_of(w), (long long)nyx_tokenizer_vocabulary(tokenizer),
+                               (long long)w->who.config.data.vocabulary);
+        goto done;
+    }
+    w->report->tokenizer = nyx_tokenizer_kind_name(nyx_tokenizer_kind_of(tokenizer));
+    json = nyx_tokenizer_json(tokenizer);
+    status = json ? nyx_writer_json(w->writer, "/tokenizer", json)
+                  : nyx_error_set(NYX_ERR_MEMORY, "no memory for the tokenizer");
+done:
+    nyx_json_free(json);
+    nyx_tokenizer_free(tokenizer);
+    return status;
+}
+
 static int by_ours(const void *a, const void *b)
 {
     return strcmp(((const nyx_convert__part *)a)->name, ((const nyx_convert__part *)b)->name);
@@ -304,7 +331,8 @@ static int write_model(work *w, const char *path)
 
     if ((status = nyx_writer_open(&w->writer, path, "model")) < 0 ||
         (w->options->history && (status = nyx_writer_history(w->writer, w->options->history)) < 0) ||
-        (status = write_config(w)) < 0)
+        (status = write_config(w)) < 0 || (status = nyx_convert__provenance_write(w->writer, w->file)) < 0 ||
+        (w->who.family != NYX_CONVERT__HRM && w->who.family != NYX_CONVERT__MLP && (status = write_tokenizer(w)) < 0))
         return status;
     qsort(w->map.parts, (size_t)w->map.count, sizeof *w->map.parts, by_ours);
     for (int64_t i = 0; i < w->map.count && status == 0; i++) {

@@ -2,6 +2,7 @@
 #define NYX_CONVERT_INTERNAL_H
 
 #include "convert/convert.h"
+#include "text/text.h"
 
 /* Whose names and orders. */
 enum nyx_convert__dialect {
@@ -58,9 +59,26 @@ const nyx_foreign_tensor *nyx_convert__mlp_weight(const nyx_foreign *file, int64
 const nyx_foreign_tensor *nyx_convert__mlp_bias(const nyx_foreign *file, const nyx_foreign_tensor *weight);
 
 /* config.json of HF (or the fixture form of the original HRM); NULL: memory. */
-nyx_json *nyx_convert__hf_config(const nyx_config *config, enum nyx_convert__family family, const char *dtype);
+nyx_json *nyx_convert__hf_config(const nyx_config *config, enum nyx_convert__family family, const char *dtype,
+                                 const nyx_tokenizer *tokenizer);
 /* Keys of GGUF, without those of the tokenizer. */
 nyx_json *nyx_convert__gguf_keys(const nyx_config *config, enum nyx_convert__family family);
+
+/* The tokenizer that came with a file, or was given; *out NULL: none. INPUT,
+ * UNSUPPORTED for kinds that text/ does not know. */
+int nyx_convert__tokenizer_find(nyx_tokenizer **out, const nyx_foreign *file, const char *given) NYX_CHECKED;
+/* How GGUF and HF write a token: in letters for bytes, or U+2581 for spaces.
+ * *out ends with nyx_free. */
+int nyx_convert__piece(char **out, const nyx_tokenizer *tokenizer, int32_t id) NYX_CHECKED;
+/* Keys of GGUF for it, filled up to `vocabulary` tokens. */
+int nyx_convert__tokenizer_keys(nyx_json *out, const nyx_tokenizer *tokenizer, int64_t vocabulary) NYX_CHECKED;
+/* tokenizer.json of HF; *out also on failure. */
+int nyx_convert__hf_tokenizer(nyx_json **out, const nyx_tokenizer *tokenizer) NYX_CHECKED;
+
+/* What else a file says about itself (name, licence, chat template): kept in
+ * /provenance on the way in, put back on the way out. */
+int  nyx_convert__provenance_write(nyx_writer *writer, const nyx_foreign *file) NYX_CHECKED;
+int  nyx_convert__provenance_read(nyx_json *metadata, nyx_reader *reader, enum nyx_foreign_kind kind) NYX_CHECKED;
 
 /* The shortest decimal number that is this f32, as f64: 1e-5, not 9.99999975e-06. */
 double nyx_convert__decimal(double single);

@@ -57,7 +57,8 @@ static void hrm(nyx_json *out, const nyx_config *config)
     nyx_json_set_int(out, "ignore_label_id", config->data.ignore);
 }
 
-nyx_json *nyx_convert__hf_config(const nyx_config *config, enum nyx_convert__family family, const char *dtype)
+nyx_json *nyx_convert__hf_config(const nyx_config *config, enum nyx_convert__family family, const char *dtype,
+                                 const nyx_tokenizer *tokenizer)
 {
     nyx_json *out = nyx_json_object();
 
@@ -72,6 +73,10 @@ nyx_json *nyx_convert__hf_config(const nyx_config *config, enum nyx_convert__fam
         hf_gpt2(out, config);
     nyx_json_set_bool(out, "tie_word_embeddings", config->model.tied);
     nyx_json_set_text(out, "torch_dtype", dtype);
+    if (tokenizer && nyx_tokenizer_bos(tokenizer) >= 0)
+        nyx_json_set_int(out, "bos_token_id", nyx_tokenizer_bos(tokenizer));
+    if (tokenizer && nyx_tokenizer_eos(tokenizer) >= 0)
+        nyx_json_set_int(out, "eos_token_id", nyx_tokenizer_eos(tokenizer));
     return out;
 }
 

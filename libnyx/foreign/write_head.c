@@ -87,11 +87,12 @@ static int type_of(const nyx_json *value, int whole)
     }
 }
 
-/* An array is of the kind of its first element. */
+/* An array is of the kind of its first element; an empty one is of texts, as
+ * merges are. */
 static int put_value(nyx_foreign__buffer *out, const char *key, const nyx_json *value)
 {
     const int64_t count = nyx_json_count(value);
-    const int     type = type_of(nyx_json_item(value, 0), I32);
+    const int     type = count ? type_of(nyx_json_item(value, 0), I32) : TEXT;
 
     if (nyx_json_kind_of(value) != NYX_JSON_ARRAY) {
         const int64_t whole = nyx_json_int(value, 0);

@@ -141,3 +141,58 @@ same() { h5diff "$1" "$2" /tensors; h5diff "$1" "$2" /config; }
     [ "$status" -eq 64 ]
     [ ! -e y.h5 ]
 }
+
+@test "tokenizers come along: GGUF, a folder, one file" {
+    need "$weights/stories260K/tok512.bin"
+    need_h5diff
+    nyx-convert "$weights/stories260K/stories260K.bin" --tokenizer="$weights/stories260K/tok512.bin" -o s.h5 --report=r.json
+    grep -q '"tokenizer": "bpe-scores"' r.json
+    nyx-convert s.h5 -o s.gguf
+    nyx-convert s.h5 -o s.safetensors
+    nyx-convert s.h5 -o folder/ --report=r.json
+    "$check" convert r.json
+    grep -q '"byte_fallback": true' folder/tokenizer.json
+    for back in s.gguf s.safetensors folder; do
+        nyx-convert $back -o back.h5
+        h5diff s.h5 back.h5 /tokenizer
+    done
+    nyx-quantize s.h5 --format=int8:channel -o q.h5
+    h5diff s.h5 q.h5 /tokenizer
+    # a vocabulary that is larger than the model's
+    run --separate-stderr nyx-convert "$weights/gpt-nano-sort/gpt-nano-sort-model.json" \
+        --tokenizer="$weights/stories260K/tok512.bin" -o g.h5
+    [ "$status" -eq 65 ] && [[ "$stderr" == *"its tokenizer has 512 tokens, the model 3"* ]] && [ ! -e g.h5 ]
+}
+
+@test "byte-level BPE comes back out of GGUF and tokenizer.json" {
+    need "${weights%weights}tokenizer/gpt2_vocab.json.xz"
+    need "$weights/gpt-nano-sort/gpt-nano-sort-model.json"
+    need_h5diff
+    # a model of 50,257 rows of 2: llama2.c's form with one layer
+    python3 - <<'PY'
+import struct
+V, D = 50257, 2
+n = V * D + 2 * D + 2 * D * D + 2 * D * D + 3 * 2 * D + D + 4 * D
+open("tiny.bin", "wb").write(struct.pack("<7i", D, 2, 1, 1, 1, V, 4) + struct.pack("<f", 0.5) * n)
+PY
+    xz -dkc "${weights%weights}gguf/ggml-vocab-gpt-2.gguf.xz" > vocabulary.gguf
+    run --separate-stderr nyx-convert vocabulary.gguf -o v.h5
+    [ "$status" -eq 65 ] && [[ "$stderr" == *"it holds no tensor"* ]]
+    xz -dkc "${weights%weights}tokenizer/gpt2_vocab.json.xz" > vocab.json
+    xz -dkc "${weights%weights}tokenizer/gpt2_merges.txt.xz" > merges.txt
+    python3 - <<'PY'
+import json
+vocab = json.load(open("vocab.json"))
+merges = [l for l in open("merges.txt").read().split("\n") if l and not l.startswith("#version")]
+json.dump({"added_tokens": [{"id": 50256, "content": "<|endoftext|>", "special": True}],
+           "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
+           "model": {"type": "BPE", "vocab": vocab, "merges": merges}}, open("tokenizer.json", "w"))
+PY
+    nyx-convert tiny.bin --tokenizer=tokenizer.json -o t.h5
+    nyx-convert t.h5 -o t.gguf
+    nyx-convert t.h5 -o folder/
+    for back in t.gguf folder; do
+        nyx-convert $back -o back.h5
+        h5diff t.h5 back.h5 /tokenizer
+    done
+}
