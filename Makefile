@@ -154,10 +154,10 @@ install: all ## copy programs, library, headers under PREFIX
 	install -m 644 $(BUILD)/libnyx.a $(DESTDIR)$(PREFIX)/lib
 	for h in libnyx/*/*.h; do case $$h in */internal.h) ;; *) \
 	    install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/nyx/$${h#libnyx/} || exit 1 ;; esac; done
-	printf '%s\n' 'prefix=$(PREFIX)' 'Name: nyx' 'Description: low-precision AI on whatever hardware you own' \
-	    'Version: $(VERSION)' 'Requires.private: $(PACKAGES)' 'Cflags: -I$${prefix}/include/nyx' \
-	    'Libs: -L$${prefix}/lib -lnyx' 'Libs.private: -lm -ldl -pthread' \
-	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/nyx.pc
+	printf '%s\n' 'prefix=$(PREFIX)' '' 'Name: nyx' 'Description: low-precision AI on whatever hardware you own' \
+	    'Version: $(VERSION)' 'Requires: $(PACKAGES)' 'Cflags: -I$${prefix}/include/nyx' \
+	    'Libs: -L$${prefix}/lib -lnyx -lm -ldl -pthread' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/nyx.pc
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/pkgconfig/nyx.pc
 
 clean: ## remove the build folder
 	rm -rf $(BUILD)
