@@ -49,7 +49,7 @@ for test in "$BUILD"/tests/test_*; do
 done
 counted conformance "$BUILD/tests/conformance"
 counted conformance/formats "$BUILD/tests/formats"
-for file in tests/lint/*.bats tests/tool/*.bats tests/fault/*.bats tests/invalid/*.bats tests/interop/*.bats tests/pipeline/*.bats; do
+for file in tests/lint/*.bats tests/conformance/*.bats tests/tool/*.bats tests/fault/*.bats tests/invalid/*.bats tests/interop/*.bats tests/pipeline/*.bats; do
     [ -e "$file" ] && tap "${file#tests/}" bats --tap "$file"
 done
 
