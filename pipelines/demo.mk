@@ -4,12 +4,16 @@
 #
 #     make -f pipelines/demo.mk [RUN=run/demo] [SEED=1] [CONFIG=...] [SIZE=4]
 #
+# WARM=CONFIG trains with that first. Deep supervision keeps a puzzle for several
+# steps; with one segment a model sees more puzzles until it knows the rules.
+#
 # Every arrow is a file in $(RUN); delete one and make redoes what follows it.
 include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
 PIPELINES := $(dir $(lastword $(MAKEFILE_LIST)))
 
 SIZE    ?= 4
 CONFIG  ?= pipelines/configs/hrm-tiny.json
+WARM    ?=
 COUNT   ?= 4000
 TEST    ?= 200
 CODINGS ?= int8 int4 int3 int2
@@ -36,13 +40,23 @@ $(RUN)/data.h5 $(RUN)/data.json &: $(RUN)/data.options | $(BIN)/nyx-data
 $(RUN)/control-data.h5: $(RUN)/data.options | $(BIN)/nyx-data
 	$(BIN)/nyx-data sudoku $(data_OPTIONS) --shuffle-labels -o $@
 
-$(RUN)/model.h5 $(RUN)/train.json &: $(CONFIG) $(RUN)/data.h5 $(RUN)/train.options | $(BIN)/nyx-train
-	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/data.h5 $(train_OPTIONS) -o $(RUN)/model.h5 \
+WARM_MODEL   = $(if $(WARM),$(RUN)/warm.h5)
+WARM_CONTROL = $(if $(WARM),$(RUN)/control-warm.h5)
+
+$(RUN)/warm.h5: $(WARM) $(RUN)/data.h5 $(RUN)/train.options | $(BIN)/nyx-train
+	$(BIN)/nyx-train $(WARM) --data=$(RUN)/data.h5 $(train_OPTIONS) -o $@ --log=$(RUN)/warm.jsonl \
+	    --report=$(RUN)/warm.json
+
+$(RUN)/control-warm.h5: $(WARM) $(RUN)/control-data.h5 $(RUN)/train.options | $(BIN)/nyx-train
+	$(BIN)/nyx-train $(WARM) --data=$(RUN)/control-data.h5 $(train_OPTIONS) -o $@
+
+$(RUN)/model.h5 $(RUN)/train.json &: $(CONFIG) $(RUN)/data.h5 $(RUN)/train.options $(WARM_MODEL) | $(BIN)/nyx-train
+	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/data.h5 $(train_OPTIONS) $(WARM_MODEL:%=--init=%) -o $(RUN)/model.h5 \
 	    --checkpoint=$(RUN)/model.checkpoint.h5 --checkpoint-seconds=30 --log=$(RUN)/train.jsonl \
 	    --report=$(RUN)/train.json
 
-$(RUN)/control.h5: $(CONFIG) $(RUN)/control-data.h5 $(RUN)/train.options | $(BIN)/nyx-train
-	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/control-data.h5 $(train_OPTIONS) -o $@
+$(RUN)/control.h5: $(CONFIG) $(RUN)/control-data.h5 $(RUN)/train.options $(WARM_CONTROL) | $(BIN)/nyx-train
+	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/control-data.h5 $(train_OPTIONS) $(WARM_CONTROL:%=--init=%) -o $@
 
 $(CODINGS:%=$(RUN)/%.h5): $(RUN)/%.h5: $(RUN)/model.h5 | $(BIN)/nyx-quantize
 	$(BIN)/nyx-quantize $< --format=$(FORMAT_$*) -o $@ --report=$(RUN)/quantize-$*.json

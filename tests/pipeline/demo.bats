@@ -58,3 +58,15 @@ PY
     [[ "$output" == *"nyx-eval run/int3.h5"* && "$output" != *nyx-train* ]]
     [ "$(grep -c nyx-eval <<< "$output")" -eq 1 ]
 }
+
+@test "a warm-up trains first, the model and the control start from theirs" {
+    sed 's/"halt_max_steps": 2/"halt_max_steps": 1/' tiny.json > warm.json
+    run "${again[@]}" RUN=warm CODINGS=int8 WARM=warm.json
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"nyx-train tiny.json --data=warm/data.h5"*"--init=warm/warm.h5 -o warm/model.h5"* ]]
+    [[ "$output" == *"--init=warm/control-warm.h5 -o warm/control.h5"* ]]
+    touch warm.json
+    run "${again[@]}" RUN=warm CODINGS=int8 WARM=warm.json
+    [[ "$output" == *"nyx-train warm.json"*"nyx-train tiny.json"* && "$output" != *"nyx-data sudoku"* ]]
+}
