@@ -226,6 +226,8 @@ static int run_show(nyx_report *report)
     if ((status = nyx_report_input(report, show.file)) < 0 || (status = nyx_dataset_read(&dataset, show.file)) < 0)
         return status;
     nyx_dataset_describe(result, &dataset);
+    if (strcmp(dataset.kind, "text") == 0)
+        return data_text_show(&dataset, show.split, show.row, show.rows); /* ends it */
     nyx_cli_print("%s: %lld tokens a row, vocabulary of %lld\n\n", dataset.kind, (long long)dataset.length,
                   (long long)dataset.vocabulary);
     print_splits(result);
@@ -270,8 +272,8 @@ static const nyx_opt show_opts[] = {
     { NYX_OPT_INPUT, .value = &show.file, .arg = "FILE.h5", .required = true, .help = "dataset to show" },
     { NYX_OPT_CHOICE, "split", .value = &show.split, .arg = "NAME", .choices = splits,
       .help = "where the rows shown come from [train]" },
-    { NYX_OPT_INT, "row", .value = &show.row, .arg = "N", .help = "first row shown [0]" },
-    { NYX_OPT_INT, "rows", .value = &show.rows, .arg = "N", .help = "rows shown [1]" },
+    { NYX_OPT_INT, "row", .value = &show.row, .arg = "N", .help = "first row, or token of a text, shown [0]" },
+    { NYX_OPT_INT, "rows", .value = &show.rows, .arg = "N", .help = "rows, or lines of 64 tokens, shown [1]" },
     { .kind = NYX_OPT_END },
 };
 
@@ -281,12 +283,11 @@ int main(int argc, char **argv)
         { "sudoku", "make a dataset of Sudokus, generated or imported", "[OPTIONS] -o OUT.h5",
           "nyx-data sudoku --size=4 --count=400 --seed=7 -o d.h5\n"
           "nyx-data sudoku --import=puzzles.csv.xz --test=0.05 --augment=10 -o d.h5", sudoku_opts, run_sudoku },
-        data_maze, data_arc,
+        data_maze, data_arc, data_text,
         { "show", "print what a dataset holds", "[OPTIONS] FILE.h5", "nyx-data show d.h5 --split=test --rows=3",
           show_opts, run_show },
         { 0 },
     };
-    const nyx_tool tool = { .command = { .name = "nyx-data", .purpose = "make and show datasets" },
-                            .commands = commands };
+    const nyx_tool tool = { .command = { .name = "nyx-data", .purpose = "make and show datasets" }, .commands = commands };
     return nyx_cli_main(argc, argv, &tool);
 }

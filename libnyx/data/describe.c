@@ -105,8 +105,21 @@ static void describe_sudoku(nyx_json *out, const nyx_dataset *dataset, const str
     nyx_json_set_real(singles, "share_of_cells", share(baseline.filled, baseline.blanks));
 }
 
+static void describe_text(nyx_json *out, const struct nyx_split *split)
+{
+    nyx_json_set_int(out, "documents", split->documents);
+    nyx_json_set_int(out, "bytes", split->bytes);
+    nyx_json_set_int(out, "words", split->words);
+    nyx_json_set_int(out, "tokens", split->token_count);
+    nyx_json_set_real(out, "bytes_per_token", share(split->bytes, split->token_count));
+}
+
 static void describe_split(nyx_json *out, const nyx_dataset *dataset, const struct nyx_split *split)
 {
+    if (strcmp(dataset->kind, "text") == 0) {
+        describe_text(out, split);
+        return;
+    }
     nyx_json_set_int(out, "rows", split->rows);
     if (!split->rows)
         return;
@@ -125,6 +138,8 @@ void nyx_dataset_describe(nyx_json *out, const nyx_dataset *dataset)
     nyx_json_set_int(out, "vocabulary", dataset->vocabulary);
     nyx_json_set_int(out, "ignore", dataset->ignore);
     nyx_json_set_int(out, "puzzles", dataset->puzzles);
+    if (dataset->tokenizer)
+        nyx_json_set_text(out, "tokenizer", nyx_json_text(nyx_json_get(dataset->tokenizer, "kind"), "?"));
     describe_split(nyx_json_add_object(out, "train"), dataset, &dataset->train);
     describe_split(nyx_json_add_object(out, "test"), dataset, &dataset->test);
 }

@@ -145,6 +145,10 @@ int  nyx_dataset_read(nyx_dataset *out, const char *path) NYX_CHECKED; /* values
 int  nyx_dataset_write(const nyx_dataset *dataset, const char *path, const char *history, const nyx_json *provenance) NYX_CHECKED;
 void nyx_dataset_release(nyx_dataset *dataset);
 
+/* A file beside `path`, on the same disk, whose name is gone at once: it
+ * cannot stay behind. Its descriptor, or CREATE. */
+int nyx_spool_open(const char *path) NYX_CHECKED;
+
 /* A text dataset of any size, its tokens written as they come: they wait in
  * unnamed files beside the target until commit knows how many they are.
  * CREATE, OUTPUT; a token outside the vocabulary is a bug. */
@@ -165,6 +169,8 @@ void    nyx_token_writer_discard(nyx_token_writer *writer); /* NULL is fine */
  * archive (.gz .xz .bz2 .zst .zip .tar.* .7z, told by content). Streamed. */
 typedef struct nyx_members nyx_members;
 int  nyx_members_open(nyx_members **out, const char *path) NYX_CHECKED; /* INPUT, MISSING */
+/* From the start of an open file, which stays the caller's. */
+int  nyx_members_open_fd(nyx_members **out, int fd, const char *name) NYX_CHECKED;
 int  nyx_members_next(nyx_members *members) NYX_CHECKED; /* 1, 0 at the end, or INPUT */
 int  nyx_members_block(nyx_members *members, const char **data, int64_t *bytes) NYX_CHECKED; /* 1 borrowed, 0, INPUT */
 const char *nyx_members_name(const nyx_members *members); /* "a.tar(b.txt)" */

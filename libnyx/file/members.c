@@ -22,6 +22,7 @@ struct nyx_members {
     char           *member; /* file being read, as the user should see it */
     int             fd;     /* -1: standard input */
     bool            ended;
+    bool            plain; /* nothing of it has been read yet, and no filter knows it */
 };
 
 static int archive_failed(const nyx_members *m)
@@ -67,7 +68,8 @@ static int open_file(nyx_members *m)
     return 0;
 }
 
-int nyx_members_open(nyx_members **out, const char *path)
+/* `fd` -1: open `path`. */
+static int open_members(nyx_members **out, const char *path, int fd)
 {
     nyx_members *m;
     int          status;
@@ -75,9 +77,13 @@ int nyx_members_open(nyx_members **out, const char *path)
     *out = NULL;
     if ((status = nyx_alloc(&m, (int64_t)sizeof *m)) < 0)
         return status;
-    m->fd = -1;
-    if ((status = nyx_text_copy(&m->path, path)) < 0 || (status = open_file(m)) < 0)
+    m->fd = fd < 0 ? -1 : dup(fd);
+    if ((status = nyx_text_copy(&m->path, path)) < 0 || (fd < 0 && (status = open_file(m)) < 0))
         goto fail;
+    if (fd >= 0 && (m->fd < 0 || lseek(m->fd, 0, SEEK_SET) < 0)) {
+        status = nyx_error_set(NYX_ERR_MISSING, "cannot read '%s': %s", path, strerror(errno));
+        goto fail;
+    }
     m->archive = archive_read_new();
     if (!m->archive) {
         status = nyx_error_set(NYX_ERR_MEMORY, "cannot allocate a reader for '%s'", path);
@@ -96,6 +102,17 @@ int nyx_members_open(nyx_members **out, const char *path)
 fail:
     nyx_members_close(m);
     return status;
+}
+
+int nyx_members_open(nyx_members **out, const char *path)
+{
+    return open_members(out, path, -1);
+}
+
+int nyx_members_open_fd(nyx_members **out, int fd, const char *name)
+{
+    NYX_BUG_IF(fd < 0);
+    return open_members(out, name, fd);
 }
 
 void nyx_members_close(nyx_members *m)
@@ -136,11 +153,28 @@ int nyx_members_next(nyx_members *m)
 
     nyx_free(m->member);
     m->member = NULL;
-    if (archive_format(m->archive) == ARCHIVE_FORMAT_RAW)
+    m->plain = false;
+    if (archive_format(m->archive) == ARCHIVE_FORMAT_RAW) {
+        m->plain = archive_filter_count(m->archive) == 1;
         return 1; /* not an archive: its own name says where */
+    }
     name = archive_entry_pathname(entry);
     result = nyx_text_format(&m->member, "%s(%s)", m->path, name ? name : "?");
     return result < 0 ? result : 1;
+}
+
+/* A packed file that breaks off in its first bytes is no plain text. */
+static bool is_packed(const char *data, int64_t bytes)
+{
+    static const struct { const char *magic; int64_t bytes; } known[] = {
+        { "\x1f\x8b\x08", 3 }, { "\xfd" "7zXZ", 6 }, { "\x28\xb5\x2f\xfd", 4 }, { "7z\xbc\xaf\x27\x1c", 6 },
+        { "PK\x03\x04", 4 },
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (bytes >= known[i].bytes && memcmp(data, known[i].magic, (size_t)known[i].bytes) == 0)
+            return true;
+    return bytes >= 5 && memcmp(data, "BZh", 3) == 0 && data[4] == '1';
 }
 
 int nyx_members_block(nyx_members *m, const char **data, int64_t *bytes)
@@ -152,6 +186,10 @@ int nyx_members_block(nyx_members *m, const char **data, int64_t *bytes)
 
     *data = block;
     *bytes = (int64_t)size;
+    if (result == ARCHIVE_OK && m->plain && is_packed(block, (int64_t)size))
+        return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': it begins like an archive and is none; is the file whole?",
+                             nyx_members_name(m));
+    m->plain = false;
     if (result == ARCHIVE_OK)
         return 1;
     *bytes = 0;

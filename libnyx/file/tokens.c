@@ -150,9 +150,7 @@ struct nyx_token_writer {
     } sides[NYX_SIDES];
 };
 
-/* A file beside the target, on the same disk, whose name is gone at once: it
- * cannot stay behind. */
-static int open_spool(const char *path)
+int nyx_spool_open(const char *path)
 {
     const char *slash = strrchr(path, '/');
     int         folder = slash ? (int)(slash - path + 1) : 0;
@@ -191,7 +189,7 @@ int nyx_token_writer_open(nyx_token_writer **out, const char *path, int64_t voca
     status = nyx_text_copy(&writer->path, path);
     for (int s = 0; s < NYX_SIDES && status == 0; s++) {
         status = nyx_alloc(&writer->sides[s].block, NYX_FILE__BLOCK);
-        if (status == 0 && (writer->sides[s].fd = open_spool(path)) < 0) {
+        if (status == 0 && (writer->sides[s].fd = nyx_spool_open(path)) < 0) {
             status = writer->sides[s].fd;
             writer->sides[s].fd = -1;
         }

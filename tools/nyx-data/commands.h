@@ -6,7 +6,10 @@
 #include "cli/cli.h"
 #include "data/data.h"
 
-extern const nyx_command data_maze, data_arc;
+extern const nyx_command data_maze, data_arc, data_text;
+
+/* Print what a text dataset holds, and lines of tokens of a split; ends `dataset`. */
+int data_text_show(nyx_dataset *dataset, const char *name, int64_t from, int64_t lines);
 
 int  data_test_check(const char *text); /* of --test */
 /* A target that cannot be made is told before the work, not after it. */
