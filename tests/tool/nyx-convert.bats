@@ -196,3 +196,77 @@ PY
         h5diff t.h5 back.h5 /tokenizer
     done
 }
+
+# rows NAME.h5 VOCABULARY CODE -- a dataset of rows; CODE makes x and y (int arrays; y -1: not scored)
+rows() {
+    "${PYTHON:-/usr/bin/python3}" - "$@" <<'PY'
+import hashlib, itertools, json, sys
+import h5py
+import numpy as np
+exec(sys.argv[3])
+
+def text(g, name, value):
+    g.attrs.create(name, value, dtype=h5py.string_dtype("utf-8", len(value)))
+
+with h5py.File(sys.argv[1], "w", libver=("v108", "v108")) as f:
+    text(f, "nyx_file", "dataset/1.0")
+    for split in ("train", "test"):
+        g = f.create_group(split)
+        text(g, "kind", "rows")
+        for k, v in {"length": x.shape[1], "vocabulary": int(sys.argv[2]), "ignore": -1, "puzzles": 1}.items():
+            g.attrs[k] = np.int64(v)
+        for name, t in (("inputs", x.astype("i4")), ("targets", y.astype("i4"))):
+            d = g.create_dataset(name, data=t, track_times=False)
+            text(d, "nyx_dtype", "i32")
+            text(d, "sha256", hashlib.sha256(t.tobytes()).hexdigest())
+PY
+}
+need_h5py() { "${PYTHON:-/usr/bin/python3}" -c 'import h5py' 2>/dev/null || skip "no package python3-h5py"; }
+
+@test "stories260K has llama2.c's logits, out of its own file, GGUF and safetensors" {
+    need_h5py
+    vectors=${weights%weights}vectors/stories260K
+    need "$vectors/logits-2x32x512.f32"
+    export vectors
+    rows d.h5 512 'import os
+x, y = np.zeros((2, 512), "i4"), np.full((2, 512), -1, "i4")
+for i, line in enumerate(open(os.environ["vectors"] + "/greedy.jsonl")):
+    ids = json.loads(line)["ids"]
+    x[i, :32], y[i, :32] = ids[:32], ids[1:33]'
+    nyx-convert "$weights/stories260K/stories260K.bin" -o s.h5
+    nyx-convert s.h5 -o s.gguf
+    nyx-convert s.h5 -o s.safetensors
+    nyx-convert s.gguf -o g.h5
+    nyx-convert s.safetensors -o t.h5
+    for model in s g t; do
+        nyx-eval $model.h5 --data=d.h5 --logits=$model-logits.h5 --quiet
+    done
+    "${PYTHON:-/usr/bin/python3}" - <<'PY'
+import os
+import h5py
+import numpy as np
+want = np.fromfile(os.environ["vectors"] + "/logits-2x32x512.f32", "f4").reshape(2, 32, 512)
+for model in "sgt":
+    with h5py.File(model + "-logits.h5") as f:
+        got = f["tensors/logits"][()].reshape(2, 512, 512)[:, :32]
+    off = np.abs(got - want).max()
+    print(model, off)
+    assert off < 1e-4
+PY
+}
+
+@test "gpt-nano-sort sorts 729 of 729, also after GGUF" {
+    need_h5py
+    need "$weights/gpt-nano-sort/gpt-nano-sort-model.json"
+    rows d.h5 3 'digits = np.array(list(itertools.product(range(3), repeat=6)), "i4")
+x = np.concatenate([digits, np.sort(digits)[:, :5]], axis=1)
+y = np.concatenate([np.full((729, 5), -1, "i4"), np.sort(digits)], axis=1)'
+    nyx-convert "$weights/gpt-nano-sort/gpt-nano-sort-model.json" -o s.h5
+    nyx-convert s.h5 -o s.gguf
+    nyx-convert s.gguf -o g.h5
+    for model in s g; do
+        run nyx-eval $model.h5 --data=d.h5 --quiet
+        echo "$output"
+        [[ "$output" == *"exact 100.00 %"* ]]
+    done
+}
