@@ -26,6 +26,7 @@ run: base report tensor quant file text graph pass device model data
 train: base report tensor quant file text graph pass device model data run
 eval: base report tensor quant file text graph pass device model data run
 compress: base report tensor quant file text graph pass device model data run train eval
+bench: base report tensor quant file text graph pass device model data run train eval
 convert: base report tensor quant file text graph pass model foreign
 evolve: base report tensor quant file text graph pass device model data run train eval compress
 cli: base report

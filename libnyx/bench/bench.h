@@ -1,0 +1,93 @@
+/* bench -- how fast this machine does what Nyx needs, beside its own limits.
+ *
+ *     nyx_bench *bench;
+ *     nyx_bench_create(&bench, device, &options);      measures the limits
+ *     nyx_bench_run(bench, "matmul");                  figures of one row of the table
+ *     nyx_bench_describe(bench, result, run);
+ *     nyx_bench_free(bench);
+ *
+ * A figure is the median time of one run, with a 95 % interval, after a warm-up
+ * that lasts until medians stay put. A figure whose interval is too wide, or
+ * that never became steady, has no number but the reason why: a busy machine
+ * measures its other work.
+ *
+ * Limits come out of the same run: the most multiply-adds a second of a loop
+ * that touches registers only, and the most bytes a second of a loop that only
+ * reads, from memory as large as what the figure touches. A figure's limit is
+ * the larger of the two times; the fraction of it that was reached says how
+ * much is left. The read loop stops at 256-bit vectors, so that small sets in
+ * the first-level cache may do a little better than it.
+ *
+ * Another row: a function that calls nyx_bench__measure for each of its cases,
+ * and a line in the table (rows.c).
+ */
+#ifndef NYX_BENCH_H
+#define NYX_BENCH_H
+
+#include "device/device.h"
+#include "report/report.h"
+
+typedef struct { int64_t m, n, k; } nyx_bench_size;
+
+typedef struct {
+    double      seconds;      /* most time a figure, warm-up included */
+    double      spread_most;  /* of the interval, as a share of the median */
+    int64_t     memory_bytes; /* of each of the two buffers that bandwidths are measured on */
+    int         size_count;   /* 0: the usual ones */
+    nyx_bench_size sizes[32]; /* matmul, matvec (n x k) */
+    const char *modes;        /* matmul: "nt,nn,tn" */
+    const char *formats;      /* comma-separated; NULL: the examples of quant/ */
+    const char *config;       /* step: configuration; NULL: no figure */
+    int64_t     length, vocabulary; /* of its random data */
+    const char *scratch;      /* file: written, read, removed; NULL: no figure */
+    int64_t     file_bytes;
+    void      (*progress)(void *context, const char *what); /* may be NULL */
+    void       *context;
+} nyx_bench_options;
+
+typedef struct {
+    char        op[16], what[80];  /* together the name: "matmul", "nt 1024x1024x1024" */
+    double      flops, bytes;      /* of one run; 0: does not apply */
+    double      median_s, low_s, high_s;
+    int64_t     samples;
+    char        reason[160];       /* "": there is a number */
+    double      limit_s;           /* no run can be shorter; 0: see limit_reason */
+    const char *limited_by;        /* "compute", "memory" */
+    const char *limit_reason;
+    double      yardstick_s;       /* OpenBLAS on the same; 0: see yardstick_reason */
+    const char *yardstick_reason;  /* NULL: does not apply */
+} nyx_bench_figure;
+
+typedef struct nyx_bench nyx_bench;
+int  nyx_bench_create(nyx_bench **out, nyx_device *device, const nyx_bench_options *options) NYX_CHECKED;
+void nyx_bench_free(nyx_bench *bench);
+
+/* The table of rows. */
+int         nyx_bench_row_count(void);
+const char *nyx_bench_row_name(int index);
+const char *nyx_bench_row_help(int index);
+bool        nyx_bench_row_find(const char *name);
+
+/* Measure a row. USAGE for what the row cannot take, STOPPED when asked to. */
+int nyx_bench_run(nyx_bench *bench, const char *row) NYX_CHECKED;
+
+int64_t                 nyx_bench_figure_count(const nyx_bench *bench);
+const nyx_bench_figure *nyx_bench_figure_at(const nyx_bench *bench, int64_t index);
+/* Floating-point operations a second of the register loop, all threads, with
+ * the device's instruction set; 0 where there is no such loop. */
+double nyx_bench_peak_flops(const nyx_bench *bench);
+/* Bytes a second read from a set of so many bytes, all threads. */
+double nyx_bench_read_bandwidth(nyx_bench *bench, int64_t bytes);
+
+/* What was asked goes into `result`, what was measured into `run`
+ * (schemas/bench.schema.json). */
+void nyx_bench_describe(const nyx_bench *bench, nyx_json *result, nyx_json *run);
+
+/* Compare with an earlier report, already checked against its schema: a figure
+ * is slower when its median is more than `threshold` above the old one.
+ * Fills the array; returns how many are slower. Figures without a number, then
+ * or now, are counted in *unknown; *compared counts the others. */
+int64_t nyx_bench_compare(const nyx_bench *bench, const nyx_json *old, double threshold, nyx_json *array,
+                          int64_t *compared, int64_t *unknown);
+
+#endif

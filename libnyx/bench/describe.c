@@ -1,0 +1,132 @@
+/* describe -- figures as the objects that reports carry; two reports beside
+ * each other. */
+#include "bench/internal.h"
+
+#include <string.h>
+
+static void set_rate(nyx_json *object, const char *key, double work, double seconds, const char *reason)
+{
+    if (work > 0.0 && seconds > 0.0)
+        nyx_json_set_real(object, key, work / seconds);
+    else
+        nyx_json_set_null(object, key, work > 0.0 ? reason : "does not apply");
+}
+
+static void set_time(nyx_json *object, const char *key, double seconds, const char *reason)
+{
+    if (reason[0])
+        nyx_json_set_null(object, key, reason);
+    else
+        nyx_json_set_real(object, key, seconds);
+}
+
+static void describe_figure(nyx_json *object, const nyx_bench_figure *f)
+{
+    const bool   known = !f->reason[0];
+    const double seconds = known ? f->median_s : 0.0;
+
+    nyx_json_set_text(object, "op", f->op);
+    nyx_json_set_text(object, "what", f->what);
+    nyx_json_set_int(object, "samples", f->samples);
+    set_time(object, "median_s", f->median_s, f->reason);
+    set_time(object, "low_s", f->low_s, f->reason);
+    set_time(object, "high_s", f->high_s, f->reason);
+    set_rate(object, "flops_per_s", f->flops, seconds, f->reason);
+    set_rate(object, "bytes_per_s", f->bytes, seconds, f->reason);
+    if (f->limit_s > 0.0) {
+        nyx_json_set_real(object, "limit_s", f->limit_s);
+        nyx_json_set_text(object, "limited_by", f->limited_by);
+    } else {
+        nyx_json_set_null(object, "limit_s", f->limit_reason);
+        nyx_json_set_null(object, "limited_by", f->limit_reason);
+    }
+    if (known && f->limit_s > 0.0)
+        nyx_json_set_real(object, "fraction_of_limit", f->limit_s / f->median_s);
+    else
+        nyx_json_set_null(object, "fraction_of_limit", known ? f->limit_reason : f->reason);
+    if (f->yardstick_s > 0.0)
+        nyx_json_set_real(object, "openblas_s", f->yardstick_s);
+    else
+        nyx_json_set_null(object, "openblas_s", f->yardstick_reason ? f->yardstick_reason : "does not apply");
+}
+
+static void describe_limits(nyx_json *object, const nyx_bench *bench)
+{
+    nyx_json *peaks = nyx_json_add_object(object, "peak_flops_per_s");
+    nyx_json *reads = nyx_json_add_array(object, "read");
+
+    nyx_json_set_int(object, "threads", nyx_pool_parts(nyx_device_pool(bench->device)));
+    for (int i = 0; i < NYX_BENCH__ISAS; i++)
+        if (bench->peak[i] > 0.0)
+            nyx_json_set_real(peaks, nyx_bench__isas[i], bench->peak[i]);
+        else
+            nyx_json_set_null(peaks, nyx_bench__isas[i], "not on this processor");
+    for (int i = 0; i < NYX_BENCH__POWERS; i++)
+        if (bench->read[i] > 0.0) {
+            nyx_json *read = nyx_json_push_object(reads);
+
+            nyx_json_set_int(read, "bytes", (int64_t)1 << i);
+            nyx_json_set_real(read, "bytes_per_s", bench->read[i]);
+        }
+}
+
+void nyx_bench_describe(const nyx_bench *bench, nyx_json *result, nyx_json *run)
+{
+    nyx_json *cases = nyx_json_add_array(result, "cases"), *figures = nyx_json_add_array(run, "figures");
+
+    for (int64_t i = 0; i < bench->count; i++) {
+        const nyx_bench_figure *f = &bench->figures[i];
+        nyx_json               *object = nyx_json_push_object(cases);
+
+        nyx_json_set_text(object, "op", f->op);
+        nyx_json_set_text(object, "what", f->what);
+        nyx_json_set_real(object, "flops", f->flops);
+        nyx_json_set_real(object, "bytes", f->bytes);
+        describe_figure(nyx_json_push_object(figures), f);
+    }
+    describe_limits(nyx_json_add_object(run, "limits"), bench);
+}
+
+/* ---- comparing ---------------------------------------------------------------- */
+
+static const nyx_json *find(const nyx_json *figures, const nyx_bench_figure *f)
+{
+    for (int64_t i = 0; i < nyx_json_count(figures); i++) {
+        const nyx_json *old = nyx_json_item(figures, i);
+
+        if (strcmp(nyx_json_text(nyx_json_get(old, "op"), ""), f->op) == 0 &&
+            strcmp(nyx_json_text(nyx_json_get(old, "what"), ""), f->what) == 0)
+            return old;
+    }
+    return NULL;
+}
+
+int64_t nyx_bench_compare(const nyx_bench *bench, const nyx_json *old, double threshold, nyx_json *array,
+                          int64_t *compared, int64_t *unknown)
+{
+    const nyx_json *figures = nyx_json_get(old, "run.figures");
+    int64_t         slower = 0;
+
+    *compared = *unknown = 0;
+    for (int64_t i = 0; i < bench->count; i++) {
+        const nyx_bench_figure *f = &bench->figures[i];
+        const nyx_json         *before = find(figures, f);
+        const double            then = nyx_json_real(nyx_json_get(before, "median_s"), 0.0);
+        nyx_json               *object;
+
+        if (f->reason[0] || !(then > 0.0)) {
+            ++*unknown;
+            continue;
+        }
+        ++*compared;
+        object = nyx_json_push_object(array);
+        nyx_json_set_text(object, "op", f->op);
+        nyx_json_set_text(object, "what", f->what);
+        nyx_json_set_real(object, "old_s", then);
+        nyx_json_set_real(object, "new_s", f->median_s);
+        nyx_json_set_real(object, "ratio", f->median_s / then);
+        nyx_json_set_bool(object, "slower", f->median_s > then * (1.0 + threshold));
+        slower += f->median_s > then * (1.0 + threshold);
+    }
+    return slower;
+}

@@ -1,0 +1,60 @@
+/* bench/internal -- what the files of bench/ share and nobody else may know. */
+#ifndef NYX_BENCH_INTERNAL_H
+#define NYX_BENCH_INTERNAL_H
+
+#include "bench/bench.h"
+
+enum { NYX_BENCH__SAMPLES_MOST = 501, NYX_BENCH__ISAS = 3, NYX_BENCH__POWERS = 48 };
+
+struct nyx_bench {
+    nyx_device       *device;
+    nyx_bench_options options;
+    nyx_bench_figure *figures;
+    int64_t           count, room;
+    float            *from, *to;                 /* memory_bytes each */
+    double            peak[NYX_BENCH__ISAS];     /* in the order of nyx_bench__isas; 0: not here */
+    double            read[NYX_BENCH__POWERS];   /* bytes a second of a set of 2^i bytes; 0: not yet */
+    double            samples[NYX_BENCH__SAMPLES_MOST];
+};
+
+extern const char *const nyx_bench__isas[NYX_BENCH__ISAS]; /* "base" "avx2" "avx512" */
+
+/* Nanoseconds of one run. */
+typedef int64_t (*nyx_bench__sample)(void *context);
+
+/* Median, interval and verdict of samples, in seconds; sorts them. */
+void nyx_bench__judge(nyx_bench_figure *figure, double *samples, int64_t count, double spread_most);
+
+/* Warm up, take samples, judge; `figure` brings op, what, flops, bytes, and
+ * what is known of its yardstick. Adds it to the bench. STOPPED, MEMORY. */
+int nyx_bench__measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context) NYX_CHECKED;
+/* Only the time, for yardsticks: the median, or 0 when it may not be told. */
+double nyx_bench__median(nyx_bench *bench, nyx_bench__sample sample, void *context);
+/* Add a figure that is complete, or one that has only a reason. */
+int nyx_bench__add(nyx_bench *bench, const nyx_bench_figure *figure) NYX_CHECKED;
+/* Set limit_s and limited_by from flops and bytes. */
+void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure);
+
+/* limits.c */
+void nyx_bench__measure_peaks(nyx_bench *bench);
+/* A pass over the first `bytes` of the buffers by all threads: nanoseconds, of
+ * short ones the mean of many. */
+int64_t nyx_bench__read_pass(nyx_bench *bench, int64_t bytes);
+int64_t nyx_bench__copy_pass(nyx_bench *bench, int64_t bytes);
+
+/* blas.c: the yardstick. C [m, n] = A B with the layouts of NYX_OP_MATMUL. */
+typedef struct nyx_bench__blas nyx_bench__blas;
+const nyx_bench__blas *nyx_bench__blas_find(int threads); /* NULL: not installed */
+void nyx_bench__blas_matmul(const nyx_bench__blas *blas, int mode, nyx_bench_size size, const float *a, const float *b,
+                            float *c);
+
+/* Rows. */
+int nyx_bench__matmul(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__matvec(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__copy(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__quantize(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__dequantize(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__step(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__file(nyx_bench *bench) NYX_CHECKED;
+
+#endif

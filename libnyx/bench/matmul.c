@@ -1,0 +1,162 @@
+/* matmul -- matrix products through the device, as models run them. */
+#include "bench/internal.h"
+
+#include "graph/graph.h"
+
+#include <string.h>
+
+static const char *const mode_names[] = { "nt", "nn", "tn" };
+
+/* A program that multiplies once: variables a and b, result c. */
+struct product {
+    nyx_graph   *graph;
+    nyx_store   *store;
+    nyx_program *program;
+};
+
+static void release(struct product *p)
+{
+    nyx_program_free(p->program);
+    nyx_store_free(p->store);
+    nyx_graph_free(p->graph);
+}
+
+/* Small whole numbers: sums stay far from overflow and from subnormals. */
+static int fill(nyx_store *store, const char *name, int64_t elems)
+{
+    float *values;
+    int    status = nyx_alloc(&values, elems * (int64_t)sizeof *values);
+
+    if (status < 0)
+        return status;
+    for (int64_t i = 0; i < elems; i++)
+        values[i] = (float)(i * 7 % 13 - 6);
+    nyx_store_write(store, name, values);
+    nyx_free(values);
+    return 0;
+}
+
+static int prepare(struct product *p, nyx_bench *bench, int mode, nyx_bench_size s)
+{
+    const nyx_shape a = mode == NYX_MATMUL_TN ? nyx_shape_of(2, s.k, s.m) : nyx_shape_of(2, s.m, s.k);
+    const nyx_shape b = mode == NYX_MATMUL_NT ? nyx_shape_of(2, s.n, s.k) : nyx_shape_of(2, s.k, s.n);
+    nyx_value       left, right;
+    int             status;
+
+    if ((status = nyx_graph_create(&p->graph, NYX_F32)) < 0)
+        return status;
+    left = nyx_graph_variable(p->graph, "a", NYX_F32, a, NYX_ROLE_INPUT);
+    right = nyx_graph_variable(p->graph, "b", NYX_F32, b, NYX_ROLE_INPUT);
+    nyx_graph_assign(p->graph, "c", NYX_ROLE_OUTPUT,
+                     nyx_graph_matmul(p->graph, left, right, 0, (enum nyx_matmul_mode)mode));
+    if ((status = nyx_store_create(&p->store, bench->device, 1)) < 0 ||
+        (status = nyx_program_compile(&p->program, p->store, p->graph)) < 0 ||
+        (status = nyx_store_allocate(p->store)) < 0 || (status = fill(p->store, "a", s.m * s.k)) < 0)
+        return status;
+    return fill(p->store, "b", s.n * s.k);
+}
+
+/* The product alone, without the copy of its result. */
+static int64_t sample(void *context)
+{
+    nyx_program  *program = context;
+    const nyx_run run = { 0 };
+
+    nyx_program_trace(program, true);
+    nyx_program_run(program, &run);
+    return nyx_program_time_ns(program, NYX_OP_MATMUL);
+}
+
+struct yardstick {
+    const nyx_bench__blas *blas;
+    int                    mode;
+    nyx_bench_size         size;
+    float                 *a, *b, *c;
+};
+
+static int64_t yardstick_sample(void *context)
+{
+    struct yardstick *y = context;
+    int64_t           start = nyx_clock_ns();
+
+    nyx_bench__blas_matmul(y->blas, y->mode, y->size, y->a, y->b, y->c);
+    return nyx_clock_ns() - start;
+}
+
+static int measure_yardstick(nyx_bench *bench, nyx_bench_figure *figure, int mode, nyx_bench_size s)
+{
+    const int        threads = nyx_pool_parts(nyx_device_pool(bench->device));
+    struct yardstick y = { nyx_bench__blas_find(threads), mode, s, NULL, NULL, NULL };
+    int              status;
+
+    figure->yardstick_reason = "libopenblas is not installed";
+    if (!y.blas)
+        return 0;
+    if ((status = nyx_alloc(&y.a, s.m * s.k * 4)) < 0 || (status = nyx_alloc(&y.b, s.n * s.k * 4)) < 0 ||
+        (status = nyx_alloc(&y.c, s.m * s.n * 4)) < 0)
+        goto done;
+    for (int64_t i = 0; i < s.m * s.k; i++)
+        y.a[i] = (float)(i * 7 % 13 - 6);
+    for (int64_t i = 0; i < s.n * s.k; i++)
+        y.b[i] = (float)(i * 7 % 13 - 6);
+    figure->yardstick_s = nyx_bench__median(bench, yardstick_sample, &y);
+    figure->yardstick_reason = "its samples spread too wide";
+done:
+    nyx_free(y.a);
+    nyx_free(y.b);
+    nyx_free(y.c);
+    return status;
+}
+
+static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
+{
+    nyx_bench_figure figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k,
+                                .bytes = 4.0 * ((double)s.m * (double)s.k + (double)s.n * (double)s.k +
+                                                (double)s.m * (double)s.n) };
+    struct product   product = { 0 };
+    int              status;
+
+    snprintf(figure.op, sizeof figure.op, "%s", op);
+    if (s.m == 1 && strcmp(op, "matvec") == 0)
+        snprintf(figure.what, sizeof figure.what, "f32 %lldx%lld", (long long)s.n, (long long)s.k);
+    else
+        snprintf(figure.what, sizeof figure.what, "%s %lldx%lldx%lld", mode_names[mode], (long long)s.m, (long long)s.n,
+                 (long long)s.k);
+    nyx_bench__limit(bench, &figure);
+    if ((status = measure_yardstick(bench, &figure, mode, s)) == 0 &&
+        (status = prepare(&product, bench, mode, s)) == 0)
+        status = nyx_bench__measure(bench, &figure, sample, product.program);
+    release(&product);
+    return status;
+}
+
+int nyx_bench__matmul(nyx_bench *bench)
+{
+    static const nyx_bench_size usual[] = { { 1024, 1024, 1024 }, { 2304, 384, 128 }, { 2304, 128, 512 },
+                                            { 1024, 10000, 256 }, { 16, 1024, 1024 }, { 1024, 16, 1024 } };
+    const bool                  given = bench->options.size_count > 0;
+    const int                   count = given ? bench->options.size_count : (int)(sizeof usual / sizeof *usual);
+    int                         status = 0;
+
+    for (int i = 0; i < count && status == 0; i++)
+        for (int mode = NYX_MATMUL_NT; mode <= NYX_MATMUL_TN && status == 0; mode++)
+            if (strstr(bench->options.modes, mode_names[mode]))
+                status = measure(bench, "matmul", mode, given ? bench->options.sizes[i] : usual[i]);
+    return status;
+}
+
+int nyx_bench__matvec(nyx_bench *bench)
+{
+    static const nyx_bench_size usual[] = { { 1, 1024, 1024 }, { 1, 4096, 4096 } };
+    const bool                  given = bench->options.size_count > 0;
+    const int                   count = given ? bench->options.size_count : (int)(sizeof usual / sizeof *usual);
+    int                         status = 0;
+
+    for (int i = 0; i < count && status == 0; i++) {
+        nyx_bench_size size = given ? bench->options.sizes[i] : usual[i];
+
+        size.m = 1;
+        status = measure(bench, "matvec", NYX_MATMUL_NT, size);
+    }
+    return status;
+}

@@ -1,0 +1,138 @@
+/* rows -- the table of what is measured. */
+#include "bench/internal.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name, *help;
+    int       (*run)(nyx_bench *bench);
+} table[] = {
+    { "copy", "bytes read and copied from sets of several sizes", nyx_bench__copy },
+    { "matmul", "C = A B in f32: nt, nn, tn, of --sizes", nyx_bench__matmul },
+    { "matvec", "one row times a matrix, f32, of --sizes", nyx_bench__matvec },
+    { "quantize", "f32 to the codes of --formats", nyx_bench__quantize },
+    { "dequantize", "codes of --formats to f32", nyx_bench__dequantize },
+    { "step", "a training step of --config on random data", nyx_bench__step },
+    { "file", "a model written to --scratch and read back", nyx_bench__file },
+};
+
+int nyx_bench_row_count(void)
+{
+    return (int)(sizeof table / sizeof *table);
+}
+
+const char *nyx_bench_row_name(int index)
+{
+    return table[index].name;
+}
+
+const char *nyx_bench_row_help(int index)
+{
+    return table[index].help;
+}
+
+static int find(const char *name)
+{
+    for (int i = 0; i < nyx_bench_row_count(); i++)
+        if (strcmp(table[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+bool nyx_bench_row_find(const char *name)
+{
+    return find(name) >= 0;
+}
+
+int nyx_bench_run(nyx_bench *bench, const char *row)
+{
+    NYX_BUG_IF(find(row) < 0);
+    return table[find(row)].run(bench);
+}
+
+int nyx_bench_create(nyx_bench **out, nyx_device *device, const nyx_bench_options *options)
+{
+    nyx_bench *bench;
+    int        status;
+
+    *out = NULL;
+    if ((status = nyx_alloc(&bench, sizeof *bench)) < 0)
+        return status;
+    bench->device = device;
+    bench->options = *options;
+    bench->options.memory_bytes = (options->memory_bytes + 4095) / 4096 * 4096;
+    if ((status = nyx_alloc(&bench->from, bench->options.memory_bytes)) < 0 ||
+        (status = nyx_alloc(&bench->to, bench->options.memory_bytes)) < 0) {
+        nyx_bench_free(bench);
+        return status;
+    }
+    /* Fresh pages are all one page of zeros until they are written. */
+    memset(bench->from, 1, (size_t)bench->options.memory_bytes);
+    memset(bench->to, 1, (size_t)bench->options.memory_bytes);
+    nyx_bench__measure_peaks(bench);
+    *out = bench;
+    return 0;
+}
+
+void nyx_bench_free(nyx_bench *bench)
+{
+    if (!bench)
+        return;
+    nyx_free(bench->figures);
+    nyx_free(bench->from);
+    nyx_free(bench->to);
+    nyx_free(bench);
+}
+
+int64_t nyx_bench_figure_count(const nyx_bench *bench)
+{
+    return bench->count;
+}
+
+const nyx_bench_figure *nyx_bench_figure_at(const nyx_bench *bench, int64_t index)
+{
+    return &bench->figures[index];
+}
+
+/* ---- copy --------------------------------------------------------------------- */
+
+struct pass {
+    nyx_bench *bench;
+    int64_t    bytes;
+};
+
+static int64_t read_sample(void *context)
+{
+    const struct pass *pass = context;
+
+    return nyx_bench__read_pass(pass->bench, pass->bytes);
+}
+
+static int64_t copy_sample(void *context)
+{
+    const struct pass *pass = context;
+
+    return nyx_bench__copy_pass(pass->bench, pass->bytes);
+}
+
+int nyx_bench__copy(nyx_bench *bench)
+{
+    static const int64_t sizes[] = { 32 << 10, 1 << 20, 16 << 20, INT64_MAX };
+    int64_t              last = 0;
+    int                  status = 0;
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && status == 0; i++) {
+        struct pass pass = { bench, sizes[i] < bench->options.memory_bytes ? sizes[i] : bench->options.memory_bytes };
+
+        for (int copy = 0; copy < 2 && status == 0 && pass.bytes > last; copy++) {
+            nyx_bench_figure figure = { .op = "copy", .bytes = (double)pass.bytes * (copy ? 2.0 : 1.0),
+                                        .limit_reason = "this row measures a limit" };
+
+            snprintf(figure.what, sizeof figure.what, "%s %lld KiB", copy ? "copy" : "read",
+                     (long long)(pass.bytes / 1024));
+            status = nyx_bench__measure(bench, &figure, copy ? copy_sample : read_sample, &pass);
+        }
+        last = pass.bytes;
+    }
+    return status;
+}

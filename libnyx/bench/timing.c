@@ -1,0 +1,132 @@
+/* timing -- when is a measurement a number?
+ *
+ * Warm-up: windows of samples until the median of one is within half of the
+ * spread allowed from the median of the one before. Then samples until the time is up. The interval
+ * of the median is that of its order statistics, ranks n/2 -+ 0.98 sqrt n
+ * (binomial, 95 %): it asks nothing of the distribution. */
+#include "bench/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { WINDOW = 5, WINDOWS_MOST = 40, SAMPLES_LEAST = 9, SAMPLE_NS = 200000 };
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median_of(double *values, int64_t count)
+{
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
+}
+
+void nyx_bench__judge(nyx_bench_figure *figure, double *samples, int64_t count, double spread_most)
+{
+    const double middle = 0.5 * (double)(count - 1), reach = 0.98 * sqrt((double)count);
+    int64_t      low = (int64_t)floor(middle - reach), high = (int64_t)ceil(middle + reach);
+
+    figure->samples = count;
+    if (count < SAMPLES_LEAST) {
+        snprintf(figure->reason, sizeof figure->reason, "%lld samples are too few; give it more seconds",
+                 (long long)count);
+        return;
+    }
+    figure->median_s = median_of(samples, count);
+    figure->low_s = samples[low > 0 ? low : 0];
+    figure->high_s = samples[high < count ? high : count - 1];
+    if (figure->high_s - figure->low_s > spread_most * figure->median_s)
+        snprintf(figure->reason, sizeof figure->reason,
+                 "the 95 %% interval, %.3g to %.3g s, is wider than %.0f %% of the median; is the machine busy?",
+                 figure->low_s, figure->high_s, 100.0 * spread_most);
+}
+
+/* Short runs are repeated so that the clock does not show. */
+static double sample_s(nyx_bench__sample sample, void *context, int64_t repeat)
+{
+    int64_t sum = 0;
+
+    for (int64_t i = 0; i < repeat; i++)
+        sum += sample(context);
+    return 1e-9 * (double)sum / (double)repeat;
+}
+
+/* Returns how often to repeat; *steady: did it settle? */
+static int64_t warm_up(nyx_bench__sample sample, void *context, int64_t until_ns, double near, bool *steady)
+{
+    double  window[WINDOW], last = 0.0;
+    int64_t first = (sample(context), sample(context)), repeat; /* the first touches what is cold */
+
+    repeat = first > 0 ? SAMPLE_NS / first + 1 : SAMPLE_NS;
+    *steady = false;
+    for (int w = 0; w < WINDOWS_MOST && !*steady && (w < 2 || nyx_clock_ns() < until_ns); w++) {
+        double now;
+
+        for (int i = 0; i < WINDOW; i++)
+            window[i] = sample_s(sample, context, repeat);
+        now = median_of(window, WINDOW);
+        *steady = w > 0 && fabs(now - last) <= near * last;
+        last = now;
+    }
+    return repeat;
+}
+
+static void take(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context)
+{
+    const int64_t start = nyx_clock_ns(), budget = (int64_t)(bench->options.seconds * 1e9);
+    bool          steady;
+    const int64_t repeat = warm_up(sample, context, start + budget / 2, 0.5 * bench->options.spread_most, &steady);
+    int64_t       count = 0;
+
+    while (count < SAMPLES_LEAST || (count < NYX_BENCH__SAMPLES_MOST && nyx_clock_ns() < start + budget)) {
+        bench->samples[count++] = sample_s(sample, context, repeat);
+        if (nyx_stop_requested())
+            break;
+    }
+    nyx_bench__judge(figure, bench->samples, count, bench->options.spread_most);
+    if (!steady && !figure->reason[0])
+        snprintf(figure->reason, sizeof figure->reason, "it never became steady; is the machine busy?");
+}
+
+double nyx_bench__median(nyx_bench *bench, nyx_bench__sample sample, void *context)
+{
+    nyx_bench_figure figure = { 0 };
+
+    take(bench, &figure, sample, context);
+    return figure.reason[0] ? 0.0 : figure.median_s;
+}
+
+int nyx_bench__measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context)
+{
+    char what[112];
+
+    snprintf(what, sizeof what, "%s %s", figure->op, figure->what);
+    if (bench->options.progress)
+        bench->options.progress(bench->options.context, what);
+    take(bench, figure, sample, context);
+    if (nyx_stop_requested())
+        return nyx_error_set(NYX_ERR_STOPPED, "stopped while measuring %s", what);
+    return nyx_bench__add(bench, figure);
+}
+
+int nyx_bench__add(nyx_bench *bench, const nyx_bench_figure *figure)
+{
+    if (bench->count == bench->room) {
+        const int64_t     room = bench->room ? 2 * bench->room : 64;
+        nyx_bench_figure *more;
+        int               status = nyx_alloc(&more, room * (int64_t)sizeof *more);
+
+        if (status < 0)
+            return status;
+        for (int64_t i = 0; i < bench->count; i++)
+            more[i] = bench->figures[i];
+        nyx_free(bench->figures);
+        bench->figures = more;
+        bench->room = room;
+    }
+    bench->figures[bench->count++] = *figure;
+    return 0;
+}

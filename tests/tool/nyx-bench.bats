@@ -1,0 +1,113 @@
+# nyx-bench: figures with intervals and limits, or reasons; comparisons.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
+    export PYTHON="${PYTHON:-/usr/bin/python3}"
+    cd "$BATS_TEST_TMPDIR"
+    quick="--seconds=0.02 --memory-mib=1 --spread=1000"
+}
+
+refuses() { # refuses STATUS PART ARGUMENT...
+    local expected=$1 part=$2
+    shift 2
+    run --separate-stderr nyx-bench "$@"
+    echo "$status: $stderr"
+    [ "$status" -eq "$expected" ] && [ -z "$output" ] && [[ "$stderr" == *"$part"* ]] && [ "$(wc -l <<< "$stderr")" -eq 1 ]
+}
+
+@test "every operation gives figures, and a report that keeps its schema" {
+    cat > c.json <<'JSON'
+{ "model": { "width": 16, "heads": 2, "inner": 16, "h_layers": 1, "l_layers": 1, "halt_max_steps": 1 },
+  "training": { "batch": 4, "steps": 20, "optimizer": { "learning_rate": 1e-3 } } }
+JSON
+    nyx-bench --op=all $quick --sizes=16,3x40x70 --formats=int4:g32,int8:channel,bf16 --config=c.json --length=8 \
+        --scratch=s.h5 --file-mib=1 --report=b.json > table
+    [ ! -e s.h5 ]
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench b.json
+    "$PYTHON" - <<'PY'
+import json
+report = json.load(open("b.json"))
+cases, figures, limits = report["result"]["cases"], report["run"]["figures"], report["run"]["limits"]
+assert [(c["op"], c["what"]) for c in cases] == [(f["op"], f["what"]) for f in figures]
+ops = [c["op"] for c in cases]
+assert ops.count("matmul") == 6 and ops.count("matvec") == 2 and ops.count("quantize") == 3
+assert ops.count("dequantize") == 3 and ops.count("step") == 1 and ops.count("file") == 2 and ops.count("copy") >= 4
+product = next(c for c in cases if c["what"] == "tn 3x40x70")
+assert product["flops"] == 2 * 3 * 40 * 70 and product["bytes"] == 4 * (3 * 40 + 40 * 70 + 3 * 70)
+code = next(c for c in cases if c["op"] == "quantize" and c["what"].startswith("int4:g32"))
+assert code["bytes"] == 2 ** 20 * (4 + 4.5 / 8)
+for case, f in zip(cases, figures):
+    if f["median_s"] is None:
+        assert f["median_s_reason"], f
+        continue
+    assert 0 < f["low_s"] <= f["median_s"] <= f["high_s"], f
+    if case["flops"]:
+        assert abs(f["flops_per_s"] * f["median_s"] / case["flops"] - 1) < 1e-9
+    if f["limit_s"] is not None:
+        assert abs(f["fraction_of_limit"] * f["median_s"] / f["limit_s"] - 1) < 1e-9 and f["limited_by"]
+assert limits["threads"] >= 1 and limits["read"]
+PY
+    grep -q "GFLOP/s" table
+}
+
+@test "equal lines ask for equal cases" {
+    for i in 1 2; do nyx-bench --op=matmul,dequantize $quick --sizes=8 --formats=nf4:g64 --report=b$i.json > /dev/null; done
+    "$PYTHON" -c 'import json; a, b = (json.load(open(f"b{i}.json"))["result"] for i in (1, 2)); assert a == b'
+}
+
+@test "samples that spread have no number but a reason" {
+    nyx-bench --op=matvec --sizes=64 --seconds=0.02 --memory-mib=1 --spread=0.0000001 --report=b.json > table
+    "$PYTHON" - <<'PY'
+import json
+report = json.load(open("b.json"))
+for f in report["run"]["figures"]:
+    assert f["median_s"] is None and f["flops_per_s"] is None and "wider" in f["median_s_reason"], f
+assert len(report["warnings"]) == len(report["run"]["figures"])
+PY
+}
+
+@test "slower than before exits 1" {
+    nyx-bench --op=matmul --sizes=32 --threads=1 $quick --report=b.json > /dev/null
+    for scale in 1000 0.001; do
+        "$PYTHON" - $scale <<'PY'
+import json, sys
+report = json.load(open("b.json"))
+for f in report["run"]["figures"]:
+    f["median_s"] = (f["median_s"] or 1e-5) * float(sys.argv[1]) # a busy machine leaves a gap
+json.dump(report, open(f"old-{sys.argv[1]}.json", "w"))
+PY
+    done
+    run nyx-bench --op=matmul --sizes=32 --threads=1 $quick --compare=old-1000.json --report=c.json
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"0 of "[1-3]" figures are more than 10 % slower"* ]]
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench c.json
+    run nyx-bench --op=matmul --sizes=32 --threads=1 $quick --compare=old-0.001.json --threshold=50 --report=c.json
+    [ "$status" -eq 1 ]
+    [[ "$output" == *[1-3]" of "[1-3]" figures are more than 50 % slower"* ]]
+    grep -q '"status": "no"' c.json
+}
+
+@test "what is not given is said to be missing" {
+    nyx-bench --op=step,file $quick --report=b.json > /dev/null
+    grep -q "no --config=FILE.json was given" b.json
+    grep -q "no --scratch=FILE was given" b.json
+}
+
+@test "wrong requests are refused with one line" {
+    refuses 64 "did you mean 'matmul'" --op=matmull
+    refuses 64 "is no size" --op=matmul --sizes=3x4
+    refuses 64 "is no size" --op=matmul --sizes=0
+    refuses 64 "is no mode" --op=matmul --modes=tt
+    refuses 64 "int5" --op=quantize --formats=int5
+    refuses 64 "above 0" --op=copy --seconds=0
+    refuses 66 "missing.json" --op=copy --compare=missing.json
+    echo '{ "schema": "nyx.eval/1" }' > other.json
+    refuses 65 "other.json" --op=copy --compare=other.json
+    echo '{' > broken.json
+    refuses 65 "broken.json" --op=step $quick --config=broken.json
+    echo precious > s.h5
+    refuses 64 "exists" --op=file $quick --scratch=s.h5
+    [ "$(cat s.h5)" = precious ]
+    refuses 73 "nowhere" --op=file $quick --scratch=nowhere/s.h5
+}
