@@ -170,6 +170,7 @@ const char *nyx_output_path(const nyx_output *out); /* the temporary, for librar
 int         nyx_output_write(nyx_output *out, const void *data, int64_t bytes) NYX_CHECKED;
 int         nyx_output_commit(nyx_output *out) NYX_CHECKED;
 void        nyx_output_discard(nyx_output *out);
+void        nyx_output_abandon(void); /* remove every temporary of this process; from a signal handler, before _exit */
 int         nyx_output_try(const char *path) NYX_CHECKED; /* open and discard: asked before long work. CREATE */
 
 /* An append-only log of lines that survives a kill: one write(2) a line.

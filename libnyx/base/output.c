@@ -114,6 +114,32 @@ static void remove_leftovers(const char *folder, const char *prefix, const struc
         closedir(handle);
 }
 
+/* Temporaries that exist, for whoever must leave at once. */
+enum { LIVE_MOST = 16 };
+static _Atomic(char *) live[LIVE_MOST];
+
+/* Put `with` in the place of `what`; a place that is not found is none lost:
+ * the next run removes what stays. */
+static void exchange_live(char *what, char *with)
+{
+    for (int i = 0; i < LIVE_MOST; i++) {
+        char *expected = what;
+
+        if (atomic_compare_exchange_strong(&live[i], &expected, with))
+            return;
+    }
+}
+
+void nyx_output_abandon(void)
+{
+    for (int i = 0; i < LIVE_MOST; i++) {
+        const char *path = atomic_load(&live[i]);
+
+        if (path)
+            unlink(path);
+    }
+}
+
 static int cannot_create(const char *path, const char *why)
 {
     return nyx_error_set(NYX_ERR_CREATE, "cannot create '%s': %s", path, why);
@@ -145,7 +171,9 @@ static int open_temporary(nyx_output *out, const struct stat *old)
     out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (out->fd < 0)
         status = cannot_create(out->path, strerror(errno));
-    else if (old && fchmod(out->fd, old->st_mode & 0777) < 0)
+    else
+        exchange_live(NULL, out->temporary);
+    if (status == 0 && old && fchmod(out->fd, old->st_mode & 0777) < 0)
         status = cannot_create(out->path, strerror(errno));
 done:
     nyx_free(folder);
@@ -288,6 +316,7 @@ static int publish(nyx_output *out)
 {
     if (rename(out->temporary, out->target) < 0)
         return cannot_write(out);
+    exchange_live(out->temporary, NULL);
     nyx_free(out->temporary); /* it has no name of its own any more */
     out->temporary = NULL;
     return nyx_base__sync_folder(out->target) < 0 ? cannot_write(out) : 0;
@@ -316,6 +345,8 @@ void nyx_output_discard(nyx_output *out)
         close(out->fd);
     if (out->temporary && !out->direct)
         unlink(out->temporary);
+    if (out->temporary)
+        exchange_live(out->temporary, NULL);
     nyx_free(out->temporary);
     nyx_free(out->target);
     nyx_free(out->path);

@@ -20,16 +20,34 @@ const char *nyx_cli__name(void)
     return name;
 }
 
+/* Sanitizers have handlers of their own for crashes. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+#else
+enum { SANITIZED = 0 };
+#endif
+
+static pid_t process; /* the one that main() began in */
+static bool  ended;   /* main() returns */
+
 /* ---- signals ------------------------------------------------------------------- */
 
 /* The first wish to stop is granted at the next step boundary, the second at
- * once; a temporary file that stays is removed by the next run. */
+ * once. */
 static void on_stop(int signal_number)
 {
     static volatile sig_atomic_t asked;
 
-    if (signal_number != SIGUSR1 && asked)
+    if (signal_number != SIGUSR1 && asked) {
+        nyx_output_abandon();
         _exit(EX_TEMPFAIL);
+    }
     if (signal_number != SIGUSR1)
         asked = 1;
     nyx_stop_request();
@@ -42,8 +60,47 @@ static void on_bug(int signal_number)
     _exit(EX_SOFTWARE);
 }
 
+/* The last words of a process that cannot go on: one line, no temporary, an
+ * exit status instead of a signal. Only what a signal handler may do. */
+static _Noreturn void leave(const char *why, int status)
+{
+    const char *words[] = { nyx_cli__line.tool->command.name, ": ", why, "\n" };
+
+    nyx_output_abandon();
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (write(STDERR_FILENO, words[i], strlen(words[i])) < 0)
+            break;
+    _exit(status);
+}
+
+static const char ran_out[] = "memory ran out inside a library; nothing was written";
+
+/* libhdf5 1.10 uses what it could not allocate. A process that it forked and
+ * that reads for us ends by the signal: its parent says so. */
+static void on_crash(int signal_number)
+{
+    int cause = errno;
+
+    if (getpid() != process) {
+        signal(signal_number, SIG_DFL);
+        raise(signal_number);
+        return;
+    }
+    if (cause == ENOMEM)
+        leave(ran_out, EX_OSERR);
+    leave("BUG: an access outside of memory", EX_SOFTWARE);
+}
+
+/* It also calls exit(-1) when memory is short. */
+static void on_exit_elsewhere(void)
+{
+    if (!ended && getpid() == process)
+        leave(ran_out, EX_OSERR);
+}
+
 static void install_signals(void)
 {
+    static char      stack[1 << 16];
     static const int stops[] = { SIGINT, SIGTERM, SIGUSR1 };
     struct sigaction action = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
 
@@ -51,6 +108,15 @@ static void install_signals(void)
         sigaction(stops[i], &action, NULL);
     action.sa_handler = on_bug;
     sigaction(SIGABRT, &action, NULL);
+    /* On a stack of its own: libhdf5 without memory may also recurse for ever. */
+    sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof stack }, NULL);
+    action.sa_handler = on_crash;
+    action.sa_flags = SA_ONSTACK;
+    for (int i = 0; i < 2 && !SANITIZED; i++)
+        sigaction(i ? SIGBUS : SIGSEGV, &action, NULL);
+    process = getpid();
+    atexit(on_exit_elsewhere);
+    action.sa_flags = SA_RESTART;
     /* What they announce is reported by the write that fails: EPIPE, EFBIG. */
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
@@ -168,13 +234,13 @@ int nyx_cli_main(int argc, char **argv, const nyx_tool *tool)
     occupy_streams();
     install_signals();
     status = nyx_cli__parse(argc, argv);
-    if (status < 0)
-        return finish(status);
-    if (nyx_cli__line.help)
+    if (status == 0 && nyx_cli__line.help)
         nyx_cli__help();
-    else if (nyx_cli__line.version)
+    else if (status == 0 && nyx_cli__line.version)
         nyx_cli_print("%s %s\n", tool->command.name, NYX_VERSION);
-    else
+    else if (status == 0)
         status = run(argc, argv);
-    return finish(status);
+    status = finish(status);
+    ended = true;
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "report/internal.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <string.h>
 
 enum { MOST_BYTES = 64 << 20 };
@@ -96,18 +97,41 @@ static int no_memory(void)
     return nyx_error_set(NYX_ERR_MEMORY, "cannot keep a JSON document: memory ran out");
 }
 
+/* jansson 2.14 says "out of memory" in few of the places where it ran out: in
+ * others it complains of the text, or drops characters of a string and goes
+ * on. So its allocations are watched. */
+static _Thread_local bool ran_out;
+
+static void *watched_malloc(size_t bytes)
+{
+    void *memory = malloc(bytes);
+
+    ran_out = ran_out || !memory;
+    return memory;
+}
+
+static void watch_allocations(void)
+{
+    json_set_alloc_funcs(watched_malloc, free);
+}
+
 int nyx_json_parse(nyx_json **out, const char *text, int64_t bytes, const char *name)
 {
-    json_error_t where;
-    json_t      *json;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    json_error_t          where;
+    json_t               *json;
 
     *out = NULL;
+    pthread_once(&once, watch_allocations);
     if (bytes > MOST_BYTES)
         return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': it is larger than %d bytes", name,
                              MOST_BYTES);
+    ran_out = false;
     json = json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
-    if (!json && json_error_code(&where) == json_error_out_of_memory)
+    if (ran_out) {
+        json_decref(json);
         return no_memory();
+    }
     if (!json)
         return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': line %d, column %d: %s", name,
                              where.line, where.column, where.text);
