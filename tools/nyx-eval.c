@@ -15,7 +15,7 @@ enum { SLOTS = 64 }; /* rows worked on at a time; changes no result */
 
 static struct {
     const char *model, *data, *reference, *logits, *split;
-    int64_t     rows;
+    int64_t     rows, segments;
     double      least;
 } args = { .split = "test", .least = -1.0 };
 
@@ -28,6 +28,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INPUT, .name = "reference", .value = &args.reference, .arg = "MODEL.h5", .help = "compare with this model, e.g. the FP32 original" },
     { .kind = NYX_OPT_CHOICE, .name = "split", .value = &args.split, .arg = "NAME", .help = "test or train [test]", .choices = splits },
     { .kind = NYX_OPT_INT, .name = "rows", .value = &args.rows, .arg = "N", .help = "only the first N rows [all]", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "segments", .value = &args.segments, .arg = "N", .help = "segments to think about a row [as trained]", .least = 1 },
     { .kind = NYX_OPT_OUTPUT, .name = "logits", .value = &args.logits, .arg = "FILE.h5", .help = "also write the logits, f32" },
     { .kind = NYX_OPT_REAL, .name = "preservation-least", .value = &args.least, .arg = "X", .help = "exit 1 below this preservation [no limit]" },
     { 0 },
@@ -45,6 +46,23 @@ typedef struct {
     nyx_writer             *writer;
 } work;
 
+/* Models of the outer loop run in segments, others in one go. */
+static bool has_segments(const nyx_config *config)
+{
+    return config->model.kind == NYX_MODEL_HRM || config->model.kind == NYX_MODEL_TRANSFORMER;
+}
+
+/* As many segments as asked for. */
+static int set_segments(nyx_session *session, const char *path)
+{
+    if (!args.segments)
+        return 0;
+    if (!has_segments(nyx_session_config(session)))
+        return nyx_error_set(NYX_ERR_USAGE, "--segments is for models of kind hrm and transformer; '%s' has none", path);
+    nyx_session_set_segments(session, args.segments);
+    return 0;
+}
+
 /* A model runs on this dataset only if it was made for such rows. */
 static int open_model(nyx_session **out, const work *w, const char *path)
 {
@@ -59,7 +77,7 @@ static int open_model(nyx_session **out, const work *w, const char *path)
     if (status == 0 && config.data.length != nyx_session_config(*out)->data.length)
         status = nyx_error_set(NYX_ERR_INPUT, "dataset '%s' has rows of %lld, the model was trained on %lld", args.data,
                                (long long)config.data.length, (long long)nyx_session_config(*out)->data.length);
-    return status;
+    return status < 0 ? status : set_segments(*out, path);
 }
 
 static int open_writer(work *w)
@@ -189,6 +207,8 @@ static int finish(work *w, nyx_report *report)
     if (status < 0 || (status = describe_storage(report, args.model)) < 0)
         return status;
     nyx_eval_describe(&result, nyx_report_result(report));
+    if (has_segments(nyx_session_config(w->model)))
+        nyx_json_set_int(nyx_report_result(report), "segments", nyx_session_config(w->model)->model.halt_max_steps);
     if (w->writer) {
         nyx_writer *writer = w->writer;
 

@@ -73,6 +73,12 @@ void nyx_evaluator_free(nyx_evaluator *e)
     nyx_free(e);
 }
 
+void nyx_evaluator_set_segments(nyx_evaluator *e, int64_t segments)
+{
+    NYX_BUG_IF(segments < 1 || !e->outer);
+    e->segments = segments;
+}
+
 /* All segments of the batch in the host's buffers. */
 static void run_batch(nyx_evaluator *e)
 {

@@ -30,6 +30,9 @@ typedef struct nyx_evaluator nyx_evaluator;
 int  nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_config *config, int64_t slots,
                           bool ema) NYX_CHECKED;
 void nyx_evaluator_free(nyx_evaluator *evaluator);
+/* Segments run on a row instead of halt_max_steps; a model that has learnt to
+ * go on from what it has may solve more with more of them. */
+void nyx_evaluator_set_segments(nyx_evaluator *evaluator, int64_t segments);
 
 /* Run `rows` <= slots rows: inputs i32 [rows, T], targets i32 [rows,
  * nyx_config_targets] (NULL: none scored), ids i32 [rows] or NULL (all 0). What
@@ -52,6 +55,7 @@ int               nyx_session_open(nyx_session **out, nyx_device *device, const 
 void              nyx_session_close(nyx_session *session);
 const nyx_config *nyx_session_config(const nyx_session *session);
 int64_t           nyx_session_slots(const nyx_session *session);
+void              nyx_session_set_segments(nyx_session *session, int64_t segments); /* as nyx_evaluator_set_segments */
 /* Logits of the last segment, f32 [rows, T, V], for rows <= slots. */
 void nyx_session_logits(nyx_session *session, const int32_t *inputs, const int32_t *ids, int64_t rows,
                         float *logits);

@@ -144,6 +144,12 @@ int64_t nyx_session_slots(const nyx_session *s)
     return s->slots;
 }
 
+void nyx_session_set_segments(nyx_session *s, int64_t segments)
+{
+    s->config.model.halt_max_steps = segments;
+    nyx_evaluator_set_segments(s->evaluator, segments);
+}
+
 void nyx_session_logits(nyx_session *s, const int32_t *inputs, const int32_t *ids, int64_t rows, float *logits)
 {
     const int64_t row = nyx_config_targets(&s->config) * nyx_config_classes(&s->config);

@@ -98,6 +98,7 @@ CASES
     bad 64 "MODEL.h5 is missing" --data=d.h5
     bad 64 "'--data=DATA.h5' is missing" m.h5
     bad 64 "'--rows' is 0, at least 1" m.h5 --data=d.h5 --rows=0
+    bad 64 "'--segments' is 0, at least 1" m.h5 --data=d.h5 --segments=0
     bad 64 "'--split' is 'tets'; did you mean 'test'?" m.h5 --data=d.h5 --split=tets
     bad 64 "--preservation-least needs --reference=MODEL.h5" m.h5 --data=d.h5 --preservation-least=0.9
     bad 64 "'--preservation-least' is -1, at least 0" m.h5 --reference=m.h5 --data=d.h5 --preservation-least=-1

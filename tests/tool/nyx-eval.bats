@@ -256,6 +256,29 @@ for path in sys.argv[2:]:
 PY
 }
 
+same_logits() {
+    "$PYTHON" -c 'import sys, h5py, numpy
+a, b = (h5py.File(f)["tensors/logits"][()] for f in sys.argv[1:])
+assert numpy.array_equal(a, b)' "$@"
+}
+
+@test "--segments runs more or fewer than the model was trained with" {
+    nyx-eval m.h5 --data=d.h5 --logits=two.h5 --report=two.json -q > /dev/null
+    nyx-eval m.h5 --data=d.h5 --segments=2 --logits=same.h5 -q > /dev/null
+    same_logits two.h5 same.h5
+    # The same weights under a configuration of one segment, and of five.
+    for n in 1 5; do
+        sed "s/\"halt_max_steps\": 2/\"halt_max_steps\": $n/; s/\"ema\": 0.9/\"puzzle\": { \"learning_rate\": 0, \"weight_decay\": 0 }/" "$BATS_FILE_TMPDIR/c.json" > n.json
+        nyx-train n.json --data=d.h5 --init=m.h5 --learning-rate=0 --steps=1 -o n.h5 -q
+        nyx-eval n.h5 --data=d.h5 --logits=configured.h5 -q > /dev/null
+        nyx-eval m.h5 --data=d.h5 --segments=$n --logits=asked.h5 --report=asked.json -q > /dev/null
+        same_logits configured.h5 asked.h5
+        ! same_logits two.h5 asked.h5 2> /dev/null
+        grep -q "\"segments\": $n" asked.json
+    done
+    grep -q '"segments": 2' two.json
+}
+
 @test "--dry-run checks everything and writes nothing" {
     nyx-eval q.h5 --reference=m.h5 --data=d.h5 --logits=l.h5 --dry-run
     [ ! -e l.h5 ]
