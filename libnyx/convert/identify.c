@@ -218,19 +218,37 @@ static int gpt2_config(nyx_config *out, fields *f, bool mingpt)
     return f->status < 0 ? f->status : decoder_config(out, &d, f->path);
 }
 
-static int hrm_config(nyx_config *out, fields *f)
+/* Rules of expansion differ, so the shape of a tensor says how wide the gated
+ * unit is. */
+static int64_t hrm_inner(const nyx_convert__identity *who, const nyx_foreign *file)
+{
+    char                      name[NYX_CONVERT__NAME];
+    const nyx_foreign_tensor *down;
+
+    snprintf(name, sizeof name, "%sH_level.layers.0.mlp.down_proj.weight", who->prefix);
+    down = nyx_foreign_find(file, name);
+    return down && down->shape.rank == 2 ? down->shape.dims[1] : -1;
+}
+
+static int hrm_config(nyx_config *out, fields *f, int64_t inner)
 {
     static const char *const codes[] = { "rope", "learned", NULL };
+    static const char *const losses[] = { "stablemax_cross_entropy", "softmax_cross_entropy", NULL };
+    const char              *loss = nyx_json_text(field(f, "loss_type"), losses[0]);
     const char              *position = nyx_json_text(field(f, "pos_encodings"), "rope");
     const int64_t            vocabulary = whole(f, "vocab_size", -1), length = whole(f, "seq_len", -1);
     const int64_t            puzzles = whole(f, "num_puzzle_identifiers", 1);
     nyx_json                *json = nyx_json_object(), *model = nyx_json_add_object(json, "model");
 
     expect_text(f, "pos_encodings", codes, "this code of positions");
+    expect_text(f, "loss_type", losses, "this loss");
     nyx_json_set_text(model, "kind", "hrm");
     nyx_json_set_int(model, "width", whole(f, "hidden_size", -1));
     nyx_json_set_int(model, "heads", whole(f, "num_heads", -1));
-    nyx_json_set_real(model, "expansion", real(f, "expansion", 4));
+    if (inner > 0)
+        nyx_json_set_int(model, "inner", inner);
+    else
+        nyx_json_set_real(model, "expansion", real(f, "expansion", 4));
     nyx_json_set_int(model, "h_layers", whole(f, "H_layers", -1));
     nyx_json_set_int(model, "l_layers", whole(f, "L_layers", -1));
     nyx_json_set_int(model, "h_cycles", whole(f, "H_cycles", -1));
@@ -241,6 +259,7 @@ static int hrm_config(nyx_config *out, fields *f)
     nyx_json_set_text(model, "position", position);
     nyx_json_set_real(model, "rope_theta", real(f, "rope_theta", 10000));
     nyx_json_set_real(model, "rms_epsilon", real(f, "rms_norm_eps", 1e-5));
+    nyx_json_set_text(model, "loss", strncmp(loss, "softmax", 7) == 0 ? "softmax" : "stablemax");
     add_training(json, false);
     if (f->status < 0) {
         nyx_json_free(json);
@@ -356,7 +375,7 @@ static int identify_config(nyx_convert__identity *out, const nyx_foreign *file, 
     if (nyx_json_get(f->json, "H_cycles")) {
         out->family = NYX_CONVERT__HRM;
         find_prefix(out, file, "q_head.weight", hrm);
-        return hrm_config(&out->config, f);
+        return hrm_config(&out->config, f, hrm_inner(out, file));
     }
     if (mingpt || (type && strcmp(type, "gpt2") == 0)) {
         out->family = NYX_CONVERT__GPT2;

@@ -35,8 +35,8 @@ static void hf_gpt2(nyx_json *out, const nyx_config *config)
     nyx_json_set_text(out, "activation_function", "gelu_new");
 }
 
-/* As the original code names them; the inner width is 4 * its expansion rule
- * applied backwards, so that it comes out again. */
+/* As the original code names them. It works the inner width out of the
+ * expansion, as a multiple of 256; here the shapes say it. */
 static void hrm(nyx_json *out, const nyx_config *config)
 {
     nyx_json_set_int(out, "hidden_size", config->model.width);
@@ -53,6 +53,8 @@ static void hrm(nyx_json *out, const nyx_config *config)
     nyx_json_set_text(out, "pos_encodings", config->model.position == NYX_POSITION_ROPE ? "rope" : "learned");
     nyx_json_set_real(out, "rope_theta", config->model.rope_theta);
     nyx_json_set_real(out, "rms_norm_eps", config->model.rms_epsilon);
+    nyx_json_set_text(out, "loss_type", config->model.loss == NYX_SOFTMAX ? "softmax_cross_entropy"
+                                                                          : "stablemax_cross_entropy");
     nyx_json_set_int(out, "seq_len", config->data.length);
     nyx_json_set_int(out, "ignore_label_id", config->data.ignore);
 }

@@ -70,3 +70,15 @@ sweep() { # TARGET COMMAND...
 @test "nyx-eval publishes a whole file or none" {
     sweep out.h5 nyx-eval m.h5 --data=d.h5 --logits=out.h5
 }
+
+@test "nyx-convert publishes a whole file or none" {
+    nyx-convert m.h5 -o in.safetensors
+    sweep out.h5 nyx-convert in.safetensors -o out.h5
+    sweep out.safetensors nyx-convert m.h5 -o out.safetensors
+}
+
+@test "nyx-convert publishes whole files in a folder or none" {
+    mkdir folder
+    sweep folder/model.safetensors nyx-convert m.h5 -o folder
+    sweep folder/config.json nyx-convert m.h5 -o folder
+}

@@ -270,3 +270,12 @@ y = np.concatenate([np.full((729, 5), -1, "i4"), np.sort(digits)], axis=1)'
         [[ "$output" == *"exact 100.00 %"* ]]
     done
 }
+
+@test "an HRM of ours comes back with its inner width, positions and loss" {
+    nyx-data sudoku --size=4 --count=40 --seed=7 --quiet -o d.h5
+    sed 's/"steps": *[0-9]*/"steps": 2/' "$BATS_TEST_DIRNAME/../../pipelines/configs/hrm-tiny.json" > c.json
+    nyx-train c.json --data=d.h5 --steps=1 --quiet -o m.h5
+    nyx-convert m.h5 -o m.safetensors
+    nyx-convert m.safetensors -o back.h5
+    [ "$(nyx-eval m.h5 --data=d.h5)" = "$(nyx-eval back.h5 --data=d.h5)" ]
+}
