@@ -1,6 +1,8 @@
 /* The network itself: hrm-spec sections 3 to 5. */
 #include "model/internal.h"
 
+#include "graph/inference.h"
+
 #include <string.h>
 
 nyx_model_builder nyx_model__builder(nyx_graph *g, const nyx_config *config, int64_t slots)
@@ -22,6 +24,8 @@ nyx_value nyx_model__parameter(nyx_model_builder *b, const char *name)
 
     NYX_BUG_IF(index < 0);
     p = nyx_model_parameter(b->config, index);
+    if (b->config->codings && b->config->codings[index].kind)
+        return nyx_graph_coded(b->g, name, &b->config->codings[index], p.shape, nyx_parameter_role(&p));
     if (!b->ema || !p.trained || p.sparse)
         return nyx_graph_variable(b->g, name, nyx_graph_real(b->g), p.shape, nyx_parameter_role(&p));
     snprintf(averaged, sizeof averaged, "ema.%s", name);

@@ -70,6 +70,9 @@ typedef struct {
         int64_t evaluate_every; /* steps; 0: only at the end */
     } training;
     struct { int64_t vocabulary, length, ignore, puzzles; } data; /* all 0 until bound */
+    /* How each parameter is stored, by index, for programs that do not train;
+     * kind NULL: plain; codings NULL: all are. Borrowed. */
+    const nyx_format *codings;
 } nyx_config;
 
 /* Check against config.schema.json and for consistency; absent fields get the
@@ -171,5 +174,20 @@ void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step
  *             eval.tokens_right i32 [B]
  * Decoder and mlp: one run; no CARRY, fresh, ids and q_. */
 void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema);
+
+/* A decoder that goes on: S new positions of B sequences behind what their
+ * rows of the cache hold.
+ *   INPUT   NAME.tokens, NAME.places (position in the text) i32 [B,S];
+ *           NAME.past (positions held), NAME.rows (of the cache), NAME.last
+ *           (b S + s of the position whose logits are wanted) i32 [B]
+ *   CARRY   cache.LAYER.keys, cache.LAYER.values real [sequences, kv heads,
+ *           capacity, head width]; cache.turns, which _turns fills
+ *   OUTPUT  NAME.logits real [B,V] */
+typedef struct {
+    const char *name;
+    int64_t     slots, positions, sequences, capacity;
+} nyx_continue_options;
+void nyx_model_build_continue(nyx_graph *g, const nyx_config *config, const nyx_continue_options *options);
+void nyx_model_build_turns(nyx_graph *g, const nyx_config *config);
 
 #endif

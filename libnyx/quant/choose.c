@@ -159,6 +159,8 @@ void nyx_encode_prepare(nyx_coded *coded, enum nyx_method method, const nyx_surv
     nyx_quant__plan_init(&plan, coded);
     if (plan.scale == NYX_SCALE_E4M3) { /* the largest block gets the largest scale, 448 */
         coded->global = nyx_quant__scale_round(NYX_SCALE_F32, largest_of(&extent) * (1.0f / 2688.0f));
+        if (!(coded->global > 0.0f)) /* nothing but zeros */
+            coded->global = 1.0f;
         return;
     }
     if (method == NYX_METHOD_MSE)

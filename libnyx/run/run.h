@@ -14,9 +14,13 @@
 
 /* ---- parameters and stores ----------------------------------------------------- */
 
-/* Read every parameter of `config` out of /tensors, decoding coded ones to
- * f32, into the variables of the same name. A missing tensor or another shape
- * is an INPUT error. */
+/* How `file` stores the parameters of `config`, for config->codings; ends with
+ * nyx_free. A missing tensor or another shape is an INPUT error, told before
+ * memory is taken for what a file says of itself. */
+int nyx_parameters_codings(nyx_format **out, const nyx_config *config, nyx_reader *file) NYX_CHECKED;
+/* Read every parameter of `config` out of /tensors into the variables of the
+ * same name: coded ones as planes where a program reads these, else decoded to
+ * f32. A missing tensor or another shape is an INPUT error. */
 int nyx_parameters_load(nyx_store *store, const nyx_config *config, nyx_reader *file) NYX_CHECKED;
 
 /* Configuration out of an open model or checkpoint. INPUT. */
@@ -59,5 +63,51 @@ void              nyx_session_set_segments(nyx_session *session, int64_t segment
 /* Logits of the last segment, f32 [rows, T, V], for rows <= slots. */
 void nyx_session_logits(nyx_session *session, const int32_t *inputs, const int32_t *ids, int64_t rows,
                         float *logits);
+
+/* ---- generation --------------------------------------------------------------------- */
+
+/* A decoder that goes on with texts, from a model file; what is coded stays
+ * coded. Read prompts with _feed, then add one token to each text a step:
+ *
+ *     nyx_generator_feed(g, 0, tokens, count);
+ *     for (...) {
+ *         next = nyx_chooser_next(chooser, nyx_generator_logits(g, 0), 0, nyx_generator_length(g, 0));
+ *         nyx_generator_step(g, &next);
+ *     }
+ *
+ * Logits of a text depend on its tokens alone: not on other texts, on the
+ * pieces it was read in, or on threads. */
+typedef struct {
+    int64_t sequences; /* texts at the same time */
+    int64_t context;   /* positions of each; 0: as many as the model sees */
+    int64_t chunk;     /* 32: prompts are never read 512 positions at once */
+} nyx_generator_options;
+typedef struct nyx_generator nyx_generator;
+int  nyx_generator_open(nyx_generator **out, nyx_device *device, const char *path,
+                        const nyx_generator_options *options) NYX_CHECKED; /* INPUT: no decoder, context too long */
+void nyx_generator_close(nyx_generator *generator);
+const nyx_config *nyx_generator_config(const nyx_generator *generator);
+nyx_memory        nyx_generator_memory(const nyx_generator *generator);
+int64_t           nyx_generator_context(const nyx_generator *generator);
+int64_t           nyx_generator_length(const nyx_generator *generator, int64_t sequence);
+/* Append tokens to one text. INPUT: beyond the context or the vocabulary; STOPPED. */
+int nyx_generator_feed(nyx_generator *generator, int64_t sequence, const int32_t *tokens, int64_t count) NYX_CHECKED;
+/* Append tokens[s] to every text s; -1: none. There must be room. */
+void nyx_generator_step(nyx_generator *generator, const int32_t *tokens);
+/* [V], of what follows the text; borrowed, until it grows. */
+const float *nyx_generator_logits(const nyx_generator *generator, int64_t sequence);
+
+/* How the next token is drawn: the likeliest with temperature 0; else among
+ * the top_k likeliest (0: all), of these the fewest that have the share top_p
+ * (1: all), by Philox of seed, sequence and position. */
+typedef struct {
+    double   temperature, top_p;
+    int64_t  top_k;
+    uint64_t seed;
+} nyx_sampling;
+typedef struct nyx_chooser nyx_chooser;
+int     nyx_chooser_create(nyx_chooser **out, const nyx_sampling *how, int64_t vocabulary) NYX_CHECKED;
+void    nyx_chooser_free(nyx_chooser *chooser);
+int32_t nyx_chooser_next(nyx_chooser *chooser, const float *logits, int64_t sequence, int64_t position);
 
 #endif

@@ -5,6 +5,7 @@
 
 struct nyx_session {
     nyx_config     config;
+    nyx_format    *codings;
     nyx_store     *store;
     nyx_evaluator *evaluator;
     int64_t        slots;
@@ -29,73 +30,16 @@ int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path)
     return status;
 }
 
-/* The tensor of a parameter, with the shape that the configuration asks for. */
-static int parameter_find(const nyx_entry **out, const nyx_parameter *p, nyx_reader *file)
-{
-    char path[64], have[96], want[96];
-
-    snprintf(path, sizeof path, "/tensors/%s", p->name);
-    *out = nyx_reader_find(file, path);
-    if (!*out)
-        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no tensor '%s', which the configuration asks for",
-                             nyx_reader_path(file), path);
-    nyx_shape_text(have, &(*out)->shape);
-    nyx_shape_text(want, &p->shape);
-    if (!nyx_shape_equal(&(*out)->shape, &p->shape))
-        return nyx_error_set(NYX_ERR_INPUT, "'%s': tensor '%s' is %s, the configuration asks for %s",
-                             nyx_reader_path(file), path, have, want);
-    return 0;
-}
-
-static int parameter_load(nyx_store *store, const nyx_parameter *p, nyx_reader *file)
-{
-    const nyx_entry *entry;
-    float           *values;
-    int              status;
-
-    if ((status = parameter_find(&entry, p, file)) < 0 ||
-        (status = nyx_alloc(&values, nyx_shape_count(&p->shape) * (int64_t)sizeof *values)) < 0)
-        return status;
-    status = nyx_reader_read_f32(file, entry, values);
-    if (status == 0)
-        nyx_store_write(store, p->name, values);
-    nyx_free(values);
-    return status;
-}
-
-int nyx_parameters_load(nyx_store *store, const nyx_config *config, nyx_reader *file)
-{
-    for (int i = 0; i < nyx_model_parameter_count(config); i++) {
-        const nyx_parameter p = nyx_model_parameter(config, i);
-        int                 status;
-
-        if (nyx_store_find(store, p.name) >= 0 && (status = parameter_load(store, &p, file)) < 0)
-            return status;
-    }
-    return 0;
-}
-
-/* Before memory is taken for what a file says of itself, the file must have it. */
-static int check_parameters(const nyx_config *config, nyx_reader *file)
-{
-    for (int i = 0; i < nyx_model_parameter_count(config); i++) {
-        const nyx_parameter p = nyx_model_parameter(config, i);
-        const nyx_entry    *entry;
-        int                 status = parameter_find(&entry, &p, file);
-
-        if (status < 0)
-            return status;
-    }
-    return 0;
-}
-
 static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, const char *path)
 {
     int status;
 
     if ((status = nyx_config_load(&s->config, file, path)) < 0 ||
-        (status = check_parameters(&s->config, file)) < 0 || (status = nyx_store_create(&s->store, device, 1)) < 0 ||
-        (status = nyx_evaluator_create(&s->evaluator, s->store, &s->config, s->slots, false)) < 0 ||
+        (status = nyx_parameters_codings(&s->codings, &s->config, file)) < 0 ||
+        (status = nyx_store_create(&s->store, device, 1)) < 0)
+        return status;
+    s->config.codings = s->codings;
+    if ((status = nyx_evaluator_create(&s->evaluator, s->store, &s->config, s->slots, false)) < 0 ||
         (status = nyx_store_allocate(s->store)) < 0 ||
         (status = nyx_parameters_load(s->store, &s->config, file)) < 0)
         return status;
@@ -131,6 +75,7 @@ void nyx_session_close(nyx_session *s)
     nyx_evaluator_free(s->evaluator);
     nyx_store_free(s->store);
     nyx_free(s->logits);
+    nyx_free(s->codings);
     nyx_free(s);
 }
 
