@@ -107,6 +107,7 @@ $(BUILD)/%: $(BUILD)/obj/tools/%.o $(BUILD)/libnyx.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) $(LIBS) -o $@
 
 $(BUILD)/nyx-data: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-data/*.c))
+$(BUILD)/nyx-eval: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-eval/*.c))
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)

@@ -7,6 +7,7 @@
  */
 #include "cli/cli.h"
 #include "eval/eval.h"
+#include "nyx-eval/generate.h"
 #include "run/run.h"
 
 #include <string.h>
@@ -24,13 +25,14 @@ static const char *const splits[] = { "test", "train", NULL };
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INPUT, .value = &args.model, .arg = "MODEL.h5", .help = "the model to judge", .required = true },
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_INPUT, .name = "data", .value = &args.data, .arg = "DATA.h5", .help = "the dataset", .required = true },
+    { .kind = NYX_OPT_INPUT, .name = "data", .value = &args.data, .arg = "DATA.h5", .help = "the dataset; needed but with --generate" },
     { .kind = NYX_OPT_INPUT, .name = "reference", .value = &args.reference, .arg = "MODEL.h5", .help = "compare with this model, e.g. the FP32 original" },
     { .kind = NYX_OPT_CHOICE, .name = "split", .value = &args.split, .arg = "NAME", .help = "test or train [test]", .choices = splits },
     { .kind = NYX_OPT_INT, .name = "rows", .value = &args.rows, .arg = "N", .help = "only the first N rows [all]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "segments", .value = &args.segments, .arg = "N", .help = "segments to think about a row [as trained]", .least = 1 },
     { .kind = NYX_OPT_OUTPUT, .name = "logits", .value = &args.logits, .arg = "FILE.h5", .help = "also write the logits, f32" },
     { .kind = NYX_OPT_REAL, .name = "preservation-least", .value = &args.least, .arg = "X", .help = "exit 1 below this preservation [no limit]" },
+    EVAL_GENERATE_OPTIONS,
     { 0 },
 };
 
@@ -228,6 +230,10 @@ static int run(nyx_report *report)
     work w = { 0 };
     int  status;
 
+    if (eval_generate_args.on)
+        return eval_generate(report, args.model);
+    if (!args.data)
+        return nyx_error_set(NYX_ERR_USAGE, "a model is scored on a dataset; name it with --data");
     if (args.least >= 0.0 && !args.reference)
         return nyx_error_set(NYX_ERR_USAGE, "--preservation-least needs --reference=MODEL.h5");
     if ((status = prepare(&w, report)) == 0 && !nyx_cli_common->dry_run && (status = score(&w)) == 0)
@@ -248,9 +254,10 @@ int main(int argc, char **argv)
     static const nyx_tool tool = { .command = {
         .name = "nyx-eval",
         .purpose = "say how good a model is and how much of a reference it kept",
-        .usage = "[OPTIONS] MODEL.h5 --data=DATA.h5",
+        .usage = "[OPTIONS] MODEL.h5 --data=DATA.h5 | [OPTIONS] MODEL.h5 --generate",
         .examples = "  nyx-eval m.h5 --data=d.h5\n"
-                    "  nyx-eval q.h5 --reference=m.h5 --data=d.h5 --report=eval-int4.json\n",
+                    "  nyx-eval q.h5 --reference=m.h5 --data=d.h5 --report=eval-int4.json\n"
+                    "  nyx-eval m.h5 --generate --prompt=\"Once upon a time\" --temperature=0.8 --top-p=0.9\n",
         .opts = opts,
         .run = run,
     } };

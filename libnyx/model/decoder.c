@@ -187,9 +187,13 @@ static nyx_value attend(nyx_model_builder *b, nyx_value x, int64_t layer)
     char                     out[40];
 
     x = linears(b, x, layer, names, 3);
-    if (b->rope)
-        x = nyx_graph_rope(b->g, x, b->rope, heads + kv_heads, false);
-    x = nyx_graph_attention(b->g, x, heads, kv_heads, true);
+    if (b->cache) {
+        x = nyx_model__attend_cached(b, x, layer);
+    } else {
+        if (b->rope)
+            x = nyx_graph_rope(b->g, x, b->rope, heads + kv_heads, false);
+        x = nyx_graph_attention(b->g, x, heads, kv_heads, true);
+    }
     snprintf(out, sizeof out, "blocks.%d.attn.out", (int)layer);
     return nyx_model__linear(b, x, out);
 }
@@ -236,7 +240,9 @@ nyx_value nyx_model__decoder(nyx_model_builder *b, nyx_value tokens)
     nyx_graph *g = b->g;
     nyx_value  x = nyx_graph_embedding(g, nyx_model__parameter(b, "embed"), tokens), position;
 
-    if (b->config->model.position == NYX_POSITION_LEARNED) {
+    if (b->config->model.position == NYX_POSITION_LEARNED && b->cache) {
+        x = nyx_model__place_cached(b, x);
+    } else if (b->config->model.position == NYX_POSITION_LEARNED) {
         position = nyx_graph_slice(g, nyx_model__parameter(b, "position"), 0, 0, b->config->data.length);
         x = nyx_graph_add(g, x, position);
     }
@@ -244,6 +250,8 @@ nyx_value nyx_model__decoder(nyx_model_builder *b, nyx_value tokens)
     for (int64_t layer = 0; layer < b->config->model.h_layers; layer++)
         x = block(b, x, layer);
     nyx_graph_push(g, "head");
+    if (b->cache)
+        x = nyx_model__last_cached(b, x);
     x = norm(b, x, "norm");
     x = nyx_graph_matmul(g, x, nyx_model__parameter(b, b->config->model.tied ? "embed" : "head"), 0, NYX_MATMUL_NT);
     nyx_graph_pop(g);

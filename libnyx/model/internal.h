@@ -5,6 +5,8 @@
 
 #include "model/model.h"
 
+typedef struct nyx_model_cache nyx_model_cache;
+
 typedef struct {
     nyx_graph        *g;
     const nyx_config *config;
@@ -14,6 +16,7 @@ typedef struct {
     bool              join;   /* layers that read one value become one product: training */
     int               traced;
     nyx_value         rope;   /* table of rotations; 0: learned positions  */
+    const nyx_model_cache *cache; /* decoder: what came before; NULL: all is there */
 } nyx_model_builder;
 
 /* z_L is 0 for the transformer. */
@@ -43,6 +46,11 @@ nyx_value nyx_model__linear(nyx_model_builder *b, nyx_value x, const char *name)
 /* tokens i32 [B,T] -> logits [B,T,V]; with `inspect` the output of every norm,
  * linear layer and activation is kept as trace.NAME. */
 nyx_value nyx_model__decoder(nyx_model_builder *b, nyx_value tokens);
+/* continue.c, where b->cache: attention of q, k, v [B,S,..], learned positions
+ * added to x, the one wanted position of each slot, [B,D]. */
+nyx_value nyx_model__attend_cached(nyx_model_builder *b, nyx_value x, int64_t layer);
+nyx_value nyx_model__place_cached(nyx_model_builder *b, nyx_value x);
+nyx_value nyx_model__last_cached(nyx_model_builder *b, nyx_value x);
 /* numbers i32 [B,T] -> logits [B,1,C]. */
 nyx_value nyx_model__mlp(nyx_model_builder *b, nyx_value inputs);
 /* The programs of both: model.h. */
