@@ -54,6 +54,7 @@ void coded_source_of(coded_source *out, const nyx_call *call, int first)
     s->units = (s->layout.cols + s->unit - 1) / s->unit;
     s->padded = s->units * s->unit;
     s->unit_blocks = s->unit / CODED_BLOCK;
+    s->codes_end = (const uint8_t *)s->coded.codes + s->layout.rows * s->layout.codes_row_bytes;
     s->unit_bytes = !coded_is_wide(s->kind) ? 4 * NYX_W : coded_is_plain(s->kind) ? 2 * CODED_BLOCK : CODED_BLOCK;
     set_points(s);
 }
@@ -87,13 +88,37 @@ void coded_turn(float *to, const float *from, const coded_source *s)
 
 /* ---- steps ---------------------------------------------------------------------- */
 
+/* As fast as they are read: a row of weights has one for each block. */
+static void halves_of(float *to, const uint8_t *from, int64_t count)
+{
+    int64_t i = 0;
+
+#if NYX_W == 16
+    for (; i + NYX_W <= count; i += NYX_W)
+        vf_store(to + i, (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const void *)(from + 2 * i))));
+#elif NYX_W == 8
+    for (; i + NYX_W <= count; i += NYX_W)
+        vf_store(to + i, (vf)_mm256_cvtph_ps(_mm_loadu_si128((const void *)(from + 2 * i))));
+#endif
+    for (; i < count; i++) {
+        uint16_t half;
+
+        memcpy(&half, from + 2 * i, sizeof half);
+#if NYX_W >= 8
+        to[i] = _cvtsh_ss(half);
+#else
+        to[i] = nyx_f32_from_f16(half);
+#endif
+    }
+}
+
 /* Scales [first, first + count) of the plane. */
 static void scales_of(float *to, const coded_source *s, int64_t first, int64_t count)
 {
     const uint8_t *bytes = (const uint8_t *)s->coded.scales + first;
 
     switch (s->coded.format.scale) {
-    case NYX_SCALE_F16: nyx_convert_to_f32(NYX_F16, to, bytes + first, count); break;
+    case NYX_SCALE_F16: halves_of(to, bytes + first, count); break;
     case NYX_SCALE_F32: memcpy(to, bytes + 3 * first, (size_t)count * sizeof *to); break;
     case NYX_SCALE_E8M0:
         for (int64_t i = 0; i < count; i++)
@@ -117,13 +142,18 @@ static void zeros_of(float *to, const coded_source *s, int64_t row, int64_t firs
     const uint8_t *bytes = (const uint8_t *)s->coded.zeros + row * s->layout.zeros_row_bytes;
 
     if (s->zero == NYX_ZERO_F16) {
-        nyx_convert_to_f32(NYX_F16, to, bytes + 2 * first, count);
+        halves_of(to, bytes + 2 * first, count);
     } else if (s->kind == CODED_INT8) {
         for (int64_t i = 0; i < count; i++)
             to[i] = (float)(int8_t)bytes[first + i];
     } else {
-        for (int64_t i = first; i < first + count; i++)
-            to[i - first] = (float)(bytes[i / 2] >> (i % 2 * 4) & 15);
+        bytes += first / 2;
+        for (int64_t i = 0; i < count / 2; i++) {
+            to[2 * i] = (float)(bytes[i] & 15);
+            to[2 * i + 1] = (float)(bytes[i] >> 4);
+        }
+        if (count % 2)
+            to[count - 1] = (float)(bytes[count / 2] & 15);
     }
 }
 
@@ -182,6 +212,14 @@ static void numbers_of(float *const to[2], float *raw, const coded_source *s, bo
 
 void coded_steps_of(const coded_steps *to, const coded_source *s, int64_t row, int64_t block, int64_t count)
 {
+    const int64_t groups = s->layout.row_groups, there = groups - block < count ? groups - block : count;
+
+    if (s->layout.group == CODED_BLOCK && groups > 1 && s->zero == NYX_ZERO_NONE &&
+        s->coded.format.scale == NYX_SCALE_F16) { /* the usual case, for short rows */
+        halves_of(to->scale[0], (const uint8_t *)s->coded.scales + 2 * (row * groups + block), there);
+        fill(to->scale[0] + there, 0.0f, count - there);
+        return;
+    }
     numbers_of(to->scale, to->raw, s, false, row, block, count);
     if (s->zero != NYX_ZERO_NONE)
         numbers_of(to->zero, to->raw, s, true, row, block, count);

@@ -46,6 +46,7 @@ typedef struct {
     int64_t         units;   /* a row, the last perhaps in part */
     int64_t         padded;  /* elements of a row of x: units * unit */
     int64_t         unit_bytes, unit_blocks;
+    const uint8_t  *codes_end;
     vf              points[2]; /* of codes 0 ... 15 (W = 16: the first vector) */
     float           offset;  /* added to an integer code */
     const float    *levels;  /* the same points as memory */
@@ -218,21 +219,18 @@ NYX_INLINE vf coded_spread(enum coded_kind kind, const float *p)
     if (coded_is_wide(kind))
         return vf_all(p[0]);
 #if NYX_W == 16
-    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
-    typedef float eight __attribute__((vector_size(32), aligned(4), may_alias));
+    const __m512i pairs = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    const __m512i fours = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
 
-    if (coded_is_crumbs(kind)) {
-        const eight x = *(const eight *)p;
-
-        return __builtin_shufflevector(x, x, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-    }
-    const four x = *(const four *)p;
-
-    return __builtin_shufflevector(x, x, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-#elif NYX_W == 8
     if (coded_is_crumbs(kind))
-        return (vf){ p[0], p[0], p[1], p[1], p[2], p[2], p[3], p[3] };
-    return (vf){ p[0], p[0], p[0], p[0], p[1], p[1], p[1], p[1] };
+        return (vf)_mm512_permutexvar_ps(pairs, _mm512_castps256_ps512(_mm256_loadu_ps(p)));
+    return (vf)_mm512_permutexvar_ps(fours, _mm512_castps128_ps512(_mm_loadu_ps(p)));
+#elif NYX_W == 8
+    const __m256i pairs = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+    const __m256i fours = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
+    const __m256  x = _mm256_castps128_ps256(_mm_loadu_ps(p));
+
+    return (vf)_mm256_permutevar8x32_ps(x, coded_is_crumbs(kind) ? pairs : fours);
 #else
     return coded_is_crumbs(kind) ? (vf){ p[0], p[0], p[1], p[1] } : vf_all(p[0]);
 #endif

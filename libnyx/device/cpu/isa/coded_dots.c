@@ -20,7 +20,8 @@ typedef struct {
     int64_t             x_step;
 } weight_row;
 
-/* The last unit of a row may reach over its end: a copy with zeros behind. */
+/* The last unit of a row may reach over its end, into the next row, which x
+ * multiplies with 0; behind the last row it is a copy with zeros. */
 typedef struct {
     uint8_t codes[4 * NYX_W > 2 * CODED_BLOCK ? 4 * NYX_W : 2 * CODED_BLOCK], top[2 * NYX_W];
 } last_unit;
@@ -34,7 +35,7 @@ NYX_INLINE void last_unit_of(last_unit *to, const weight_row *w, const uint8_t *
 
     *codes = w->codes + at;
     *top = w->top + (s->units - 1) * 2 * NYX_W;
-    if (bytes >= s->unit_bytes)
+    if (bytes >= s->unit_bytes || (*codes + s->unit_bytes <= s->codes_end && *top + 2 * NYX_W <= s->codes_end))
         return;
     memset(to, 0, sizeof *to);
     memcpy(to->codes, *codes, (size_t)bytes);
@@ -64,8 +65,8 @@ NYX_INLINE void move_points(vf points[8], enum coded_kind kind, const weight_row
 }
 
 /* Add one unit to the sums of `rows` rows of x. */
-NYX_INLINE void unit_add(vf sums[MOST_AT_ONCE], enum coded_kind kind, int rows, const weight_row *w, int64_t unit,
-                         const uint8_t *codes, const uint8_t *top)
+NYX_INLINE void unit_add(vf sums[MOST_AT_ONCE], enum coded_kind kind, bool simple, int rows, const weight_row *w,
+                         int64_t unit, const uint8_t *codes, const uint8_t *top)
 {
     const coded_source *s = w->source;
     const int           vectors = coded_vectors(kind), rounds = coded_rounds(kind);
@@ -81,7 +82,7 @@ NYX_INLINE void unit_add(vf sums[MOST_AT_ONCE], enum coded_kind kind, int rows, 
         vf points[8];
 
         coded_points(points, kind, h, codes, top, s);
-        if (!coded_is_plain(kind) && s->zero != NYX_ZERO_NONE)
+        if (!simple && s->zero != NYX_ZERO_NONE)
             move_points(points, kind, w, block);
         NYX_UNROLL(8)
         for (int v = 0; v < vectors; v++)
@@ -92,13 +93,13 @@ NYX_INLINE void unit_add(vf sums[MOST_AT_ONCE], enum coded_kind kind, int rows, 
                 part[r][half] = vf_fma(points[v], vf_load(x + r * w->x_step + v * NYX_W), part[r][half]);
             }
     }
-    if (coded_is_plain(kind) || s->zero == NYX_ZERO_F16) {
+    if (coded_is_plain(kind) || (!simple && s->zero == NYX_ZERO_F16)) {
         for (int r = 0; r < rows; r++)
             sums[r] += part[r][0] + part[r][1];
         return;
     }
     const vf scale = coded_spread(kind, w->steps.scale[0] + block);
-    if (s->halves) {
+    if (!simple && s->halves) {
         const vf second = coded_spread(kind, w->steps.scale[1] + block);
 
         NYX_UNROLL(4)
@@ -111,7 +112,7 @@ NYX_INLINE void unit_add(vf sums[MOST_AT_ONCE], enum coded_kind kind, int rows, 
     }
 }
 
-NYX_INLINE void row_dots(float *out, enum coded_kind kind, int rows, const weight_row *w)
+NYX_INLINE void row_dots(float *out, enum coded_kind kind, bool simple, int rows, const weight_row *w)
 {
     const coded_source *s = w->source;
     const uint8_t      *codes = w->codes, *top = w->top;
@@ -123,35 +124,41 @@ NYX_INLINE void row_dots(float *out, enum coded_kind kind, int rows, const weigh
     for (int r = 0; r < rows; r++)
         sums[r] = (vf){ 0 };
     for (int64_t u = 0; u + 1 < s->units; u++, codes += bytes, top += kind == CODED_INT3 ? 2 * NYX_W : 0)
-        unit_add(sums, kind, rows, w, u, codes, top);
+        unit_add(sums, kind, simple, rows, w, u, codes, top);
     if (s->units > 0) {
         last_unit_of(&last, w, &codes, &top);
-        unit_add(sums, kind, rows, w, s->units - 1, codes, top);
+        unit_add(sums, kind, simple, rows, w, s->units - 1, codes, top);
     }
     for (int r = 0; r < rows; r++)
         out[r] = vf_sum(sums[r]);
 }
 
-#define DOTS(kind)                                                                                   \
-    static void kind##_1(float *out, const weight_row *w) { row_dots(out, CODED_##kind, 1, w); }      \
-    static void kind##_2(float *out, const weight_row *w) { row_dots(out, CODED_##kind, 2, w); }      \
-    static void kind##_4(float *out, const weight_row *w) { row_dots(out, CODED_##kind, 4, w); }
+/* `simple`: symmetric, in groups of blocks. */
+#define DOTS_OF(kind, rows)                                                                                 \
+    static void kind##_##rows(float *out, const weight_row *w, bool simple)                                 \
+    {                                                                                                       \
+        if (coded_is_plain(CODED_##kind) || simple)                                                         \
+            row_dots(out, CODED_##kind, true, rows, w);                                                     \
+        else                                                                                                \
+            row_dots(out, CODED_##kind, false, rows, w);                                                    \
+    }
+#define DOTS(kind) DOTS_OF(kind, 1) DOTS_OF(kind, 2) DOTS_OF(kind, 4)
 #define EACH(M) M(INT4) M(NF4) M(E2M1) M(INT3) M(INT2) M(INT8) M(E4M3) M(E5M2) M(F16) M(BF16)
 EACH(DOTS)
 
-typedef void (*dots_fn)(float *out, const weight_row *w);
+typedef void (*dots_fn)(float *out, const weight_row *w, bool simple);
 #define FUNCTIONS(kind) [CODED_##kind] = { kind##_1, kind##_2, kind##_4 },
 static const dots_fn functions[CODED_KINDS][3] = { EACH(FUNCTIONS) };
 
 /* Floats of one thread: six numbers a block, and the rows of x. */
 static int64_t steps_room(int64_t terms)
 {
-    return (terms + CODED_LARGEST_UNIT) / CODED_BLOCK + 2 * NYX_W;
+    return ((terms + CODED_LARGEST_UNIT) / CODED_BLOCK + 2 * NYX_W + 15) / 16 * 16;
 }
 
 static int64_t row_room(int64_t terms)
 {
-    return (terms / CODED_LARGEST_UNIT + 1) * CODED_LARGEST_UNIT + NYX_W;
+    return (terms / CODED_LARGEST_UNIT + 1) * CODED_LARGEST_UNIT + 16;
 }
 
 static int64_t thread_room(int64_t rows, int64_t terms)
@@ -178,7 +185,7 @@ static void one_column(const coded_job *j, weight_row *w, const float *x, int64_
 
         count = 1 << which;
         w->x = x + row * w->x_step;
-        functions[s->kind][which](out, w);
+        functions[s->kind][which](out, w, s->zero == NYX_ZERO_NONE && !s->halves);
         for (int64_t r = 0; r < count; r++)
             j->y[(row + r) * j->columns + column] = j->bias ? out[r] + j->bias[column] : out[r];
     }
