@@ -129,6 +129,27 @@ const float *nyx_generator_logits(const nyx_generator *g, int64_t sequence)
     return g->logits + sequence * g->config.data.vocabulary;
 }
 
+void nyx_generator_rewind(nyx_generator *g, int64_t sequence, int64_t length)
+{
+    NYX_BUG_IF(length < 0 || length > g->length[sequence]);
+    g->length[sequence] = length;
+}
+
+int64_t nyx_generator_weight_bytes(const nyx_generator *g)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < nyx_store_count(g->store); i++) {
+        const nyx_variable *v = nyx_store_variable(g->store, i);
+        const bool          looked_up = (strncmp(v->name, "embed", 5) == 0 && !g->config.model.tied) ||
+                               strncmp(v->name, "position", 8) == 0;
+
+        if (v->role == NYX_ROLE_PARAMETER && !looked_up)
+            bytes += nyx_store_bytes(g->store, i);
+    }
+    return bytes;
+}
+
 nyx_memory nyx_generator_memory(const nyx_generator *g)
 {
     return nyx_store_memory(g->store);

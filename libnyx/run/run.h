@@ -94,6 +94,10 @@ int64_t           nyx_generator_length(const nyx_generator *generator, int64_t s
 int nyx_generator_feed(nyx_generator *generator, int64_t sequence, const int32_t *tokens, int64_t count) NYX_CHECKED;
 /* Append tokens[s] to every text s; -1: none. There must be room. */
 void nyx_generator_step(nyx_generator *generator, const int32_t *tokens);
+/* Forget what is behind the first `length` tokens; logits are what they were. */
+void nyx_generator_rewind(nyx_generator *generator, int64_t sequence, int64_t length);
+/* Bytes of weights that every step reads. */
+int64_t nyx_generator_weight_bytes(const nyx_generator *generator);
 /* [V], of what follows the text; borrowed, until it grows. */
 const float *nyx_generator_logits(const nyx_generator *generator, int64_t sequence);
 
