@@ -363,8 +363,12 @@ int nyx_encoder_create(nyx_encoder **out, const nyx_tokenizer *t)
     e->stream = (struct nyx_text__stream){ .pattern = t->pattern, .classes = t->classes, .added = t->added,
                                            .added_count = t->added_count, .word = take_word, .token = take_token,
                                            .context = e };
-    for (int64_t i = 0; i < t->added_count; i++)
+    e->stream.first = t->added_count ? (uint8_t)t->added[0].text[0] : -1;
+    for (int64_t i = 0; i < t->added_count; i++) {
         e->stream.begins[(uint8_t)t->added[i].text[0]] = true;
+        if ((uint8_t)t->added[i].text[0] != e->stream.first)
+            e->stream.first = -1;
+    }
     *out = e;
     return 0;
 }

@@ -61,6 +61,7 @@ struct nyx_text__stream {
     const struct nyx_text__added *added; /* longest first */
     int64_t                       added_count;
     bool                          begins[256]; /* an added token begins so */
+    int                           first;       /* all of them do; -1: not all alike */
     int (*word)(void *context, const char *word, int64_t bytes);
     int (*token)(void *context, int32_t id);
     void   *context;

@@ -45,6 +45,8 @@ static int64_t run(struct cursor *c, int64_t at, int class)
 {
     int length;
 
+    while (at < c->end && c->text[at] < 0x80 && c->classes[c->text[at]] == class)
+        at++; /* most text is this */
     while (peek(c, at, &length) == class)
         at += length;
     return at;
@@ -218,12 +220,20 @@ static enum match find_added(const struct nyx_text__stream *s, int64_t at, bool 
     *where = s->bytes;
     if (!s->added_count)
         return NOTHING;
-    for (int64_t i = at; i < s->bytes; i++)
+    for (int64_t i = at; i < s->bytes; i++) {
+        if (s->first >= 0) { /* they all begin so */
+            const char *next = memchr(s->rest + i, s->first, (size_t)(s->bytes - i));
+
+            if (!next)
+                break;
+            i = next - s->rest;
+        }
         if (s->begins[(uint8_t)s->rest[i]] &&
             (found = match_added(s, s->rest + i, s->bytes - i, last, out)) != NOTHING) {
             *where = i;
             return found;
         }
+    }
     return NOTHING;
 }
 
