@@ -1,25 +1,24 @@
-# demo -- a small HRM learns Sudokus, is coded in 8, 4, 3 and 2 bits, and a
-# table says what each coding kept. The control learns the same puzzles with
-# the solutions shuffled: what it "solves" is luck.
+# demo -- a small HRM learns Sudokus, is coded in 8, 4, 3 and 2 bits; a table says
+# what each kept. The control learns shuffled solutions: what it "solves" is luck.
 #
 #     make -f pipelines/demo.mk [RUN=run/demo] [SEED=1] [CONFIG=...] [SIZE=4]
 #
-# WARM=CONFIG trains with that first. Deep supervision keeps a puzzle for several
-# steps; with one segment a model sees more puzzles until it knows the rules.
+# WARM=CONFIG trains with that first; SEGMENTS=N is how long a puzzle is thought about.
 #
-# Every arrow is a file in $(RUN); delete one and make redoes what follows it.
 include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
 PIPELINES := $(dir $(lastword $(MAKEFILE_LIST)))
 
 SIZE    ?= 4
 CONFIG  ?= pipelines/configs/hrm-tiny.json
 WARM    ?=
+SEGMENTS ?=
 COUNT   ?= 4000
 TEST    ?= 200
 CODINGS ?= int8 int4 int3 int2
 
 data_OPTIONS  = --size=$(SIZE) --count=$(COUNT) --test=$(TEST) --seed=$(SEED) $(DATA_EXTRA)
 train_OPTIONS = --seed=$(SEED) $(TRAIN_EXTRA)
+eval_OPTIONS  = $(SEGMENTS:%=--segments=%) --data=$(RUN)/data.h5
 FORMAT_int8   = int8:channel
 FORMAT_int4   = int4:g32
 FORMAT_int3   = int3:g32
@@ -61,20 +60,21 @@ $(RUN)/control.h5: $(CONFIG) $(RUN)/control-data.h5 $(RUN)/train.options $(WARM_
 $(CODINGS:%=$(RUN)/%.h5): $(RUN)/%.h5: $(RUN)/model.h5 | $(BIN)/nyx-quantize
 	$(BIN)/nyx-quantize $< --format=$(FORMAT_$*) -o $@ --report=$(RUN)/quantize-$*.json
 
-$(CODINGS:%=$(RUN)/eval-%.json): $(RUN)/eval-%.json: $(RUN)/%.h5 $(RUN)/model.h5 $(RUN)/data.h5 | $(BIN)/nyx-eval
-	$(BIN)/nyx-eval $< --reference=$(RUN)/model.h5 --data=$(RUN)/data.h5 --quiet --report=$@ > /dev/null
+$(CODINGS:%=$(RUN)/eval-%.json): $(RUN)/eval-%.json: $(RUN)/%.h5 $(RUN)/data.h5 $(RUN)/eval.options | $(BIN)/nyx-eval
+	$(BIN)/nyx-eval $< --reference=$(RUN)/model.h5 $(eval_OPTIONS) --quiet --report=$@ > /dev/null
 
-$(RUN)/eval-fp32.json: $(RUN)/model.h5 $(RUN)/data.h5 | $(BIN)/nyx-eval
-	$(BIN)/nyx-eval $< --data=$(RUN)/data.h5 --quiet --report=$@ > /dev/null
+$(RUN)/eval-fp32.json: $(RUN)/model.h5 $(RUN)/data.h5 $(RUN)/eval.options | $(BIN)/nyx-eval
+	$(BIN)/nyx-eval $< $(eval_OPTIONS) --quiet --report=$@ > /dev/null
 
-$(RUN)/eval-control.json: $(RUN)/control.h5 $(RUN)/data.h5 | $(BIN)/nyx-eval
-	$(BIN)/nyx-eval $< --data=$(RUN)/data.h5 --quiet --report=$@ > /dev/null
+$(RUN)/eval-control.json: $(RUN)/control.h5 $(RUN)/data.h5 $(RUN)/eval.options | $(BIN)/nyx-eval
+	$(BIN)/nyx-eval $< $(eval_OPTIONS) --quiet --report=$@ > /dev/null
 
-# Larger puzzles: 6x6, then 9x9 of those that need at most one guess.
+# Larger puzzles: 6x6 with few clues, then 9x9 that need no guess.
 long:
-	@$(MAKE) --no-print-directory -f $(PIPELINES)demo.mk RUN=run/long-6x6 SIZE=6 COUNT=20000 TEST=500 \
-	    CONFIG=pipelines/configs/hrm-6x6.json
-	@$(MAKE) --no-print-directory -f $(PIPELINES)demo.mk RUN=run/long-9x9 SIZE=9 COUNT=20000 TEST=500 \
-	    DATA_EXTRA='--rating-max=0 --clues=32-40' CONFIG=pipelines/configs/hrm-9x9.json
+	@$(MAKE) --no-print-directory -f $(PIPELINES)demo.mk RUN=run/long-6x6 SIZE=6 COUNT=60000 TEST=500 SEGMENTS=12 \
+	    DATA_EXTRA=--clues=8-12 WARM=pipelines/configs/hrm-warm.json CONFIG=pipelines/configs/hrm-6x6.json
+	@$(MAKE) --no-print-directory -f $(PIPELINES)demo.mk RUN=run/long-9x9 SIZE=9 COUNT=60000 TEST=500 SEGMENTS=12 \
+	    DATA_EXTRA="--rating-max=0 --clues=26-30" WARM=pipelines/configs/hrm-warm.json \
+	    CONFIG=pipelines/configs/hrm-9x9.json
 
 .PHONY: summary long FORCE
