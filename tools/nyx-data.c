@@ -283,7 +283,7 @@ int main(int argc, char **argv)
         { "sudoku", "make a dataset of Sudokus, generated or imported", "[OPTIONS] -o OUT.h5",
           "nyx-data sudoku --size=4 --count=400 --seed=7 -o d.h5\n"
           "nyx-data sudoku --import=puzzles.csv.xz --test=0.05 --augment=10 -o d.h5", sudoku_opts, run_sudoku },
-        data_maze, data_arc, data_text,
+        data_maze, data_arc, data_text, data_images, data_sort,
         { "show", "print what a dataset holds", "[OPTIONS] FILE.h5", "nyx-data show d.h5 --split=test --rows=3",
           show_opts, run_show },
         { 0 },

@@ -1,22 +1,19 @@
 /* nyx-eval -- how good a model is, and how much of a reference it kept.
  *
  * Reads   MODEL.h5     plain or coded; schemas/README.md, "Model file"
- *         DATA.h5      the test split is scored
+ *         DATA.h5      the test split is scored; text in sliding windows
  * Writes  LOGITS.h5    with --logits: /tensors/logits f32 [rows, T, V]
  * Report  schemas/eval.schema.json
  */
 #include "cli/cli.h"
 #include "eval/eval.h"
 #include "nyx-eval/generate.h"
-#include "run/run.h"
 
 #include <string.h>
 
-enum { SLOTS = 64 }; /* rows worked on at a time; changes no result */
-
 static struct {
     const char *model, *data, *reference, *logits, *split;
-    int64_t     rows, segments;
+    int64_t     rows, context, stride, segments;
     double      least;
 } args = { .split = "test", .least = -1.0 };
 
@@ -28,67 +25,15 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INPUT, .name = "data", .value = &args.data, .arg = "DATA.h5", .help = "the dataset; needed but with --generate" },
     { .kind = NYX_OPT_INPUT, .name = "reference", .value = &args.reference, .arg = "MODEL.h5", .help = "compare with this model, e.g. the FP32 original" },
     { .kind = NYX_OPT_CHOICE, .name = "split", .value = &args.split, .arg = "NAME", .help = "test or train [test]", .choices = splits },
-    { .kind = NYX_OPT_INT, .name = "rows", .value = &args.rows, .arg = "N", .help = "only the first N rows [all]", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "rows", .value = &args.rows, .arg = "N", .help = "only the first N rows or windows [all]", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "context", .value = &args.context, .arg = "N", .help = "text: tokens of a window, its second half is scored [the model's]", .least = 3 },
+    { .kind = NYX_OPT_INT, .name = "stride", .value = &args.stride, .arg = "N", .help = "text: tokens from window to window [the context]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "segments", .value = &args.segments, .arg = "N", .help = "segments to think about a row [as trained]", .least = 1 },
     { .kind = NYX_OPT_OUTPUT, .name = "logits", .value = &args.logits, .arg = "FILE.h5", .help = "also write the logits, f32" },
     { .kind = NYX_OPT_REAL, .name = "preservation-least", .value = &args.least, .arg = "X", .help = "exit 1 below this preservation [no limit]" },
     EVAL_GENERATE_OPTIONS,
     { 0 },
 };
-
-/* What one evaluation holds. */
-typedef struct {
-    nyx_dataset             dataset;
-    const struct nyx_split *split;
-    int64_t                 rows;
-    nyx_device             *device;
-    nyx_session            *model, *reference;
-    nyx_eval               *eval;
-    float                  *logits, *reference_logits;
-    nyx_writer             *writer;
-} work;
-
-/* Models of the outer loop run in segments, others in one go. */
-static bool has_segments(const nyx_config *config)
-{
-    return config->model.kind == NYX_MODEL_HRM || config->model.kind == NYX_MODEL_TRANSFORMER;
-}
-
-/* As many segments as asked for. */
-static int set_segments(nyx_session *session, const char *path)
-{
-    if (!args.segments)
-        return 0;
-    if (!has_segments(nyx_session_config(session)))
-        return nyx_error_set(NYX_ERR_USAGE, "--segments is for models of kind hrm and transformer; '%s' has none", path);
-    nyx_session_set_segments(session, args.segments);
-    return 0;
-}
-
-/* A model runs on this dataset only if it was made for such rows. */
-static int open_model(nyx_session **out, const work *w, const char *path)
-{
-    nyx_config config;
-    int        status = nyx_session_open(out, w->device, path, SLOTS);
-
-    if (status < 0)
-        return status;
-    config = *nyx_session_config(*out);
-    status = nyx_config_bind(&config, w->dataset.vocabulary, w->dataset.length, w->dataset.ignore, w->dataset.puzzles,
-                             args.data);
-    if (status == 0 && config.data.length != nyx_session_config(*out)->data.length)
-        status = nyx_error_set(NYX_ERR_INPUT, "dataset '%s' has rows of %lld, the model was trained on %lld", args.data,
-                               (long long)config.data.length, (long long)nyx_session_config(*out)->data.length);
-    return status < 0 ? status : set_segments(*out, path);
-}
-
-static int open_writer(work *w)
-{
-    const nyx_shape shape = nyx_shape_of(3, w->rows, w->dataset.length, w->dataset.vocabulary);
-    int             status = nyx_writer_open(&w->writer, args.logits, "model");
-
-    return status < 0 ? status : nyx_writer_begin(w->writer, "/tensors/logits", NYX_F32, &shape);
-}
 
 /* How the model is stored: format and bits a weight of its coded matrices,
  * bytes of all tensors. */
@@ -131,69 +76,22 @@ static int describe_storage(nyx_report *report, const char *path)
     return 0;
 }
 
-static int prepare(work *w, nyx_report *report)
+static void print_result(const nyx_eval_result *r, bool text, const nyx_json *result)
 {
-    const char *paths[] = { args.model, args.data, args.reference };
-    int64_t     bytes;
-    int         status;
-
-    if ((status = nyx_dataset_read(&w->dataset, args.data)) < 0)
-        return status;
-    w->split = strcmp(args.split, "train") ? &w->dataset.test : &w->dataset.train;
-    w->rows = args.rows && args.rows < w->split->rows ? args.rows : w->split->rows;
-    if (!w->rows)
-        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no rows in its %s split", args.data, args.split);
-    if ((status = nyx_device_open(&w->device, nyx_cli_common->device, nyx_cli_common->threads)) < 0 ||
-        (status = open_model(&w->model, w, args.model)) < 0 ||
-        (args.reference && (status = open_model(&w->reference, w, args.reference)) < 0))
-        return status;
-    nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(w->device));
-    for (int i = 0; i < 3; i++)
-        if (paths[i] && (status = nyx_report_input(report, paths[i])) < 0)
-            return status;
-    bytes = SLOTS * w->dataset.length * w->dataset.vocabulary * (int64_t)sizeof(float);
-    if ((status = nyx_alloc(&w->logits, bytes)) < 0 || (status = nyx_alloc(&w->reference_logits, bytes)) < 0)
-        return status;
-    status = nyx_eval_create(&w->eval, &(nyx_eval_options){
-        .probability = nyx_session_config(w->model)->model.loss, .length = w->dataset.length,
-        .vocabulary = w->dataset.vocabulary, .ignore = w->dataset.ignore, .reference = args.reference != NULL,
-        .seed = nyx_cli_common->seed, .pool = nyx_device_pool(w->device) });
-    return status == 0 && args.logits ? open_writer(w) : status;
-}
-
-static int score(work *w)
-{
-    const int64_t length = w->dataset.length;
-    int           status = 0;
-
-    for (int64_t first = 0; first < w->rows && status == 0; first += SLOTS) {
-        const int64_t  rows = w->rows - first < SLOTS ? w->rows - first : SLOTS;
-        const int32_t *inputs = w->split->inputs + first * length, *targets = w->split->targets + first * length;
-        const int32_t *ids = w->split->ids ? w->split->ids + first : NULL;
-
-        if (nyx_stop_requested())
-            return nyx_error_set(NYX_ERR_STOPPED, "stopped; run the same command again");
-        nyx_session_logits(w->model, inputs, ids, rows, w->logits);
-        if (w->reference)
-            nyx_session_logits(w->reference, inputs, ids, rows, w->reference_logits);
-        status = nyx_eval_add(w->eval, w->logits, w->reference ? w->reference_logits : NULL, targets, rows);
-        if (status == 0 && w->writer)
-            status = nyx_writer_rows(w->writer, w->logits, rows * length);
-        nyx_cli_progress("evaluating", first + rows, w->rows, "rows");
-    }
-    nyx_cli_progress_end();
-    return status;
-}
-
-static void print_result(const nyx_eval_result *r)
-{
-    nyx_cli_print("exact %.2f %% (%.2f ... %.2f), tokens %.2f %%, loss %.4f\n", 100.0 * r->model.exact_accuracy.value,
-                  100.0 * r->model.exact_accuracy.low, 100.0 * r->model.exact_accuracy.high,
-                  100.0 * r->model.token_accuracy.value, r->model.loss);
+    if (text)
+        nyx_cli_print("perplexity %.4f +- %.4f, %.4f bits a byte, %lld tokens scored; ", nyx_exp64(r->model.loss),
+                      nyx_exp64(r->model.loss) * r->model.loss_se,
+                      nyx_json_real(nyx_json_get(result, "text.model.bits_per_byte"), 0.0), (long long)r->scored_tokens);
+    else
+        nyx_cli_print("exact %.2f %% (%.2f ... %.2f), ", 100.0 * r->model.exact_accuracy.value,
+                      100.0 * r->model.exact_accuracy.low, 100.0 * r->model.exact_accuracy.high);
+    nyx_cli_print("tokens %.2f %%, loss %.4f\n", 100.0 * r->model.token_accuracy.value, r->model.loss);
     if (!r->compared)
         return;
-    nyx_cli_print("KL %.3g (median %.3g, p99 %.3g, max %.3g), top-1 agreement %.2f %%\n", r->kl.value, r->kl_median,
-                  r->kl_p99, r->kl_max, 100.0 * r->top1_agreement);
+    nyx_cli_print("KL %.3g (median %.3g, p99 %.3g, max %.3g), top-1 agreement %.2f %%, top-5 %.2f %%\n", r->kl.value,
+                  r->kl_median, r->kl_p99, r->kl_max, 100.0 * r->top1_agreement, 100.0 * r->top5_agreement);
+    if (text)
+        return;
     if (r->preservation.reason)
         nyx_cli_print("preservation unknown: %s\n", r->preservation.reason);
     else
@@ -201,24 +99,34 @@ static void print_result(const nyx_eval_result *r)
                       100.0 * r->preservation.low, 100.0 * r->preservation.high);
 }
 
-static int finish(work *w, nyx_report *report)
+static void progress(void *context, int64_t done, int64_t total)
+{
+    (void)context;
+    nyx_cli_progress("evaluating", done, total, "rows");
+}
+
+static int inputs(nyx_report *report)
+{
+    const char *paths[] = { args.model, args.data, args.reference };
+    int         status = 0;
+
+    for (int i = 0; i < 3 && status == 0; i++)
+        status = paths[i] ? nyx_report_input(report, paths[i]) : 0;
+    return status;
+}
+
+static int judge(nyx_report *report, nyx_judge *j)
 {
     nyx_eval_result result;
-    int             status = nyx_eval_finish(w->eval, &result);
+    int             status = nyx_judge_run(j, &result);
 
+    nyx_cli_progress_end();
     if (status < 0 || (status = describe_storage(report, args.model)) < 0)
         return status;
-    nyx_eval_describe(&result, nyx_report_result(report));
-    if (has_segments(nyx_session_config(w->model)))
-        nyx_json_set_int(nyx_report_result(report), "segments", nyx_session_config(w->model)->model.halt_max_steps);
-    if (w->writer) {
-        nyx_writer *writer = w->writer;
-
-        w->writer = NULL;
-        if ((status = nyx_writer_commit(writer)) < 0 || (status = nyx_report_output(report, args.logits)) < 0)
-            return status;
-    }
-    print_result(&result);
+    nyx_judge_describe(j, &result, nyx_report_result(report));
+    if (args.logits && (status = nyx_report_output(report, args.logits)) < 0)
+        return status;
+    print_result(&result, nyx_judge_is_text(j), nyx_report_result(report));
     if (args.least < 0.0)
         return 0;
     return result.compared && !result.preservation.reason && result.preservation.value >= args.least ? NYX_EXIT_OK
@@ -227,8 +135,15 @@ static int finish(work *w, nyx_report *report)
 
 static int run(nyx_report *report)
 {
-    work w = { 0 };
-    int  status;
+    const nyx_judge_options options = {
+        .model = args.model, .reference = args.reference, .data = args.data, .logits = args.logits,
+        .train = strcmp(args.split, "train") == 0, .rows = args.rows, .context = args.context, .stride = args.stride,
+        .segments = args.segments,
+        .seed = nyx_cli_common->seed, .progress = progress
+    };
+    nyx_device *device = NULL;
+    nyx_judge  *j = NULL;
+    int         status;
 
     if (eval_generate_args.on)
         return eval_generate(report, args.model);
@@ -236,16 +151,13 @@ static int run(nyx_report *report)
         return nyx_error_set(NYX_ERR_USAGE, "a model is scored on a dataset; name it with --data");
     if (args.least >= 0.0 && !args.reference)
         return nyx_error_set(NYX_ERR_USAGE, "--preservation-least needs --reference=MODEL.h5");
-    if ((status = prepare(&w, report)) == 0 && !nyx_cli_common->dry_run && (status = score(&w)) == 0)
-        status = finish(&w, report);
-    nyx_writer_discard(w.writer);
-    nyx_eval_free(w.eval);
-    nyx_session_close(w.reference);
-    nyx_session_close(w.model);
-    nyx_device_close(w.device);
-    nyx_free(w.logits);
-    nyx_free(w.reference_logits);
-    nyx_dataset_release(&w.dataset);
+    if ((status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) == 0 &&
+        (status = nyx_judge_open(&j, device, &options)) == 0 && (status = inputs(report)) == 0) {
+        nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
+        status = nyx_cli_common->dry_run ? 0 : judge(report, j);
+    }
+    nyx_judge_close(j);
+    nyx_device_close(device);
     return status;
 }
 

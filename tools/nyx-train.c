@@ -185,8 +185,7 @@ static int run(nyx_report *report)
 
     if ((status = check_usage()) < 0 || (status = read_config(&options.config)) < 0 ||
         (status = nyx_dataset_read(&dataset, args.data)) < 0 ||
-        (status = nyx_config_bind(&options.config, dataset.vocabulary, dataset.length, dataset.ignore, dataset.puzzles,
-                                  args.data)) < 0 ||
+        (status = nyx_config_bind_dataset(&options.config, &dataset, 0, args.data)) < 0 ||
         (status = nyx_report_input(report, args.config)) < 0 || (status = nyx_report_input(report, args.data)) < 0)
         goto done;
     if (!dataset.train.rows && !dataset.train.token_count) {

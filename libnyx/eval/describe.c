@@ -19,7 +19,9 @@ static void set_estimate(nyx_json *object, const nyx_estimate *estimate)
 static void describe_score(nyx_json *object, const nyx_eval_score *score)
 {
     nyx_json_set_real(object, "loss", score->loss);
+    nyx_json_set_real(object, "loss_se", score->loss_se);
     nyx_json_set_real(object, "perplexity", nyx_exp64(score->loss));
+    nyx_json_set_real(object, "perplexity_se", nyx_exp64(score->loss) * score->loss_se);
     set_estimate(nyx_json_add_object(object, "token_accuracy"), &score->token_accuracy);
     set_estimate(nyx_json_add_object(object, "exact_accuracy"), &score->exact_accuracy);
 }
@@ -34,15 +36,21 @@ static void describe_ratio(nyx_json *object, const char *metric, const nyx_estim
 
 static void describe_comparison(nyx_json *object, const nyx_eval_result *result)
 {
-    nyx_json *kl = nyx_json_add_object(object, "kl"), *delta;
+    nyx_json *kl = nyx_json_add_object(object, "kl"), *delta, *ratio;
 
     describe_score(nyx_json_add_object(object, "reference"), &result->reference);
     set_estimate(nyx_json_add_object(kl, "mean"), &result->kl);
+    nyx_json_set_real(kl, "se", result->kl_se);
     nyx_json_set_real(kl, "median", result->kl_median);
     nyx_json_set_real(kl, "p90", result->kl_p90);
     nyx_json_set_real(kl, "p99", result->kl_p99);
     nyx_json_set_real(kl, "max", result->kl_max);
+    ratio = nyx_json_add_object(object, "log_perplexity_ratio");
+    nyx_json_set_real(ratio, "mean", result->gap);
+    nyx_json_set_real(ratio, "se", result->gap_se);
     nyx_json_set_real(object, "top1_agreement", result->top1_agreement);
+    nyx_json_set_real(object, "top1_agreement_se", result->top1_se);
+    nyx_json_set_real(object, "top5_agreement", result->top5_agreement);
     delta = nyx_json_add_object(object, "delta_p");
     nyx_json_set_real(delta, "mean", result->delta_p_mean);
     nyx_json_set_real(delta, "rms", result->delta_p_rms);
@@ -55,8 +63,8 @@ static void describe_comparison(nyx_json *object, const nyx_eval_result *result)
 void nyx_eval_describe(const nyx_eval_result *result, nyx_json *object)
 {
     static const char *const alone = "no reference model was given";
-    static const char *const compared[] = { "reference", "kl", "top1_agreement", "delta_p",
-                                            "preservation", "preservation_token" };
+    static const char *const compared[] = { "reference", "kl", "log_perplexity_ratio", "top1_agreement",
+                                            "top5_agreement", "delta_p", "preservation", "preservation_token" };
     nyx_json                *intervals;
 
     nyx_json_set_text(object, "probability",

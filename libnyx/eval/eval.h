@@ -1,7 +1,8 @@
 /* eval -- how good a model is, and how much of a reference it kept.
  *
- * Pure arithmetic on logits: whoever runs the model feeds batches, in order,
- * and asks once at the end.
+ * nyx_eval is pure arithmetic on logits: whoever runs the model feeds batches,
+ * in order, and asks once at the end. nyx_judge runs model files on a dataset
+ * and feeds it.
  *
  *     nyx_eval *eval;
  *     nyx_eval_create(&eval, &options);
@@ -17,13 +18,16 @@
  *
  * Words.  A token is scored unless its target is the ignore label. A row is
  * scored when it has a scored token; it is exact when each of them is right.
- * The prediction is the largest logit, the first of equals.
+ * The prediction is the largest logit, the first of equals. Standard errors
+ * are those of a mean of independent tokens, sqrt((mean x^2 - mean^2) / (N - 1));
+ * intervals draw whole rows and so keep what tokens of a row have in common.
  */
 #ifndef NYX_EVAL_H
 #define NYX_EVAL_H
 
 #include "graph/graph.h"
 #include "report/report.h"
+#include "run/run.h"
 
 typedef struct {
     enum nyx_probability probability; /* how logits become probabilities, both models */
@@ -44,7 +48,7 @@ typedef struct {
 
 /* One model on the scored tokens. */
 typedef struct {
-    double       loss;           /* mean of -log p(target) over tokens, nats */
+    double       loss, loss_se;  /* mean of -log p(target) over tokens, nats; its standard error */
     nyx_estimate token_accuracy; /* bootstrap over rows */
     nyx_estimate exact_accuracy; /* exact rows / scored rows; Wilson */
 } nyx_eval_score;
@@ -61,7 +65,10 @@ typedef struct {
     nyx_eval_score reference;
     nyx_estimate   kl;             /* mean of D(reference || model) over tokens, nats; bootstrap */
     double         kl_median, kl_p90, kl_p99, kl_max;
-    double         top1_agreement; /* share of tokens with the same prediction */
+    double         kl_se;
+    double         gap, gap_se;    /* loss - the reference's: log of the ratio of perplexities; paired */
+    double         top1_agreement, top1_se; /* share of tokens with the same prediction */
+    double         top5_agreement; /* .. whose prediction by the reference is among the model's first five */
     double         delta_p_mean;   /* p_model(target) - p_reference(target) */
     double         delta_p_rms;
     /* Metric / metric of the reference; paired bootstrap over rows. Resamples
@@ -88,6 +95,35 @@ int nyx_eval_finish(nyx_eval *eval, nyx_eval_result *out) NYX_CHECKED;
 
 /* Write a result into an object (schemas/eval.schema.json, "result"). */
 void nyx_eval_describe(const nyx_eval_result *result, nyx_json *object);
+
+/* ---- model files ---------------------------------------------------------- */
+
+/* A stream of tokens is cut into windows of `context` tokens that start every
+ * `stride`. The first token is replaced by that of the beginning where the
+ * tokenizer has one. Scored are the last targets inside the window: its second
+ * half, context - 1 - context / 2 of them, or `stride` where that is less, so
+ * that none counts twice. With the defaults these are llama-perplexity's. */
+typedef struct {
+    const char *model, *reference, *data; /* paths; reference NULL: none */
+    const char *logits;          /* write the model's here, /tensors/logits; NULL */
+    bool        train;           /* the training split, not the test split */
+    int64_t     rows;            /* only the first so many rows or windows; 0: all */
+    int64_t     context, stride; /* streams only; 0: the model's; the context */
+    int64_t     segments;        /* hrm, transformer: segments to think about a row; 0: as trained */
+    uint64_t    seed;            /* of the bootstrap */
+    void      (*progress)(void *context, int64_t done, int64_t total); /* may be NULL */
+    void       *progress_context;
+} nyx_judge_options;
+
+typedef struct nyx_judge nyx_judge;
+/* Read the dataset, load the models. INPUT, USAGE. */
+int  nyx_judge_open(nyx_judge **out, nyx_device *device, const nyx_judge_options *options) NYX_CHECKED;
+void nyx_judge_close(nyx_judge *judge);
+/* STOPPED when asked to stop on the way. */
+int  nyx_judge_run(nyx_judge *judge, nyx_eval_result *out) NYX_CHECKED;
+/* nyx_eval_describe, and `text` of a stream. */
+void nyx_judge_describe(const nyx_judge *judge, const nyx_eval_result *result, nyx_json *object);
+bool nyx_judge_is_text(const nyx_judge *judge);
 
 /* ---- statistics ---------------------------------------------------------- */
 

@@ -10,8 +10,10 @@ enum { NYX_EVAL__MODEL, NYX_EVAL__REFERENCE, NYX_EVAL__MODELS };
 struct nyx_eval__row {
     int32_t scored, same_top;
     int32_t right[NYX_EVAL__MODELS];
-    double  loss[NYX_EVAL__MODELS];
-    double  kl, delta_p, delta_p_square;
+    int32_t same_five;                   /* the reference's prediction is among the model's five */
+    double  loss[NYX_EVAL__MODELS], loss_square[NYX_EVAL__MODELS];
+    double  gap_square;                  /* of the difference of both losses */
+    double  kl, kl_square, delta_p, delta_p_square;
     int32_t bad; /* 0, or 1 + the first position with a logit that is not finite */
 };
 

@@ -62,6 +62,17 @@ static double weight(enum nyx_probability probability, float logit, float peak, 
     return w;
 }
 
+/* Whether entry `index` is among the `count` largest; equals count in front
+ * of it when they come first. */
+static bool among_largest(const float *logits, int64_t vocabulary, int64_t index, int64_t count)
+{
+    int64_t larger = 0;
+
+    for (int64_t v = 0; v < vocabulary && larger < count; v++)
+        larger += logits[v] > logits[index] || (logits[v] == logits[index] && v < index);
+    return larger < count;
+}
+
 /* Add one scored position of both models to the row. */
 static void score(const struct batch *batch, struct nyx_eval__row *row, int64_t at)
 {
@@ -92,6 +103,7 @@ static void score(const struct batch *batch, struct nyx_eval__row *row, int64_t 
     for (int m = 0; m < models; m++) {
         log_p[m] -= nyx_log64(sum[m]);
         row->loss[m] -= log_p[m];
+        row->loss_square[m] += log_p[m] * log_p[m];
         row->right[m] += peak[m].index == target;
     }
     row->scored++;
@@ -102,10 +114,13 @@ static void score(const struct batch *batch, struct nyx_eval__row *row, int64_t 
     kl = cross / sum[1] + nyx_log64(sum[0]) - nyx_log64(sum[1]);
     batch->kl[at] = kl > 0.0 ? kl : 0.0;
     row->kl += batch->kl[at];
+    row->kl_square += batch->kl[at] * batch->kl[at];
+    row->gap_square += (log_p[0] - log_p[1]) * (log_p[0] - log_p[1]);
     change = nyx_exp64(log_p[0]) - nyx_exp64(log_p[1]);
     row->delta_p += change;
     row->delta_p_square += change * change;
     row->same_top += peak[0].index == peak[1].index;
+    row->same_five += among_largest(batch->logits[0] + at * vocabulary, vocabulary, peak[1].index, 5);
 }
 
 static void score_rows(void *context, int part, int parts)
@@ -228,11 +243,19 @@ int nyx_eval_add(nyx_eval *eval, const float *logits, const float *reference,
     return status;
 }
 
+/* Standard error of a mean, from the sums of values and of their squares. */
+static double standard_error(double sum, double squares, double count)
+{
+    const double mean = sum / count, variance = squares / count - mean * mean;
+
+    return count > 1.0 && variance > 0.0 ? sqrt(variance / (count - 1.0)) : 0.0;
+}
+
 /* Everything that is a plain sum. */
 static void sum_up(const nyx_eval *eval, nyx_eval_result *out)
 {
     struct nyx_eval__row all = { 0 };
-    int64_t              right[NYX_EVAL__MODELS] = { 0 }, exact[NYX_EVAL__MODELS] = { 0 }, same = 0;
+    int64_t              right[NYX_EVAL__MODELS] = { 0 }, exact[NYX_EVAL__MODELS] = { 0 }, same = 0, five = 0;
     nyx_eval_score      *scores[NYX_EVAL__MODELS] = { &out->model, &out->reference };
     double               tokens;
 
@@ -242,11 +265,15 @@ static void sum_up(const nyx_eval *eval, nyx_eval_result *out)
         out->scored_rows += row->scored > 0;
         out->scored_tokens += row->scored;
         same += row->same_top;
+        five += row->same_five;
         all.kl += row->kl;
+        all.kl_square += row->kl_square;
+        all.gap_square += row->gap_square;
         all.delta_p += row->delta_p;
         all.delta_p_square += row->delta_p_square;
         for (int m = 0; m < NYX_EVAL__MODELS; m++) {
             all.loss[m] += row->loss[m];
+            all.loss_square[m] += row->loss_square[m];
             right[m] += row->right[m];
             exact[m] += row->scored > 0 && row->right[m] == row->scored;
         }
@@ -256,13 +283,19 @@ static void sum_up(const nyx_eval *eval, nyx_eval_result *out)
     tokens = (double)out->scored_tokens;
     for (int m = 0; m < (out->compared ? 2 : 1); m++) {
         scores[m]->loss = all.loss[m] / tokens;
+        scores[m]->loss_se = standard_error(all.loss[m], all.loss_square[m], tokens);
         scores[m]->token_accuracy.value = (double)right[m] / tokens;
         scores[m]->exact_accuracy = nyx_wilson(exact[m], out->scored_rows);
     }
     if (!out->compared)
         return;
     out->kl.value = all.kl / tokens;
+    out->kl_se = standard_error(all.kl, all.kl_square, tokens);
+    out->gap = (all.loss[0] - all.loss[1]) / tokens;
+    out->gap_se = standard_error(all.loss[0] - all.loss[1], all.gap_square, tokens);
     out->top1_agreement = (double)same / tokens;
+    out->top1_se = standard_error((double)same, (double)same, tokens);
+    out->top5_agreement = (double)five / tokens;
     out->delta_p_mean = all.delta_p / tokens;
     out->delta_p_rms = sqrt(all.delta_p_square / tokens);
     if (exact[1] > 0)

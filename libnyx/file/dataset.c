@@ -24,6 +24,11 @@ static bool is_text(const nyx_dataset *dataset)
     return strcmp(dataset->kind, "text") == 0;
 }
 
+int64_t nyx_dataset_targets(const nyx_dataset *dataset)
+{
+    return strcmp(dataset->kind, "images") == 0 ? 1 : dataset->length;
+}
+
 static int64_t *number_of(nyx_dataset *dataset, int i)
 {
     return (int64_t *)(void *)((char *)dataset + numbers[i].at);
@@ -96,7 +101,7 @@ static int read_split(nyx_dataset *out, struct nyx_split *split, nyx_reader *fil
 {
     const nyx_entry *inputs;
     char             full[64];
-    nyx_shape        wide, narrow;
+    nyx_shape        wide, narrow, right;
     int              status;
 
     if (is_text(out))
@@ -105,16 +110,17 @@ static int read_split(nyx_dataset *out, struct nyx_split *split, nyx_reader *fil
     inputs = nyx_reader_find(file, full);
     split->rows = inputs && inputs->shape.rank == 2 ? inputs->shape.dims[0] : 0;
     wide = nyx_shape_of(2, split->rows, out->length);
+    right = nyx_shape_of(2, split->rows, nyx_dataset_targets(out));
     narrow = nyx_shape_of(1, split->rows);
     if ((status = read_array(&split->inputs, file, path, group, "inputs", NYX_I32, &wide, false)) < 0 ||
-        (status = read_array(&split->targets, file, path, group, "targets", NYX_I32, &wide, false)) < 0 ||
+        (status = read_array(&split->targets, file, path, group, "targets", NYX_I32, &right, false)) < 0 ||
         (status = read_array(&split->ids, file, path, group, "ids", NYX_I32, &narrow, true)) < 0 ||
         (status = read_array(&split->rating, file, path, group, "rating", NYX_F32, &narrow, true)) < 0 ||
         (status = read_array(&split->pairs, file, path, group, "pairs", NYX_I32, &narrow, true)) < 0)
         return status;
     if ((status = check_tokens(split->inputs, split, out->length, out->vocabulary, 0, path, group, "inputs")) < 0 ||
-        (status = check_tokens(split->targets, split, out->length, out->vocabulary, out->ignore, path, group,
-                               "targets")) < 0)
+        (status = check_tokens(split->targets, split, nyx_dataset_targets(out), out->vocabulary, out->ignore, path,
+                               group, "targets")) < 0)
         return status;
     if ((status = check_tokens(split->ids, split, 1, out->puzzles, 0, path, group, "ids")) < 0)
         return status;
@@ -224,6 +230,7 @@ static int write_split(nyx_writer *file, nyx_dataset *dataset, const struct nyx_
                        int spool)
 {
     nyx_shape wide = nyx_shape_of(2, split->rows, dataset->length), narrow = nyx_shape_of(1, split->rows);
+    nyx_shape right = nyx_shape_of(2, split->rows, nyx_dataset_targets(dataset));
     int       status = nyx_writer_attribute_text(file, group, "kind", dataset->kind);
 
     for (int i = 0; i < NUMBERS && status == 0; i++)
@@ -231,7 +238,7 @@ static int write_split(nyx_writer *file, nyx_dataset *dataset, const struct nyx_
     if (status == 0 && is_text(dataset))
         return nyx_file__tokens_write(file, split, group, dataset->vocabulary, spool);
     if (status < 0 || (status = write_array(file, group, "inputs", NYX_I32, &wide, split->inputs)) < 0 ||
-        (status = write_array(file, group, "targets", NYX_I32, &wide, split->targets)) < 0)
+        (status = write_array(file, group, "targets", NYX_I32, &right, split->targets)) < 0)
         return status;
     if ((split->ids && (status = write_array(file, group, "ids", NYX_I32, &narrow, split->ids)) < 0) ||
         (split->pairs && (status = write_array(file, group, "pairs", NYX_I32, &narrow, split->pairs)) < 0))

@@ -144,6 +144,8 @@ typedef struct {
 int  nyx_dataset_read(nyx_dataset *out, const char *path) NYX_CHECKED; /* values checked against vocabulary */
 int  nyx_dataset_write(const nyx_dataset *dataset, const char *path, const char *history, const nyx_json *provenance) NYX_CHECKED;
 void nyx_dataset_release(nyx_dataset *dataset);
+/* Targets of a row: its length; of kind "images" 1, the label. */
+int64_t nyx_dataset_targets(const nyx_dataset *dataset);
 
 /* A file beside `path`, on the same disk, whose name is gone at once: it
  * cannot stay behind. Its descriptor, or CREATE. */

@@ -26,6 +26,11 @@ int nyx_parameters_load(nyx_store *store, const nyx_config *config, nyx_reader *
 /* Configuration out of an open model or checkpoint. INPUT. */
 int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path) NYX_CHECKED;
 
+/* nyx_config_bind for a dataset in memory: also the targets of a row must be
+ * those that the model gives, and a decoder reads a stream in windows of
+ * `length` tokens (0: its context). INPUT. */
+int nyx_config_bind_dataset(nyx_config *config, const nyx_dataset *dataset, int64_t length, const char *subject) NYX_CHECKED;
+
 /* ---- evaluation ------------------------------------------------------------------ */
 
 /* The evaluation program of a model in some store: all segments, no halting. */
@@ -56,11 +61,15 @@ int nyx_evaluator_rows(nyx_evaluator *evaluator, nyx_evaluation *out, const nyx_
 
 typedef struct nyx_session nyx_session;
 int               nyx_session_open(nyx_session **out, nyx_device *device, const char *path, int64_t slots) NYX_CHECKED;
+/* The same for a dataset: nyx_config_bind_dataset. */
+int               nyx_session_open_on(nyx_session **out, nyx_device *device, const char *path, int64_t slots,
+                                      const nyx_dataset *dataset, int64_t length, const char *subject) NYX_CHECKED;
 void              nyx_session_close(nyx_session *session);
 const nyx_config *nyx_session_config(const nyx_session *session);
 int64_t           nyx_session_slots(const nyx_session *session);
 void              nyx_session_set_segments(nyx_session *session, int64_t segments); /* as nyx_evaluator_set_segments */
-/* Logits of the last segment, f32 [rows, T, V], for rows <= slots. */
+/* Logits of the last segment, f32 [rows, nyx_config_targets,
+ * nyx_config_classes], for rows <= slots. */
 void nyx_session_logits(nyx_session *session, const int32_t *inputs, const int32_t *ids, int64_t rows,
                         float *logits);
 

@@ -30,11 +30,48 @@ int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path)
     return status;
 }
 
-static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, const char *path)
+/* Labels of a row are not tokens: the vocabulary says nothing of them. */
+static int check_labels(const nyx_config *config, const struct nyx_split *split, int64_t ignore, const char *subject)
+{
+    const int64_t classes = nyx_config_classes(config);
+
+    for (int64_t i = 0; i < split->rows; i++)
+        if (split->targets[i] >= classes && split->targets[i] != ignore)
+            return nyx_error_set(NYX_ERR_INPUT, "dataset '%s' has the label %d in row %lld, the model has %lld classes",
+                                 subject, split->targets[i], (long long)i, (long long)classes);
+    return 0;
+}
+
+int nyx_config_bind_dataset(nyx_config *config, const nyx_dataset *dataset, int64_t length, const char *subject)
+{
+    const int64_t row = dataset->length > 0 ? dataset->length : length;
+    int           status;
+
+    if ((status = nyx_config_bind(config, dataset->vocabulary, row, dataset->ignore, dataset->puzzles, subject)) < 0)
+        return status;
+    if (dataset->length > 0 && nyx_dataset_targets(dataset) != nyx_config_targets(config))
+        return nyx_error_set(NYX_ERR_INPUT, "dataset '%s' has %lld targets a row, the model gives %lld", subject,
+                             (long long)nyx_dataset_targets(dataset), (long long)nyx_config_targets(config));
+    if (config->model.kind != NYX_MODEL_MLP)
+        return 0;
+    if ((status = check_labels(config, &dataset->train, dataset->ignore, subject)) < 0)
+        return status;
+    return check_labels(config, &dataset->test, dataset->ignore, subject);
+}
+
+/* What a session is to run on; `dataset` NULL: on what the model was trained. */
+typedef struct {
+    const nyx_dataset *dataset;
+    int64_t            length;
+    const char        *subject;
+} target;
+
+static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, const char *path, const target *on)
 {
     int status;
 
     if ((status = nyx_config_load(&s->config, file, path)) < 0 ||
+        (on->dataset && (status = nyx_config_bind_dataset(&s->config, on->dataset, on->length, on->subject)) < 0) ||
         (status = nyx_parameters_codings(&s->codings, &s->config, file)) < 0 ||
         (status = nyx_store_create(&s->store, device, 1)) < 0)
         return status;
@@ -47,7 +84,7 @@ static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, co
                                    (int64_t)sizeof(float));
 }
 
-int nyx_session_open(nyx_session **out, nyx_device *device, const char *path, int64_t slots)
+static int session_open(nyx_session **out, nyx_device *device, const char *path, int64_t slots, const target *on)
 {
     nyx_session *s = NULL;
     nyx_reader  *file = NULL;
@@ -57,7 +94,7 @@ int nyx_session_open(nyx_session **out, nyx_device *device, const char *path, in
     if ((status = nyx_alloc(&s, sizeof *s)) < 0)
         return status;
     s->slots = slots;
-    if ((status = nyx_reader_open(&file, path)) == 0 && (status = session_load(s, device, file, path)) < 0 &&
+    if ((status = nyx_reader_open(&file, path)) == 0 && (status = session_load(s, device, file, path, on)) < 0 &&
         status != NYX_ERR_INPUT)
         nyx_error_wrap(status, "cannot load '%s'", path);
     nyx_reader_close(file);
@@ -66,6 +103,17 @@ int nyx_session_open(nyx_session **out, nyx_device *device, const char *path, in
     else
         *out = s;
     return status;
+}
+
+int nyx_session_open(nyx_session **out, nyx_device *device, const char *path, int64_t slots)
+{
+    return session_open(out, device, path, slots, &(target){ NULL, 0, NULL });
+}
+
+int nyx_session_open_on(nyx_session **out, nyx_device *device, const char *path, int64_t slots,
+                        const nyx_dataset *dataset, int64_t length, const char *subject)
+{
+    return session_open(out, device, path, slots, &(target){ dataset, length, subject });
 }
 
 void nyx_session_close(nyx_session *s)
