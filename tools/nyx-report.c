@@ -4,7 +4,7 @@
  * Writes  text on stdout: a line for each dataset, training, coding and run that
  *         failed, one table with a row for each evaluation, in the order given
  */
-#include "cli/cli.h"
+#include "nyx-report/table.h"
 
 #include <string.h>
 
@@ -45,17 +45,19 @@ static void print_train(const nyx_json *report)
 {
     const nyx_json *result = nyx_json_get(report, "result");
     const nyx_json *exact = nyx_json_get(result, "test.exact_accuracy");
+    const double    tokens = 100.0 * nyx_json_real(nyx_json_get(result, "test.token_accuracy"), 0.0);
 
     nyx_cli_print("%lld parameters, %lld steps of %lld rows, %.0f s; ",
                   (long long)nyx_json_int(nyx_json_get(result, "parameters"), 0),
                   (long long)nyx_json_int(nyx_json_get(result, "steps"), 0),
                   (long long)nyx_json_int(nyx_json_get(result, "batch"), 0),
                   nyx_json_real(nyx_json_get(report, "run.duration_s"), 0.0));
-    if (nyx_json_kind_of(exact) == NYX_JSON_NULL)
-        nyx_cli_print("test unknown: %s", nyx_json_text(nyx_json_get(result, "test.exact_accuracy_reason"), "not run"));
+    if (nyx_json_kind_of(nyx_json_get(result, "test.loss")) == NYX_JSON_NULL)
+        nyx_cli_print("test unknown: %s", nyx_json_text(nyx_json_get(result, "test.loss_reason"), "not run"));
+    else if (nyx_json_kind_of(exact) == NYX_JSON_NULL) /* text */
+        nyx_cli_print("test loss %.4f, tokens %.1f %%", nyx_json_real(nyx_json_get(result, "test.loss"), 0.0), tokens);
     else
-        nyx_cli_print("test exact %.1f %%, tokens %.1f %%", 100.0 * nyx_json_real(exact, 0.0),
-                      100.0 * nyx_json_real(nyx_json_get(result, "test.token_accuracy"), 0.0));
+        nyx_cli_print("test exact %.1f %%, tokens %.1f %%", 100.0 * nyx_json_real(exact, 0.0), tokens);
 }
 
 static void print_quantize(const nyx_json *report)
@@ -121,62 +123,6 @@ static void print_line(const char *path, const nyx_json *report)
     else
         kind_of(report)->print(report);
     nyx_cli_print("\n");
-}
-
-/* ---- the table of evaluations ------------------------------------------------------- */
-
-/* A share with its interval in percent, or a dash when it is unknown. */
-static void estimate_cell(nyx_table *table, const nyx_json *estimate)
-{
-    const nyx_json *value = nyx_json_get(estimate, "value");
-
-    if (nyx_json_kind_of(value) != NYX_JSON_REAL && nyx_json_kind_of(value) != NYX_JSON_INT)
-        nyx_table_cell(table, "-");
-    else
-        nyx_table_cell(table, "%.1f (%.1f-%.1f)", 100.0 * nyx_json_real(value, 0.0),
-                       100.0 * nyx_json_real(nyx_json_get(estimate, "low"), 0.0),
-                       100.0 * nyx_json_real(nyx_json_get(estimate, "high"), 0.0));
-}
-
-static void number_cell(nyx_table *table, const char *format_of, const nyx_json *number, double factor)
-{
-    char text[48];
-
-    if (nyx_json_kind_of(number) != NYX_JSON_REAL && nyx_json_kind_of(number) != NYX_JSON_INT) {
-        nyx_table_cell(table, "-");
-        return;
-    }
-    if (!strcmp(format_of, "short"))
-        snprintf(text, sizeof text, "%.3g", factor * nyx_json_real(number, 0.0));
-    else
-        snprintf(text, sizeof text, "%.2f", factor * nyx_json_real(number, 0.0));
-    nyx_table_cell(table, "%s", text);
-}
-
-static void eval_row(nyx_table *table, const char *path, const nyx_json *report)
-{
-    const nyx_json *result = nyx_json_get(report, "result");
-
-    nyx_table_cell(table, "%s", base_name(path));
-    nyx_table_cell(table, "%s", nyx_json_text(nyx_json_get(result, "storage.format"), "?"));
-    number_cell(table, "fixed", nyx_json_get(result, "storage.bits_per_coded_weight"), 1.0);
-    number_cell(table, "fixed", nyx_json_get(result, "storage.bytes"), 1.0 / 1024.0);
-    estimate_cell(table, nyx_json_get(result, "model.exact_accuracy"));
-    number_cell(table, "fixed", nyx_json_get(result, "model.token_accuracy.value"), 100.0);
-    number_cell(table, "short", nyx_json_get(result, "kl.mean.value"), 1.0);
-    number_cell(table, "fixed", nyx_json_get(result, "top1_agreement"), 100.0);
-    estimate_cell(table, nyx_json_get(result, "preservation"));
-}
-
-static nyx_table *eval_table(void)
-{
-    static const char *const heads[] = { "report", "format", "bits", "KiB", "exact % (95 %)", "tokens %", "KL",
-                                         "top-1 %", "preserved % (95 %)" };
-    nyx_table               *table = nyx_table_create(sizeof heads / sizeof *heads);
-
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        nyx_table_cell(table, "%s", heads[i]);
-    return table;
 }
 
 /* ---- naked singles ---------------------------------------------------------------------------- */
@@ -254,13 +200,18 @@ static int run(nyx_report *report)
         lines++;
     }
     if (status == 0 && rows) {
-        nyx_table *table = eval_table();
+        const char     *names[REPORTS_MOST];
+        const nyx_json *shown[REPORTS_MOST];
+        int             count = 0;
 
-        for (int i = 0; i < REPORTS_MOST && reports[i]; i++)
-            if (is_row(reports[i]))
-                eval_row(table, args.reports[i], reports[i]);
+        for (int i = 0; i < REPORTS_MOST && reports[i]; i++) {
+            if (!is_row(reports[i]))
+                continue;
+            names[count] = base_name(args.reports[i]);
+            shown[count++] = reports[i];
+        }
         nyx_cli_print("%s", lines ? "\n" : "");
-        nyx_table_print(table);
+        report_tables(names, shown, count);
         print_singles(reports);
     }
     for (int i = 0; i < REPORTS_MOST; i++)

@@ -88,7 +88,7 @@ static double share(int64_t part, int64_t whole)
     return whole ? (double)part / (double)whole : 0.0;
 }
 
-static void describe_evaluation(nyx_json *object, const nyx_evaluation *e)
+static void describe_evaluation(nyx_json *object, const nyx_evaluation *e, bool text)
 {
     nyx_json_set_int(object, "rows", e->rows);
     if (!e->rows) {
@@ -97,7 +97,10 @@ static void describe_evaluation(nyx_json *object, const nyx_evaluation *e)
         nyx_json_set_null(object, "loss", "the test split has no scored row");
         return;
     }
-    nyx_json_set_real(object, "exact_accuracy", share(e->exact, e->rows));
+    if (text)
+        nyx_json_set_null(object, "exact_accuracy", "windows of text are not right or wrong");
+    else
+        nyx_json_set_real(object, "exact_accuracy", share(e->exact, e->rows));
     nyx_json_set_real(object, "token_accuracy", share(e->tokens_right, e->tokens));
     nyx_json_set_real(object, "loss", e->loss);
 }
@@ -114,13 +117,13 @@ static void describe_plan(nyx_report *report, const nyx_trainer *trainer, const 
     nyx_json_set_real(result, "flops_per_step", nyx_trainer_flops(trainer));
 }
 
-static void describe_run(nyx_report *report, const nyx_train_result *r, const nyx_config *config, int64_t before)
+static void describe_run(nyx_report *report, const nyx_train_result *r, const nyx_train_options *options, int64_t before)
 {
     nyx_json     *result = nyx_report_result(report), *run = nyx_report_run(report);
     const int64_t peak = nyx_process_memory(true);
 
     nyx_json_set_real(result, "loss", r->loss);
-    describe_evaluation(nyx_json_add_object(result, "test"), &r->test);
+    describe_evaluation(nyx_json_add_object(result, "test"), &r->test, options->dataset->train.tokens != NULL);
     nyx_json_set_int(run, "resumed_behind_step", r->first_step);
     if (peak < 0 || before < 0)
         nyx_json_set_null(run, "measured_peak_bytes", "the system does not say");
@@ -128,7 +131,7 @@ static void describe_run(nyx_report *report, const nyx_train_result *r, const ny
         nyx_json_set_int(run, "measured_peak_bytes", peak - before);
     if (r->steps > r->first_step && r->seconds > 0.0)
         nyx_json_set_real(run, "samples_per_s",
-                          (double)((r->steps - r->first_step) * config->training.batch) / r->seconds);
+                          (double)((r->steps - r->first_step) * options->config.training.batch) / r->seconds);
     else
         nyx_json_set_null(run, "samples_per_s", "no step was run");
 }
@@ -152,7 +155,7 @@ static void print_plan(const nyx_trainer *trainer, const nyx_config *config)
 
 /* ---- run ---------------------------------------------------------------------------- */
 
-static int train(nyx_report *report, nyx_trainer *trainer, const nyx_config *config, int64_t before)
+static int train(nyx_report *report, nyx_trainer *trainer, const nyx_train_options *options, int64_t before)
 {
     nyx_train_result result;
     int              status = nyx_output_try(args.output);
@@ -163,8 +166,11 @@ static int train(nyx_report *report, nyx_trainer *trainer, const nyx_config *con
     nyx_cli_progress_end();
     if (status < 0 || (status = nyx_trainer_save(trainer, args.output)) < 0)
         return status;
-    describe_run(report, &result, config, before);
-    if (result.test.rows)
+    describe_run(report, &result, options, before);
+    if (result.test.rows && options->dataset->train.tokens)
+        nyx_cli_note("%lld steps, loss %.4f; test: loss %.4f, %.2f %% of tokens", (long long)result.steps, result.loss,
+                     result.test.loss, 100.0 * share(result.test.tokens_right, result.test.tokens));
+    else if (result.test.rows)
         nyx_cli_note("%lld steps, loss %.4f; test: %lld of %lld exact, %.2f %% of tokens", (long long)result.steps,
                      result.loss, (long long)result.test.exact, (long long)result.test.rows,
                      100.0 * share(result.test.tokens_right, result.test.tokens));
@@ -201,7 +207,7 @@ static int run(nyx_report *report)
     if (nyx_cli_common->dry_run)
         print_plan(trainer, &options.config);
     else
-        status = train(report, trainer, &options.config, before);
+        status = train(report, trainer, &options, before);
 done:
     nyx_trainer_free(trainer);
     nyx_device_close(device);
