@@ -36,7 +36,8 @@ enum {
     A_STEP = KC + 16,            /* packed rows do not share a cache set      */
     B_MOST = 2 << 20,            /* floats of B packed at once: level 3       */
     DOT_ROWS = 4, DOT_COLUMNS = 3, DOT_WIDE = 8,
-    FEW_ROWS = 8, FEW_COLUMNS = 12 /* below, packing costs more than it saves */
+    FEW_ROWS = 8, FEW_COLUMNS = 12, /* up to here, packing costs more than it saves */
+    FEW_ROWS_LONG = 16, LONG = 128  /* so many when rows are long               */
 };
 
 typedef struct {
@@ -98,10 +99,10 @@ static share share_of(int64_t slices, int64_t rows, int64_t columns, int part, i
 
 /* ---- the register tile ------------------------------------------------------- */
 
-/* Sum over k of a[row * row_step + k * k_step] * b[k * NR ..]; the steps are
- * constants once inlined. */
+/* Sum over k of a[row * row_step + k * k_step] * b[k * b_step ..]; the steps,
+ * unless B lies as it came, are constants once inlined. */
 NYX_INLINE void tile_sum(vf sum[MR][NV], const float *a, int64_t row_step, int64_t k_step,
-                         const float *b, int64_t terms)
+                         const float *b, int64_t b_step, int64_t terms)
 {
     NYX_UNROLL(12)
     for (int i = 0; i < MR; i++)
@@ -109,7 +110,7 @@ NYX_INLINE void tile_sum(vf sum[MR][NV], const float *a, int64_t row_step, int64
         for (int j = 0; j < NV; j++)
             sum[i][j] = (vf){ 0 };
     NYX_UNROLL(4)
-    for (int64_t k = 0; k < terms; k++, a += k_step, b += NR) {
+    for (int64_t k = 0; k < terms; k++, a += k_step, b += b_step) {
         vf right[NV];
 
         NYX_UNROLL(4)
@@ -171,11 +172,11 @@ static void tile_write_part(const float *whole, const target *to)
 }
 
 NYX_INLINE void tile(const float *a, int64_t row_step, int64_t k_step, const float *b,
-                     int64_t terms, const target *to)
+                     int64_t b_step, int64_t terms, const target *to)
 {
     vf sum[MR][NV];
 
-    tile_sum(sum, a, row_step, k_step, b, terms);
+    tile_sum(sum, a, row_step, k_step, b, b_step, terms);
     if (to->rows >= MR && to->columns >= NR) {
         tile_write(sum, to);
     } else {
@@ -190,12 +191,17 @@ NYX_INLINE void tile(const float *a, int64_t row_step, int64_t k_step, const flo
 /* A packed in rows of A_STEP, or in columns of MR. */
 static void tile_rows(const float *a, const float *b, int64_t terms, const target *to)
 {
-    tile(a, A_STEP, 1, b, terms, to);
+    tile(a, A_STEP, 1, b, NR, terms, to);
 }
 
 static void tile_columns(const float *a, const float *b, int64_t terms, const target *to)
 {
-    tile(a, 1, MR, b, terms, to);
+    tile(a, 1, MR, b, NR, terms, to);
+}
+
+static void tile_unpacked(const float *a, const float *b, int64_t b_step, int64_t terms, const target *to)
+{
+    tile(a, A_STEP, 1, b, b_step, terms, to);
 }
 
 /* ---- packing ------------------------------------------------------------------ */
@@ -266,6 +272,13 @@ static int64_t rows_workspace(int64_t columns, int64_t terms, int parts)
     return columns_at_once(columns, terms) * NR * terms + (int64_t)parts * MC * A_STEP;
 }
 
+/* Rows of B that meet a tile of A or two are not worth a copy: whole panels of
+ * NN are read where they lie. The sums are the same. */
+static bool is_direct(const job *j, int64_t column)
+{
+    return j->mode == NYX_MATMUL_NN && j->rows <= 2 * MR && column + NR <= j->columns;
+}
+
 /* Panels [first, first + count) of B, all terms: blocks of KC, each with all
  * its panels. This thread packs its part of them. */
 static void pack_b(const job *j, float *to, int64_t first, int64_t count, int part, int parts)
@@ -279,6 +292,8 @@ static void pack_b(const job *j, float *to, int64_t first, int64_t count, int pa
         int64_t column = (first + panel) * NR, width = least(NR, j->columns - column);
         float  *place = to + k * count * NR + panel * terms * NR;
 
+        if (is_direct(j, column))
+            continue;
         if (j->mode == NYX_MATMUL_NT)
             pack_turned(place, j->b + column * j->terms + k, j->terms, width, terms);
         else
@@ -297,13 +312,17 @@ static void rows_block(const job *j, float *a, const float *b, int64_t first, in
         pack_rows(a, j->a + row * j->terms + k, j->terms, rows, terms);
         for (int64_t panel = s->column; panel < s->column_end; panel++) {
             int64_t column = (first + panel) * NR;
+            bool    as_it_lies = is_direct(j, column);
 
             for (int64_t i = 0; i < rows; i += MR) {
                 target to = { j->c + (row + i) * j->columns + column, j->columns, rows - i,
                               j->columns - column, k == 0 && j->bias ? j->bias + column : NULL,
                               k > 0 };
 
-                tile_rows(a + i * A_STEP, b + k * count * NR + panel * terms * NR, terms, &to);
+                if (as_it_lies)
+                    tile_unpacked(a + i * A_STEP, j->b + k * j->columns + column, j->columns, terms, &to);
+                else
+                    tile_rows(a + i * A_STEP, b + k * count * NR + panel * terms * NR, terms, &to);
             }
         }
     }
@@ -373,35 +392,43 @@ NYX_INLINE void dot_tile(const float *a, const float *b, int64_t terms, const fl
             c[i * step + j] = vf_sum(sum[i][j]) + (bias ? bias[j] : 0.0f);
 }
 
+/* Columns [n, end) of rows [r, r + rows), `rows` 1 or DOT_ROWS. */
+static void dot_columns(const job *j, int64_t r, int64_t rows, int64_t n, int64_t end)
+{
+    const float *a = j->a + r * j->terms;
+
+    while (n < end) {
+        const float *b = j->b + n * j->terms, *bias = j->bias ? j->bias + n : NULL;
+        float       *c = j->c + r * j->columns + n;
+        int64_t      left = end - n;
+
+        if (rows == DOT_ROWS && left >= DOT_COLUMNS) {
+            dot_tile(a, b, j->terms, bias, c, j->columns, DOT_ROWS, DOT_COLUMNS);
+            n += DOT_COLUMNS;
+        } else if (rows == DOT_ROWS) {
+            dot_tile(a, b, j->terms, bias, c, j->columns, DOT_ROWS, 1);
+            n += 1;
+        } else if (left >= DOT_WIDE) {
+            dot_tile(a, b, j->terms, bias, c, j->columns, 1, DOT_WIDE);
+            n += DOT_WIDE;
+        } else {
+            dot_tile(a, b, j->terms, bias, c, j->columns, 1, 1);
+            n += 1;
+        }
+    }
+}
+
+/* B goes by once: a few of its rows at a time meet all rows of A. */
 static void multiply_dots(const job *j, int part, int parts)
 {
-    int64_t rows = j->rows < DOT_ROWS ? 1 : DOT_ROWS;
+    int64_t rows = j->rows < DOT_ROWS ? 1 : DOT_ROWS, step = rows == 1 ? DOT_WIDE : 2 * DOT_COLUMNS;
     share   s = share_of(1, panels(j->rows, rows), j->columns, part, parts);
     int64_t row = s.row * rows, row_end = least(s.row_end * rows, j->rows);
 
-    for (int64_t r = row; r < row_end; r += r + rows <= row_end ? rows : 1) {
-        const float *a = j->a + r * j->terms;
-
-        for (int64_t n = s.column; n < s.column_end;) {
-            const float *b = j->b + n * j->terms, *bias = j->bias ? j->bias + n : NULL;
-            float       *c = j->c + r * j->columns + n;
-            int64_t      left = s.column_end - n;
-
-            if (rows == DOT_ROWS && r + rows <= row_end && left >= DOT_COLUMNS) {
-                dot_tile(a, b, j->terms, bias, c, j->columns, DOT_ROWS, DOT_COLUMNS);
-                n += DOT_COLUMNS;
-            } else if (rows == DOT_ROWS && r + rows <= row_end) {
-                dot_tile(a, b, j->terms, bias, c, j->columns, DOT_ROWS, 1);
-                n += 1;
-            } else if (left >= DOT_WIDE) {
-                dot_tile(a, b, j->terms, bias, c, j->columns, 1, DOT_WIDE);
-                n += DOT_WIDE;
-            } else {
-                dot_tile(a, b, j->terms, bias, c, j->columns, 1, 1);
-                n += 1;
-            }
-        }
-    }
+    step = j->columns <= FEW_COLUMNS ? FEW_COLUMNS : step; /* then it is A that goes by once */
+    for (int64_t n = s.column; n < s.column_end; n += step)
+        for (int64_t r = row; r < row_end; r += r + rows <= row_end ? rows : 1)
+            dot_columns(j, r, r + rows <= row_end ? rows : 1, n, least(n + step, s.column_end));
 }
 
 /* ---- TN: sums over many rows ------------------------------------------------------ */
@@ -510,9 +537,10 @@ static void multiply_tall(const job *j, nyx_pool *pool, int part, int parts)
 
 /* ---- the kernel --------------------------------------------------------------------- */
 
-static bool is_dots(int mode, int64_t rows, int64_t columns)
+static bool is_dots(int mode, int64_t rows, int64_t columns, int64_t terms)
 {
-    return mode == NYX_MATMUL_NT && (rows <= FEW_ROWS || columns <= FEW_COLUMNS);
+    return mode == NYX_MATMUL_NT &&
+           (rows <= (terms >= LONG ? FEW_ROWS_LONG : FEW_ROWS) || columns <= FEW_COLUMNS);
 }
 
 int64_t NYX_ISA_NAME(nyx_cpu__matmul_workspace)(const nyx_graph *g, const nyx_node *node, int parts)
@@ -525,7 +553,7 @@ int64_t NYX_ISA_NAME(nyx_cpu__matmul_workspace)(const nyx_graph *g, const nyx_no
 
     if (mode == NYX_MATMUL_TN)
         floats = tall_workspace(width, nyx_isa_width(y), rows);
-    else if (is_dots(mode, rows, nyx_isa_width(y)))
+    else if (is_dots(mode, rows, nyx_isa_width(y), width))
         floats = 0;
     else
         floats = rows_workspace(nyx_isa_width(y), width, parts);
@@ -544,7 +572,7 @@ void NYX_ISA_NAME(nyx_cpu__matmul)(const nyx_call *call, int part, int parts)
         j.rows = width;
         j.terms = rows;
         multiply_tall(&j, call->pool, part, parts);
-    } else if (is_dots(j.mode, rows, j.columns)) {
+    } else if (is_dots(j.mode, rows, j.columns, j.terms)) {
         multiply_dots(&j, part, parts);
     } else {
         multiply_rows(&j, call->pool, part, parts);
