@@ -6,6 +6,7 @@
 #include "file/file.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum { FILE_MOST = 64 << 20 };
 
@@ -386,6 +387,21 @@ static int read_hdf5(nyx_tokenizer **out, const char *path)
     return status;
 }
 
+/* Models are larger than any tokenizer: they are told by their first bytes and
+ * never read as a whole. */
+static bool is_hdf5(const char *path)
+{
+    struct stat info;
+    char        head[8];
+    FILE       *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
+    bool        yes = file && fread(head, 1, sizeof head, file) == sizeof head &&
+               memcmp(head, "\x89HDF\r\n\x1a\n", sizeof head) == 0;
+
+    if (file)
+        fclose(file);
+    return yes;
+}
+
 int nyx_tokenizer_read(nyx_tokenizer **out, const char *path)
 {
     nyx_json *json = NULL;
@@ -394,13 +410,13 @@ int nyx_tokenizer_read(nyx_tokenizer **out, const char *path)
     int       status;
 
     *out = NULL;
+    if (is_hdf5(path))
+        return read_hdf5(out, path);
     if ((status = nyx_members_read(&text, &bytes, path, FILE_MOST)) < 0)
         return status;
     while (at < bytes && strchr(" \t\r\n", text[at]) && text[at])
         at++;
-    if (bytes >= 8 && memcmp(text, "\x89HDF\r\n\x1a\n", 8) == 0) {
-        status = read_hdf5(out, path);
-    } else if (at < bytes && text[at] == '{') {
+    if (at < bytes && text[at] == '{') {
         if ((status = nyx_json_parse(&json, text, bytes, path)) == 0)
             status = nyx_json_get(json, "kind") ? nyx_tokenizer_parse(out, json, path)
                                                 : read_hugging_face(out, json, path);

@@ -189,6 +189,17 @@ json.dump({"added_tokens": [{"id": 50256, "content": "<|endoftext|>", "special":
            "model": {"type": "BPE", "vocab": vocab, "merges": merges}}, open("tokenizer.json", "w"))
 PY
     nyx-convert tiny.bin --tokenizer=tokenizer.json -o t.h5
+    # out of a model larger than any tokenizer may be
+    python3 - <<'PY'
+import struct
+V, D = 50257, 400
+n = V * D + 2 * D + 4 * D * D + 3 * 2 * D + D + 4 * D
+open("large.bin", "wb").write(struct.pack("<7i", D, 2, 1, 1, 1, V, 4) + bytes(4 * n))
+PY
+    nyx-convert large.bin --tokenizer=tokenizer.json -o large.h5
+    nyx-convert tiny.bin --tokenizer=large.h5 -o u.h5
+    h5diff t.h5 u.h5 /tokenizer
+    rm large.bin large.h5
     nyx-convert t.h5 -o t.gguf
     nyx-convert t.h5 -o folder/
     for back in t.gguf folder; do
