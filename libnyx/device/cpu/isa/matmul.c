@@ -32,6 +32,7 @@ enum { MR = 6, NV = 2 };  // 12 of 16
 enum {
     NR = NV * NYX_W,
     KC = 256,
+    TERMS_AT_ONCE = 16,          /* packed of all panels in turn: level 1     */
     MC = 16 * MR,                /* rows packed at once: MC x KC in level 2   */
     A_STEP = KC + 16,            /* packed rows do not share a cache set      */
     B_MOST = 2 << 20,            /* floats of B packed at once: level 3       */
@@ -455,20 +456,35 @@ static int64_t tall_workspace(int64_t rows, int64_t columns, int64_t terms)
     return slices * (2 * tall_block(rows, columns) + (slices > 1 ? rows * columns : 0));
 }
 
-/* Panels of terms [k, k + terms) of both operands, as numbered by `at`. */
-static void pack_tall(const job *j, float *to, int64_t at, int64_t k, int64_t terms)
+/* Terms [k, k + terms) of panel `at` of both operands, behind `done` terms. */
+static void pack_tall(const job *j, float *to, int64_t at, int64_t k, int64_t done, int64_t terms)
 {
     int64_t a_panels = panels(j->rows, MR), first;
 
     if (at < a_panels) {
         first = at * MR;
-        pack_straight(to + first * KC, MR, j->a + k * j->rows + first, j->rows,
+        pack_straight(to + first * KC + done * MR, MR, j->a + k * j->rows + first, j->rows,
                       least(MR, j->rows - first), terms);
     } else {
         first = (at - a_panels) * NR;
-        pack_straight(to + (a_panels * MR + first) * KC, NR, j->b + k * j->columns + first,
+        pack_straight(to + (a_panels * MR + first) * KC + done * NR, NR, j->b + k * j->columns + first,
                       j->columns, least(NR, j->columns - first), terms);
     }
+}
+
+/* Panels [begin, end) over all slices, of the block at `k` of each. A few terms
+ * at a time, so that lines which panels share are read once. */
+static void pack_block(const job *j, float *packed, int64_t begin, int64_t end, int64_t length, int64_t k)
+{
+    const int64_t count = panels(j->rows, MR) + panels(j->columns, NR), size = tall_block(j->rows, j->columns);
+
+    for (int64_t done = 0; done < KC; done += TERMS_AT_ONCE)
+        for (int64_t at = begin; at < end; at++) {
+            int64_t slice = at / count, from = slice * length + k + done;
+
+            if (from < j->terms)
+                pack_tall(j, packed + slice * size, at % count, from, done, least(TERMS_AT_ONCE, j->terms - from));
+        }
 }
 
 static void tall_tiles(const job *j, const share *s, const float *packed, float *c, int64_t terms,
@@ -513,13 +529,7 @@ static void multiply_tall(const job *j, nyx_pool *pool, int part, int parts)
     for (int64_t k = 0; k < length; k += KC) {
         float *packed = j->workspace + (k / KC % 2) * slices * size;
 
-        for (int64_t at = begin; at < end; at++) {
-            int64_t slice = at / (a_panels + b_panels), from = slice * length + k;
-
-            if (from < j->terms)
-                pack_tall(j, packed + slice * size, at % (a_panels + b_panels), from,
-                          least(KC, j->terms - from));
-        }
+        pack_block(j, packed, begin, end, length, k);
         nyx_pool_barrier(pool);
         for (int64_t slice = s.slice; slice < s.slice_end; slice++) {
             int64_t from = slice * length + k;
