@@ -7,7 +7,8 @@
 # config.json, llama2.c ... A tokenizer that does not come with it is named in
 # IMPORT=--tokenizer=FILE. Blocks of the original are decoded, so that every
 # coding starts from the same numbers. Rows that are no whole blocks of 32 can be
-# exported only with EXPORT=--decode. A file deleted from $(RUN) is made again.
+# exported only with EXPORT=--decode; a text shorter than the model's context is
+# judged with EVAL=--context=256 or so. A file deleted from $(RUN) is made again.
 include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
 
 MODEL   ?= $(error name the model: MODEL=model.gguf)
@@ -16,6 +17,7 @@ IMPORT  ?= --dtype=f16
 CODINGS ?= int8 int4 int3
 EXPORTS ?= int8 int4
 EXPORT  ?=
+EVAL    ?=
 
 import_OPTIONS = $(MODEL) --decode $(IMPORT)
 data_OPTIONS   = $(TEXT) $(DATA_EXTRA)
@@ -43,10 +45,11 @@ $(CODINGS:%=$(RUN)/%.h5): $(RUN)/%.h5: $(RUN)/model.h5 | $(BIN)/nyx-quantize
 	$(BIN)/nyx-quantize $< --format=$(FORMAT_$*) -o $@ --report=$(RUN)/quantize-$*.json
 
 $(RUN)/eval-original.json: $(RUN)/model.h5 $(RUN)/data.h5 | $(BIN)/nyx-eval
-	$(BIN)/nyx-eval $< --data=$(RUN)/data.h5 --quiet --report=$@ > /dev/null
+	$(BIN)/nyx-eval $< --data=$(RUN)/data.h5 $(EVAL) --quiet --report=$@ > /dev/null
 
 $(CODINGS:%=$(RUN)/eval-%.json): $(RUN)/eval-%.json: $(RUN)/%.h5 $(RUN)/model.h5 $(RUN)/data.h5 | $(BIN)/nyx-eval
-	$(BIN)/nyx-eval $< --reference=$(RUN)/model.h5 --data=$(RUN)/data.h5 --quiet --report=$@ > /dev/null
+	$(BIN)/nyx-eval $< --reference=$(RUN)/model.h5 --data=$(RUN)/data.h5 $(EVAL) \
+	    --quiet --report=$@ > /dev/null
 
 $(EXPORTS:%=$(RUN)/%.gguf): $(RUN)/%.gguf: $(RUN)/%.h5 | $(BIN)/nyx-convert
 	$(BIN)/nyx-convert $< $(EXPORT) -o $@ --report=$(RUN)/export-$*.json
