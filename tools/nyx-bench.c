@@ -1,6 +1,7 @@
 /* nyx-bench -- how fast this machine does what Nyx needs, beside its own limits.
  *
  * Reads   CONFIG.json  the model of a training step (--op=step)
+ *         MODEL.h5     a decoder (--op=generate)
  *         OLD.json     an earlier report, to compare with
  * Writes  SCRATCH.h5   with --op=file; removed again
  * Report  schemas/bench.schema.json
@@ -13,7 +14,7 @@
 #include <string.h>
 
 static struct {
-    const char *op, *sizes, *modes, *formats, *config, *scratch, *compare;
+    const char *op, *sizes, *modes, *formats, *config, *model, *scratch, *compare;
     int64_t     length, vocabulary, memory_mib, file_mib;
     double      seconds, spread, threshold;
 } args = { .modes = "nt,nn,tn", .length = 36, .vocabulary = 11, .memory_mib = 256, .file_mib = 64,
@@ -113,11 +114,12 @@ static int check_sizes(const char *list)
 
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, quantize, dequantize, step, file, or all", .check = check_rows, .required = true },
-    { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec: sizes [a few usual ones]", .check = check_sizes },
+    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, matmul_coded, matvec_coded, quantize, dequantize, step, generate, file, or all", .check = check_rows, .required = true },
+    { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec, coded or not: sizes [a few usual ones]", .check = check_sizes },
     { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = check_modes },
-    { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize: formats [examples of every kind]", .check = check_formats },
+    { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = check_formats },
     { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "step: configuration of the model" },
+    { .kind = NYX_OPT_INPUT, .name = "model", .value = &args.model, .arg = "MODEL.h5", .help = "generate: a decoder, plain or coded" },
     { .kind = NYX_OPT_INT, .name = "length", .value = &args.length, .arg = "N", .help = "step: tokens a row [36]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "vocabulary", .value = &args.vocabulary, .arg = "N", .help = "step: different tokens [11]", .least = 2 },
     { .kind = NYX_OPT_OUTPUT, .name = "scratch", .value = &args.scratch, .arg = "FILE.h5", .help = "file: a file that may be written and removed" },
@@ -186,6 +188,7 @@ static int check_usage(void)
     options.memory_bytes = args.memory_mib << 20;
     options.modes = args.modes;
     options.formats = args.formats;
+    options.model = args.model;
     options.config = args.config;
     options.length = args.length;
     options.vocabulary = args.vocabulary;
@@ -236,6 +239,7 @@ static int run(nyx_report *report)
                           (status = nyx_schema_check("bench", old, args.compare)) < 0 ||
                           (status = nyx_report_input(report, args.compare)) < 0)) ||
         (args.config && (status = nyx_report_input(report, args.config)) < 0) ||
+        (args.model && (status = nyx_report_input(report, args.model)) < 0) ||
         (status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0)
         goto done;
     nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));

@@ -34,11 +34,12 @@ typedef struct {
     double      spread_most;  /* of the interval, as a share of the median */
     int64_t     memory_bytes; /* of each of the two buffers that bandwidths are measured on */
     int         size_count;   /* 0: the usual ones */
-    nyx_bench_size sizes[32]; /* matmul, matvec (n x k) */
+    nyx_bench_size sizes[32]; /* matmul, matvec (n x k); the same of coded weights */
     const char *modes;        /* matmul: "nt,nn,tn" */
-    const char *formats;      /* comma-separated; NULL: the examples of quant/ */
+    const char *formats;      /* comma-separated; NULL: the examples of quant/, some of them for products */
     const char *config;       /* step: configuration; NULL: no figure */
     int64_t     length, vocabulary; /* of its random data */
+    const char *model;        /* generate: a decoder's file; NULL: no figure */
     const char *scratch;      /* file: written, read, removed; NULL: no figure */
     int64_t     file_bytes;
     void      (*progress)(void *context, const char *what); /* may be NULL */

@@ -51,6 +51,9 @@ void nyx_bench__blas_matmul(const nyx_bench__blas *blas, int mode, nyx_bench_siz
 /* Rows. */
 int nyx_bench__matmul(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__matvec(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__matmul_coded(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__matvec_coded(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__generate(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__copy(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__quantize(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__dequantize(nyx_bench *bench) NYX_CHECKED;

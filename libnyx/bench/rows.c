@@ -10,9 +10,12 @@ static const struct {
     { "copy", "bytes read and copied from sets of several sizes", nyx_bench__copy },
     { "matmul", "C = A B in f32: nt, nn, tn, of --sizes", nyx_bench__matmul },
     { "matvec", "one row times a matrix, f32, of --sizes", nyx_bench__matvec },
+    { "matmul_coded", "many rows times weights that stay coded, of --sizes and --formats", nyx_bench__matmul_coded },
+    { "matvec_coded", "one row times weights that stay coded", nyx_bench__matvec_coded },
     { "quantize", "f32 to the codes of --formats", nyx_bench__quantize },
     { "dequantize", "codes of --formats to f32", nyx_bench__dequantize },
     { "step", "a training step of --config on random data", nyx_bench__step },
+    { "generate", "a prompt read and one token more by --model", nyx_bench__generate },
     { "file", "a model written to --scratch and read back", nyx_bench__file },
 };
 
