@@ -15,6 +15,7 @@ static struct {
     const char *model, *data, *reference, *logits, *split;
     int64_t     rows, context, stride, segments;
     double      least;
+    bool        vote;
 } args = { .split = "test", .least = -1.0 };
 
 static const char *const splits[] = { "test", "train", NULL };
@@ -30,6 +31,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INT, .name = "stride", .value = &args.stride, .arg = "N", .help = "text: tokens from window to window [the context]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "segments", .value = &args.segments, .arg = "N", .help = "segments to think about a row [as trained]", .least = 1 },
     { .kind = NYX_OPT_OUTPUT, .name = "logits", .value = &args.logits, .arg = "FILE.h5", .help = "also write the logits, f32" },
+    { .kind = NYX_OPT_FLAG, .name = "vote", .value = &args.vote, .help = "ARC: also let the images of each test input vote on its answer" },
     { .kind = NYX_OPT_REAL, .name = "preservation-least", .value = &args.least, .arg = "X", .help = "exit 1 below this preservation [no limit]" },
     EVAL_GENERATE_OPTIONS,
     { 0 },
@@ -99,6 +101,16 @@ static void print_result(const nyx_eval_result *r, bool text, const nyx_json *re
                       100.0 * r->preservation.low, 100.0 * r->preservation.high);
 }
 
+static void print_vote(const nyx_json *vote)
+{
+    if (vote)
+        nyx_cli_print("vote of %lld rows on %lld tasks: top-1 %.2f %%, top-2 %.2f %%\n",
+                      (long long)nyx_json_int(nyx_json_get(vote, "votes"), 0),
+                      (long long)nyx_json_int(nyx_json_get(vote, "tasks"), 0),
+                      100.0 * nyx_json_real(nyx_json_get(vote, "top1"), 0),
+                      100.0 * nyx_json_real(nyx_json_get(vote, "top2"), 0));
+}
+
 static void progress(void *context, int64_t done, int64_t total)
 {
     (void)context;
@@ -127,6 +139,7 @@ static int judge(nyx_report *report, nyx_judge *j)
     if (args.logits && (status = nyx_report_output(report, args.logits)) < 0)
         return status;
     print_result(&result, nyx_judge_is_text(j), nyx_report_result(report));
+    print_vote(nyx_json_get(nyx_report_result(report), "vote"));
     if (args.least < 0.0)
         return 0;
     return result.compared && !result.preservation.reason && result.preservation.value >= args.least ? NYX_EXIT_OK
@@ -138,7 +151,7 @@ static int run(nyx_report *report)
     const nyx_judge_options options = {
         .model = args.model, .reference = args.reference, .data = args.data, .logits = args.logits,
         .train = strcmp(args.split, "train") == 0, .rows = args.rows, .context = args.context, .stride = args.stride,
-        .segments = args.segments,
+        .segments = args.segments, .vote = args.vote,
         .seed = nyx_cli_common->seed, .progress = progress
     };
     nyx_device *device = NULL;

@@ -1,4 +1,5 @@
 /* judge -- model files run on a dataset and scored. */
+#include "data/arc/arc.h"
 #include "eval/eval.h"
 #include "text/text.h"
 
@@ -23,6 +24,8 @@ struct nyx_judge {
     int32_t                *inputs, *labels, *ids;
     float                  *logits, *reference_logits;
     nyx_writer             *writer;
+    nyx_arc_vote           *vote;              /* NULL: none is asked for */
+    nyx_json               *voted;             /* what came of it */
 };
 
 /* ---- what is scored -------------------------------------------------------- */
@@ -147,6 +150,39 @@ static void fill_slot(nyx_judge *j, int64_t i, int64_t index)
         labels[t] = t < j->context - 1 && t >= j->context - 1 - j->scored ? tokens[t + 1] : (int32_t)j->dataset.ignore;
 }
 
+/* ---- the vote ------------------------------------------------------------------ */
+
+static int open_vote(nyx_judge *j)
+{
+    int status;
+
+    if (!j->options.vote)
+        return 0;
+    if (j->options.train || j->options.rows)
+        return nyx_error_set(NYX_ERR_USAGE, "--vote counts all rows of the test split; leave out --rows and --split");
+    if ((status = nyx_arc_vote_create(&j->vote, &j->dataset)) < 0)
+        nyx_error_wrap(status, "cannot vote on '%s'", j->options.data);
+    return status;
+}
+
+static void add_votes(nyx_judge *j, int64_t first, int64_t rows)
+{
+    float q[SLOTS_MOST];
+
+    nyx_session_q_halt(j->model, rows, q);
+    nyx_arc_vote_add_logits(j->vote, first, rows, j->logits, q);
+}
+
+static int finish_vote(nyx_judge *j)
+{
+    int status;
+
+    j->voted = nyx_json_object();
+    if ((status = nyx_arc_vote_finish(j->vote, j->voted)) < 0)
+        nyx_error_wrap(status, "cannot vote on '%s'", j->options.data);
+    return status;
+}
+
 /* ---- opening ------------------------------------------------------------------ */
 
 /* Models of the outer loop run in segments, others in one go. */
@@ -204,7 +240,8 @@ int nyx_judge_open(nyx_judge **out, nyx_device *device, const nyx_judge_options 
         return status;
     j->options = *options;
     j->device = device;
-    if ((status = nyx_dataset_read(&j->dataset, options->data)) < 0 || (status = take_rows(j)) < 0 ||
+    if ((status = nyx_dataset_read(&j->dataset, options->data)) < 0 || (status = open_vote(j)) < 0 ||
+        (status = take_rows(j)) < 0 ||
         (status = open_model(&j->model, j, options->model)) < 0 ||
         (options->reference && (status = open_model(&j->reference, j, options->reference)) < 0) ||
         (status = open_buffers(j)) < 0) {
@@ -220,6 +257,8 @@ void nyx_judge_close(nyx_judge *j)
     if (!j)
         return;
     nyx_writer_discard(j->writer);
+    nyx_arc_vote_free(j->vote);
+    nyx_json_free(j->voted);
     nyx_eval_free(j->eval);
     nyx_session_close(j->reference);
     nyx_session_close(j->model);
@@ -241,6 +280,8 @@ static int score_batch(nyx_judge *j, int64_t first, int64_t rows)
     for (int64_t i = 0; i < rows; i++)
         fill_slot(j, i, first + i);
     nyx_session_logits(j->model, j->inputs, j->ids, rows, j->logits);
+    if (j->vote)
+        add_votes(j, first, rows);
     if (j->reference)
         nyx_session_logits(j->reference, j->inputs, j->ids, rows, j->reference_logits);
     status = nyx_eval_add(j->eval, j->logits, j->reference ? j->reference_logits : NULL, j->labels, rows);
@@ -261,7 +302,8 @@ int nyx_judge_run(nyx_judge *j, nyx_eval_result *out)
         if (j->options.progress)
             j->options.progress(j->options.progress_context, first + rows, j->count);
     }
-    if (status < 0 || (status = nyx_eval_finish(j->eval, out)) < 0 || !j->writer)
+    if (status < 0 || (status = nyx_eval_finish(j->eval, out)) < 0 || (j->vote && (status = finish_vote(j)) < 0) ||
+        !j->writer)
         return status;
     writer = j->writer;
     j->writer = NULL;
@@ -303,6 +345,8 @@ void nyx_judge_describe(const nyx_judge *j, const nyx_eval_result *result, nyx_j
     nyx_eval_describe(result, object);
     if (has_segments(j->model))
         nyx_json_set_int(object, "segments", nyx_session_config(j->model)->model.halt_max_steps);
+    if (j->voted)
+        nyx_json_set_take(object, "vote", nyx_json_copy(j->voted));
     if (!j->context)
         return;
     text = nyx_json_add_object(object, "text");

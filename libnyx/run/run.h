@@ -73,6 +73,10 @@ void              nyx_session_set_segments(nyx_session *session, int64_t segment
 void nyx_session_logits(nyx_session *session, const int32_t *inputs, const int32_t *ids, int64_t rows,
                         float *logits);
 
+/* What the last nyx_session_logits said of halting: q_halt of its first `rows`
+ * rows. HRM and its like only. */
+void nyx_session_q_halt(nyx_session *session, int64_t rows, float *q);
+
 /* ---- generation --------------------------------------------------------------------- */
 
 /* A decoder that goes on with texts, from a model file; what is coded stays

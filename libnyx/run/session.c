@@ -10,6 +10,7 @@ struct nyx_session {
     nyx_evaluator *evaluator;
     int64_t        slots;
     float         *logits; /* of a whole batch */
+    float         *q_halt;
 };
 
 int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path)
@@ -78,7 +79,8 @@ static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, co
     s->config.codings = s->codings;
     if ((status = nyx_evaluator_create(&s->evaluator, s->store, &s->config, s->slots, false)) < 0 ||
         (status = nyx_store_allocate(s->store)) < 0 ||
-        (status = nyx_parameters_load(s->store, &s->config, file)) < 0)
+        (status = nyx_parameters_load(s->store, &s->config, file)) < 0 ||
+        (status = nyx_alloc(&s->q_halt, s->slots * (int64_t)sizeof(float))) < 0)
         return status;
     return nyx_alloc(&s->logits, s->slots * nyx_config_targets(&s->config) * nyx_config_classes(&s->config) *
                                    (int64_t)sizeof(float));
@@ -124,6 +126,7 @@ void nyx_session_close(nyx_session *s)
     nyx_store_free(s->store);
     nyx_free(s->logits);
     nyx_free(s->codings);
+    nyx_free(s->q_halt);
     nyx_free(s);
 }
 
@@ -151,4 +154,11 @@ void nyx_session_logits(nyx_session *s, const int32_t *inputs, const int32_t *id
     nyx_store_read(s->store, "eval.logits", s->logits);
     for (int64_t i = 0; i < rows * row; i++)
         logits[i] = s->logits[i];
+}
+
+void nyx_session_q_halt(nyx_session *s, int64_t rows, float *q)
+{
+    nyx_store_read(s->store, "eval.q_halt", s->q_halt);
+    for (int64_t i = 0; i < rows; i++)
+        q[i] = s->q_halt[i];
 }
