@@ -101,6 +101,51 @@ static void values_out_of_range_are_refused(void **state)
     }
 }
 
+static void fill_variants(nyx_dataset *d)
+{
+    static int32_t task[2], pairs[ROWS];
+    static uint8_t transform[2 * NYX_TRANSFORM_BYTES];
+
+    fill(d);
+    for (int i = 0; i < 2 * NYX_TRANSFORM_BYTES; i++)
+        transform[i] = (uint8_t)(i % 11);
+    for (int i = 0; i < ROWS; i++)
+        pairs[i] = i;
+    task[0] = -1;
+    task[1] = 1;
+    d->train.pairs = pairs;
+    d->variants.task = task;
+    d->variants.transform = transform;
+    d->variants.names = nyx_json_array();
+    nyx_json_push_text(d->variants.names, "one");
+    nyx_json_push_text(d->variants.names, "two");
+}
+
+static void images_of_tasks_come_back(void **state)
+{
+    static const int32_t bad[] = { -2, 2 };
+    nyx_dataset          d, back;
+
+    (void)state;
+    fill_variants(&d);
+    assert_int_equal(nyx_dataset_write(&d, path, NULL, NULL), 0);
+    assert_int_equal(nyx_dataset_read(&back, path), 0);
+    assert_memory_equal(back.variants.task, d.variants.task, 2 * sizeof(int32_t));
+    assert_memory_equal(back.variants.transform, d.variants.transform, 2 * NYX_TRANSFORM_BYTES);
+    assert_memory_equal(back.train.pairs, d.train.pairs, ROWS * sizeof(int32_t));
+    assert_null(back.test.pairs);
+    assert_string_equal(nyx_json_text(nyx_json_item(back.variants.names, 1), ""), "two");
+    nyx_dataset_release(&back);
+    for (int i = 0; i < 2; i++) {
+        d.variants.task[1] = bad[i];
+        assert_int_equal(nyx_dataset_write(&d, path, NULL, NULL), 0);
+        assert_int_equal(nyx_dataset_read(&back, path), NYX_ERR_INPUT);
+        assert_non_null(strstr(nyx_error_text(), "'/puzzles/task' has the value"));
+        assert_null(back.variants.task);
+    }
+    nyx_json_free(d.variants.names);
+}
+
 /* What write_file leaves out or changes, and the sentence it must earn. */
 static int write_file(int fault)
 {
@@ -269,6 +314,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_back),
         cmocka_unit_test(values_out_of_range_are_refused),
+        cmocka_unit_test(images_of_tasks_come_back),
         cmocka_unit_test(malformed_files_are_refused),
         cmocka_unit_test(streams_come_back),
         cmocka_unit_test(streams_are_written_as_they_come),
