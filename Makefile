@@ -136,11 +136,38 @@ check: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -s -j$$(nproc) tests-build
 	@tests/run.sh $(BUILD)
 
-check-full: ## check, then sanitizers and the long sweeps
+check-full: ## check, then clang, clang-tidy, sanitizers, fuzzing and the long sweeps
 	@$(MAKE) --no-print-directory check
+	@CC="$(CC)" .ci/deps full
+	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang BUILD=$(BUILD)-clang tests-build
+	@$(MAKE) --no-print-directory fuzz
+	@$(MAKE) --no-print-directory -s -j$$(nproc) BUILD=$(BUILD)-thread CFLAGS="-O1 -g -fsanitize=thread" \
+	    $(BUILD)-thread/tests/test_base $(BUILD)-thread/tests/test_device
+	$(BUILD)-thread/tests/test_base
+	$(BUILD)-thread/tests/test_device
 	@$(MAKE) --no-print-directory check BUILD=$(BUILD)-sanitize \
 	    CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 	$(BUILD)/tests/formats --all
+	@$(MAKE) --no-print-directory tidy
+
+# What clang-tidy is asked stands in .clang-tidy; sources of one instruction set
+# are read as they are compiled for base.
+tidy: ## read the sources with clang-tidy
+	@ls libnyx/*/*.c tools/*.c | xargs -P $$(nproc) -I{} \
+	    clang-tidy --quiet {} -- $(filter-out -MMD -MP -Werror,$(ALL_CFLAGS)) 2>/dev/null
+
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libnyx.a
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=fuzzer,address,undefined $^ $(LIBS) -o $@
+
+fuzz-build: $(FUZZERS)
+
+fuzz: all ## run the parsers on 20,000 inputs each that libFuzzer makes up
+	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang BUILD=$(BUILD)-fuzz fuzz-build \
+	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined"
+	@tests/fuzz/run.sh $(BUILD) $(BUILD)-fuzz
 
 demo: deps ## train a small HRM on Sudokus, code it in 8/4/3/2 bits, say what was kept
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
@@ -167,6 +194,6 @@ clean: ## remove the build folder
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
-.PHONY: all lib tests-build deps check check-full demo demo-long install clean help
+.PHONY: all lib tests-build deps check check-full tidy fuzz fuzz-build demo demo-long install clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,48 @@
+#!/bin/bash
+# run.sh BUILD FUZZBUILD [RUNS] -- run every harness in FUZZBUILD/fuzz RUNS times
+# [20000] from seeds made with the programs in BUILD. Findings stay in
+# FUZZBUILD/findings; ends with "N passed, N failed".
+set -u
+cd "$(dirname "$0")/../.."
+build=$(realpath "$1") fuzz=$(realpath "$2") runs=${3:-20000}
+seeds=$fuzz/seeds
+rm -rf "$seeds"
+mkdir -p "$seeds"/{json,settings,format,scan} "$fuzz/findings"
+
+cat > "$seeds/small.json" <<'JSON'
+{ "model": { "width": 16, "heads": 2, "inner": 16, "h_layers": 1, "l_layers": 1, "halt_max_steps": 1 },
+  "training": { "batch": 4, "steps": 2, "optimizer": { "learning_rate": 1e-3, "clip": 1 }, "ema": 0.5 } }
+JSON
+echo '{ "rules": [ { "tensor": "*.down", "format": "int4:g32", "method": "mse" }, { "tensor": "*", "keep": true } ] }' \
+    > "$seeds/settings/recipe.json"
+(
+    cd "$seeds"
+    "$build/nyx-data" sudoku --size=4 --count=20 -q -o d.h5 --report=json/data.json
+    "$build/nyx-train" small.json --data=d.h5 -q -o m.h5 --report=json/train.json
+    "$build/nyx-quantize" m.h5 --format=int4:g16 -q -o q.h5 --report=json/quantize.json
+    "$build/nyx-eval" q.h5 --reference=m.h5 --data=d.h5 -q --report=json/eval.json > /dev/null
+    cp small.json settings/
+    cp settings/recipe.json small.json json/
+    for file in d m q; do head -c 512 $file.h5 > scan/$file; done
+) || exit 1
+cp pipelines/configs/*.json "$seeds/settings/"
+"$build/nyx-quantize" --list-formats | awk 'NR > 1 && $2 ~ /^[0-9.]+$/ { print $1 }' | while read -r format; do
+    printf %s "$format" > "$seeds/format/${format//:/-}"
+done
+
+passed=0 failed=0
+for source in tests/fuzz/*.c; do
+    name=$(basename "$source" .c)
+    mkdir -p "$fuzz/corpus/$name"
+    if "$fuzz/fuzz/$name" -runs="$runs" -seed=1 -max_len=4096 -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
+        -artifact_prefix="$fuzz/findings/$name-" "$fuzz/corpus/$name" "$seeds/$name" > "$fuzz/$name.log" 2>&1; then
+        passed=$((passed + 1))
+        echo "fuzz/$name: $runs executions"
+    else
+        failed=$((failed + 1))
+        echo "fuzz/$name: a finding, $fuzz/$name.log"
+        tail -n 30 "$fuzz/$name.log" | sed 's/^/    /'
+    fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
