@@ -11,7 +11,7 @@ setup() {
     cd "$BATS_TEST_TMPDIR"
 }
 other() { "$python" "$BATS_TEST_DIRNAME/convert.py" "$@" 2>log; }
-need_module() { other have "$@" || skip "no package $* of Python"; }
+need_module() { other have "$@" || skip "no Python module $*; NYX_INTEROP_PYTHON names an interpreter that has them"; }
 need() { [ -e "$1" ] || skip "no data ${1##*data/}"; }
 stories() {
     need "$data/weights/stories260K/stories260K.bin"
