@@ -233,7 +233,7 @@ static int take_keys(cursor *c, nyx_foreign *f, uint64_t count)
         if (!*c->text || strlen(c->text) >= sizeof key)
             return nyx_foreign__bad(c->file->path, "key %llu has a name of %lld bytes", (unsigned long long)i,
                                     (long long)strlen(c->text));
-        snprintf(key, sizeof key, "%s", c->text);
+        snprintf(key, sizeof key, "%.*s", (int)sizeof key - 1, c->text);
         snprintf(place, sizeof place, "key '%s'", key);
         if ((status = take_number(c, &type, 4)) < 0 ||
             (status = take_value(c, (target){ f->metadata, key }, type, 0)) < 0)
@@ -305,7 +305,7 @@ static int take_tensors(cursor *c, nyx_foreign *f, uint64_t count, int64_t align
         if (strlen(c->text) > NYX_FOREIGN__NAME)
             return nyx_foreign__bad(c->file->path, "%s: its name has %lld bytes, %d are allowed", place,
                                     (long long)strlen(c->text), NYX_FOREIGN__NAME);
-        snprintf(name, sizeof name, "%s", c->text);
+        snprintf(name, sizeof name, "%.*s", (int)sizeof name - 1, c->text);
         snprintf(place, sizeof place, "tensor '%s'", name);
         if ((status = take_shape(c, &shape)) < 0 || (status = take_number(c, &number, 4)) < 0 ||
             (status = find_type(c, number, &type)) < 0 || (status = take_number(c, &offset, 8)) < 0)
