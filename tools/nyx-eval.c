@@ -161,7 +161,7 @@ static int run(nyx_report *report)
     if (eval_generate_args.on)
         return eval_generate(report, args.model);
     if (!args.data)
-        return nyx_error_set(NYX_ERR_USAGE, "a model is scored on a dataset; name it with --data");
+        return nyx_error_set(NYX_ERR_USAGE, "'--data=DATA.h5' is missing; a model is scored on a dataset, or goes on with a text by --generate");
     if (args.least >= 0.0 && !args.reference)
         return nyx_error_set(NYX_ERR_USAGE, "--preservation-least needs --reference=MODEL.h5");
     if ((status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) == 0 &&

@@ -64,7 +64,7 @@ sweep() { # TARGET COMMAND...
 }
 
 @test "nyx-train publishes a whole file or none" {
-    sweep out.h5 nyx-train c.json --data=d.h5 --steps=1 -o out.h5
+    sweep out.h5 nyx-train c.json --data=d.h5 --steps=1 --quiet -o out.h5
 }
 
 @test "nyx-eval publishes a whole file or none" {
