@@ -70,6 +70,51 @@ static void random_numbers_are_those_of_philox(void **state)
     assert_memory_not_equal(one, many, sizeof one);
 }
 
+enum { ARGMAX_ROWS = 40, ARGMAX_WIDTH = 77 };
+
+/* Few different numbers, so that rows have many largest; some are none. */
+static void argmax_is_the_first_of_equals(void **state)
+{
+    static const char *const devices[] = { "cpu:reference", "cpu:base", "cpu" };
+    static float             x[ARGMAX_ROWS * ARGMAX_WIDTH];
+    nyx_random               random;
+
+    (void)state;
+    nyx_random_init(&random, 5, 0);
+    for (int i = 0; i < ARGMAX_ROWS * ARGMAX_WIDTH; i++)
+        x[i] = nyx_random_below(&random, 50) ? (float)nyx_random_below(&random, 4) - 2.0f : __builtin_nanf("");
+    for (size_t d = 0; d < sizeof devices / sizeof *devices; d++) {
+        nyx_graph    *g = new_graph(NYX_F32);
+        const nyx_shape shape = nyx_shape_of(2, (int64_t)ARGMAX_ROWS, (int64_t)ARGMAX_WIDTH);
+        nyx_value     in = nyx_graph_variable(g, "x", NYX_F32, shape, NYX_ROLE_INPUT);
+        nyx_device   *device;
+        nyx_store    *store;
+        nyx_program  *program;
+        int32_t       y[ARGMAX_ROWS];
+
+        nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_argmax(g, in));
+        assert_int_equal(nyx_device_open(&device, devices[d], 2), 0);
+        assert_int_equal(nyx_store_create(&store, device, 1), 0);
+        assert_int_equal(nyx_program_compile(&program, store, g), 0);
+        assert_int_equal(nyx_store_allocate(store), 0);
+        nyx_store_write(store, "x", x);
+        nyx_program_run(program, &(nyx_run){ .seed = 1 });
+        nyx_store_read(store, "y", y);
+        for (int row = 0; row < ARGMAX_ROWS; row++) {
+            const float *at = x + row * ARGMAX_WIDTH;
+            int32_t      best = 0;
+
+            for (int32_t i = 1; i < ARGMAX_WIDTH; i++)
+                best = at[i] > at[best] ? i : best;
+            assert_int_equal(y[row], best);
+        }
+        nyx_program_free(program);
+        nyx_store_free(store);
+        nyx_device_close(device);
+        nyx_graph_free(g);
+    }
+}
+
 static void a_micro_batch_has_its_own_copy(void **state)
 {
     nyx_graph      *g = new_graph(NYX_F32);
@@ -192,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_numbers_are_those_of_philox),
+        cmocka_unit_test(argmax_is_the_first_of_equals),
         cmocka_unit_test(a_micro_batch_has_its_own_copy),
         cmocka_unit_test(memory_is_known_before_it_is_allocated),
         cmocka_unit_test(the_digest_knows_graph_and_device_but_no_threads),

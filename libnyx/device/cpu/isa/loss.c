@@ -40,15 +40,14 @@ static float largest(const float *x, int64_t count)
  * f32: that of the largest is exact, the others are right to their last bit. */
 static double total(const float *x, float most, const rule *r)
 {
-    double  lanes[NYX_W] = { 0 }, sum = 0;
-    float   part[NYX_W];
+    typedef double vd __attribute__((vector_size(8 * NYX_W)));
+    vd      lanes = { 0 };
+    double  sum = 0;
     int64_t i = 0;
 
     for (; i + NYX_W <= r->width; i += NYX_W) {
         if (r->how == NYX_SOFTMAX) {
-            vf_store(part, vf_exp(vf_load(x + i) - most));
-            for (int lane = 0; lane < NYX_W; lane++)
-                lanes[lane] += (double)part[lane];
+            lanes += __builtin_convertvector(vf_exp(vf_load(x + i) - most), vd);
         } else {
             for (int lane = 0; lane < NYX_W; lane++)
                 lanes[lane] += stable(x[i + lane]);

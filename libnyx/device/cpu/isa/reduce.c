@@ -169,19 +169,39 @@ void NYX_ISA_NAME(nyx_cpu__reduce)(const nyx_call *call, int part, int parts)
         reduce_rows(call, length, how, part, parts);
 }
 
-/* The first of equals. */
+/* The first of equals. Each lane keeps the first of its own largest, from the
+ * row's first element on, so a NaN there stays the answer and no other is. */
+static int64_t row_argmax(const float *x, int64_t width)
+{
+    vf      best = vf_all(x[0]);
+    vi      at = { 0 }, here = { 0 };
+    int64_t i = 0, first = 0;
+
+    for (int lane = 0; lane < NYX_W; lane++)
+        here[lane] = lane;
+    for (; i + NYX_W <= width; i += NYX_W, here += NYX_W) {
+        const vf value = vf_load(x + i);
+        const vi more = value > best;
+
+        best = vf_select(more, value, best);
+        at = (here & more) | (at & ~more);
+    }
+    for (int lane = 0; lane < NYX_W; lane++) {
+        if (best[lane] > x[first] || (best[lane] == x[first] && at[lane] < first))
+            first = at[lane];
+    }
+    for (; i < width; i++)
+        first = x[i] > x[first] ? i : first;
+    return first;
+}
+
 void NYX_ISA_NAME(nyx_cpu__argmax)(const nyx_call *call, int part, int parts)
 {
     const int64_t width = nyx_isa_width(call->in[0].shape);
     int64_t       begin, end;
 
     nyx_cpu_split(&begin, &end, call->out[0].count, 16, part, parts);
-    for (int64_t row = begin; row < end; row++) {
-        const float *x = (const float *)call->in[0].data + row * width;
-        int64_t      best = 0;
-
-        for (int64_t i = 1; i < width; i++)
-            best = x[i] > x[best] ? i : best;
-        ((int32_t *)call->out[0].data)[row] = (int32_t)best;
-    }
+    for (int64_t row = begin; row < end; row++)
+        ((int32_t *)call->out[0].data)[row] =
+            (int32_t)row_argmax((const float *)call->in[0].data + row * width, width);
 }
