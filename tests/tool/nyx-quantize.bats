@@ -239,8 +239,11 @@ PY
 }
 
 @test "stopped by SIGTERM: 75, nothing written" {
-    nyx-quantize big.h5 --format=int4:channel --method=mse --threads=1 -o q.h5 2> err & pid=$!
-    sleep 0.2
+    nyx-quantize big.h5 --format=int4:channel:asym --method=mse --threads=1 -o q.h5 2> err & pid=$!
+    for _ in $(seq 500); do # as soon as it has begun to write
+        [ -z "$(find . -name '.*nyx-*')" ] || break
+        sleep 0.01
+    done
     kill -TERM $pid
     status=0; wait $pid || status=$?
     cat err
