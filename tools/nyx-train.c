@@ -12,11 +12,18 @@
 #include <string.h>
 
 static struct {
-    const char *config, *data, *output, *init, *checkpoint, *log;
+    const char *config, *data, *output, *init, *checkpoint, *log, *passes;
     int64_t     steps, batch, micro_batches, checkpoint_every;
     double      learning_rate, checkpoint_seconds;
     bool        resume;
 } args = { .steps = -1, .batch = -1, .micro_batches = -1, .learning_rate = -1.0 };
+
+static nyx_passes passes;
+
+static int check_passes(const char *text)
+{
+    return nyx_passes_parse(&passes, text);
+}
 
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INPUT, .value = &args.config, .arg = "CONFIG.json", .help = "model and training", .required = true },
@@ -31,6 +38,8 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INT, .name = "batch", .value = &args.batch, .arg = "N", .help = "rows a step", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "micro-batches", .value = &args.micro_batches, .arg = "N",
       .help = "parts of the batch, one after the other: less memory", .least = 1 },
+    { .kind = NYX_OPT_CHECK, .name = "passes", .value = &args.passes, .arg = "NAME=CHOICE", .check = check_passes,
+      .help = "recompute=all: compute activations again instead of keeping them, for less memory and the same bytes [recompute=none]" },
     { .kind = NYX_OPT_REAL, .name = "learning-rate", .value = &args.learning_rate, .arg = "X", .help = "largest rate" },
     { .kind = NYX_OPT_GROUP, .help = "Checkpoints" },
     { .kind = NYX_OPT_OUTPUT, .name = "checkpoint", .value = &args.checkpoint, .arg = "FILE", .help = "where to keep the state [none]" },
@@ -115,6 +124,7 @@ static void describe_plan(nyx_report *report, const nyx_trainer *trainer, const 
     nyx_json_set_int(result, "micro_batches", config->training.micro_batches);
     nyx_json_set_int(result, "predicted_peak_bytes", nyx_trainer_bytes(trainer));
     nyx_json_set_real(result, "flops_per_step", nyx_trainer_flops(trainer));
+    nyx_json_set_take(result, "passes", nyx_passes_json(&passes));
 }
 
 static void describe_run(nyx_report *report, const nyx_train_result *r, const nyx_train_options *options, int64_t before)
@@ -183,7 +193,7 @@ static int run(nyx_report *report)
     nyx_dataset       dataset = { 0 };
     nyx_device       *device = NULL;
     nyx_trainer      *trainer = NULL;
-    nyx_train_options options = { .dataset = &dataset, .seed = nyx_cli_common->seed, .init = args.init,
+    nyx_train_options options = { .dataset = &dataset, .seed = nyx_cli_common->seed, .init = args.init, .passes = passes,
                                   .checkpoint = args.checkpoint, .checkpoint_steps = args.checkpoint_every,
                                   .checkpoint_seconds = args.checkpoint_seconds, .resume = args.resume,
                                   .log = args.log, .progress = progress };

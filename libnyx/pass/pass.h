@@ -9,6 +9,32 @@
  * summed in reverse node order, so the sum has one fixed order. */
 int nyx_pass_gradient(nyx_graph *g, nyx_value loss, int count, const nyx_value *wrt, nyx_value *grads) NYX_CHECKED;
 
+/* Compute again what the backward graph reads of the forward one instead of
+ * keeping it: cuts are put where the fewest bytes are held. No bit of a result
+ * changes. Without a backward graph nothing does. */
+int nyx_pass_recompute(nyx_graph *g) NYX_CHECKED;
+
+/* ---- passes to choose from --------------------------------------------------- */
+
+/* A pass that a training program may have or not. Whoever looks for what fits
+ * or is fast loops over this table, so another pass joins by its row. */
+typedef struct {
+    const char        *name, *help;
+    const char *const *choices;  /* ends with NULL; the first leaves the graph alone, later ones need
+                                    less memory and more time */
+    int              (*run)(nyx_graph *g, int choice); /* behind the gradient */
+} nyx_pass_row;
+enum { NYX_PASS_COUNT = 1 };
+typedef struct { int choice[NYX_PASS_COUNT]; } nyx_passes; /* all 0: no pass */
+
+const nyx_pass_row *nyx_pass_table(int index);
+int                 nyx_pass_choices(int index); /* how many */
+int                 nyx_pass_apply(nyx_graph *g, const nyx_passes *passes) NYX_CHECKED;
+/* Set what "NAME=CHOICE,..." names. USAGE. */
+int                 nyx_passes_parse(nyx_passes *passes, const char *text) NYX_CHECKED;
+
+/* ---- plan ---------------------------------------------------------------------- */
+
 /* Where a value lives while a program runs. */
 enum nyx_place { NYX_PLACE_NONE, NYX_PLACE_ARENA, NYX_PLACE_VARIABLE };
 typedef struct {

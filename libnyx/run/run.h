@@ -31,6 +31,9 @@ int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path) NYX_CHE
  * `length` tokens (0: its context). INPUT. */
 int nyx_config_bind_dataset(nyx_config *config, const nyx_dataset *dataset, int64_t length, const char *subject) NYX_CHECKED;
 
+/* Chosen passes as reports say them, {"recompute": "all"}. */
+nyx_json *nyx_passes_json(const nyx_passes *passes);
+
 /* ---- evaluation ------------------------------------------------------------------ */
 
 /* The evaluation program of a model in some store: all segments, no halting. */

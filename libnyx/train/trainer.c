@@ -27,6 +27,8 @@ static int build_program(nyx_trainer *t, int which)
         nyx_optimizer_build(g, &t->config, slots, accumulate);
     else
         nyx_optimizer_build_ema(g, &t->config);
+    if (which == STEP && (status = nyx_pass_apply(g, &t->options.passes)) < 0)
+        return status;
     return nyx_program_compile(&t->programs[which], t->store, g);
 }
 

@@ -56,6 +56,26 @@ assert two < one, (one, two)
 PY
 }
 
+@test "activations computed again cost no bit, in less memory" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o again.h5 --log=m.jsonl --passes=recompute=all --quiet --report=again.json
+    nyx-train tiny.json --data=d.h5 --seed=3 -o kept.h5 --quiet --report=kept.json
+    cmp whole.jsonl m.jsonl
+    nyx-convert whole.h5 -o whole.safetensors
+    nyx-convert again.h5 -o m.safetensors
+    "${PYTHON:-python3}" - <<'PY'
+import json, struct
+def tensors(path):
+    data = open(path, "rb").read()
+    return data[8 + struct.unpack("<Q", data[:8])[0]:]
+assert tensors("whole.safetensors") == tensors("m.safetensors")
+kept, again = (json.load(open(f))["result"] for f in ("kept.json", "again.json"))
+assert again["predicted_peak_bytes"] < kept["predicted_peak_bytes"], (kept, again)
+assert again["flops_per_step"] > kept["flops_per_step"]
+assert kept["passes"] == {"recompute": "none"} and again["passes"] == {"recompute": "all"}
+PY
+    refused 64 "'recompute=some' is no choice of a pass" tiny.json --data=d.h5 -o m.h5 --passes=recompute=some
+}
+
 @test "--resume without a checkpoint starts afresh, with one goes on" {
     nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --checkpoint=ck.h5 --checkpoint-every=10 --resume --quiet
     cmp whole.h5 m.h5

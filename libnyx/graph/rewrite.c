@@ -1,0 +1,50 @@
+/* rewrite -- copies of nodes, other inputs, another order. */
+#include "graph/rewrite.h"
+
+#include "graph/internal.h"
+
+#include <string.h>
+
+nyx_value nyx_graph_clone(nyx_graph *g, int index, const nyx_value *inputs, const char *prefix)
+{
+    nyx_node  node = *g->nodes[index];
+    char      path[sizeof g->path];
+    nyx_value out;
+
+    NYX_BUG_IF(node.write_count > 0);
+    for (int i = 0; i < node.input_count; i++)
+        node.inputs[i] = inputs[i];
+    memcpy(path, g->path, sizeof path);
+    g->path[0] = '\0';
+    nyx_graph_push(g, prefix);
+    if (node.path[0])
+        nyx_graph_push(g, node.path);
+    out = nyx_graph_node_add(g, &node);
+    memcpy(g->path, path, sizeof path);
+    return out;
+}
+
+void nyx_graph_input_set(nyx_graph *g, int index, int i, nyx_value v)
+{
+    const nyx_graph__value *before = nyx_graph__input(g, g->nodes[index], i), *now = g->values[v];
+
+    NYX_BUG_IF(before->dtype != now->dtype || !nyx_shape_equal(&before->shape, &now->shape));
+    g->nodes[index]->inputs[i] = v;
+}
+
+int nyx_graph_reorder(nyx_graph *g, const int *order)
+{
+    nyx_node **nodes;
+    int        status = nyx_alloc(&nodes, g->node_count * (int64_t)sizeof *nodes);
+
+    if (status < 0)
+        return status;
+    memcpy(nodes, g->nodes, (size_t)g->node_count * sizeof *nodes);
+    for (int n = 0; n < g->node_count; n++) {
+        g->nodes[n] = nodes[order[n]];
+        for (int i = 0; i < g->nodes[n]->output_count; i++)
+            g->values[g->nodes[n]->outputs[i]]->node = n;
+    }
+    nyx_free(nodes);
+    return 0;
+}

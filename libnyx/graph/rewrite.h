@@ -1,0 +1,17 @@
+/* rewrite -- how passes change a graph that stands: copies of nodes, other
+ * inputs, another order. nyx_graph_check says whether it still holds. */
+#ifndef NYX_GRAPH_REWRITE_H
+#define NYX_GRAPH_REWRITE_H
+
+#include "graph/graph.h"
+
+/* Append a copy of node `index` that reads `inputs` instead of its own; its
+ * path begins with `prefix`. It draws the random numbers of the original.
+ * Returns the first output, 0 on failure; a second one has the next id. */
+nyx_value nyx_graph_clone(nyx_graph *g, int index, const nyx_value *inputs, const char *prefix);
+/* Let node `index` read `v`, of the same type and shape, as its input `i`. */
+void nyx_graph_input_set(nyx_graph *g, int index, int i, nyx_value v);
+/* Node order[i] becomes the i-th; `order` names every node once. MEMORY. */
+int nyx_graph_reorder(nyx_graph *g, const int *order) NYX_CHECKED;
+
+#endif
