@@ -7,7 +7,7 @@
 enum { TEXT_BYTES = 1024 };
 static _Thread_local char text[TEXT_BYTES];
 
-int nyx_error_set(int code, const char *fmt, ...)
+int (nyx_error_set)(int code, const char *fmt, ...)
 {
     char    fresh[TEXT_BYTES]; /* an argument may be the old text */
     va_list args;
@@ -19,7 +19,7 @@ int nyx_error_set(int code, const char *fmt, ...)
     return code;
 }
 
-int nyx_error_wrap(int code, const char *fmt, ...)
+int (nyx_error_wrap)(int code, const char *fmt, ...)
 {
     char    context[TEXT_BYTES / 2], fresh[TEXT_BYTES];
     va_list args;

@@ -135,6 +135,7 @@ static int get_rows(const work *w, const nyx_convert__part *part, const nyx_fore
     int           status = 0;
 
     if (part->shape.rank == 1) { /* a vector, one row, was read as a whole */
+        NYX_BUG_IF(!whole);
         for (int64_t i = 0; i < cols; i++)
             out[i] = whole[part->first + nyx_convert__foreign_row(part, i)];
         return 0;
@@ -245,7 +246,7 @@ static int move_rows(const work *w, const nyx_convert__part *part, const nyx_for
 
 static int import_coded(work *w, const nyx_convert__part *part, const nyx_foreign_tensor *t, nyx_convert_tensor *line)
 {
-    nyx_plane_bytes planes;
+    nyx_plane_bytes planes = { 0 };
     nyx_coded       coded;
     nyx_format      format;
     char            path[64];

@@ -47,7 +47,7 @@ const nyx_foreign_tensor *nyx_convert__mlp_bias(const nyx_foreign *file, const n
 
 const nyx_foreign_tensor *nyx_convert__mlp_weight(const nyx_foreign *file, int64_t index)
 {
-    const nyx_foreign_tensor *layers[LAYERS];
+    const nyx_foreign_tensor *layers[LAYERS] = { NULL };
     const int64_t             count = nyx_foreign_count(file) / 2;
 
     if (nyx_foreign_count(file) != 2 * count || count > LAYERS || index >= count)
@@ -68,6 +68,7 @@ const nyx_foreign_tensor *nyx_convert__mlp_weight(const nyx_foreign *file, int64
             return NULL;
     }
     for (int64_t i = 1; i < count; i++) {
+        NYX_BUG_IF(!layers[i] || !layers[i - 1]); /* as many were found */
         if (layers[i]->shape.dims[1] != layers[i - 1]->shape.dims[0])
             return NULL;
     }

@@ -152,6 +152,8 @@ static void try_image(struct hunt *h)
 static void put_stack(struct hunt *h, int at, int stack, const uint8_t *order)
 {
     int width = h->g->box_columns;
+
+    NYX_BUG_IF(width > 3);
     for (int i = 0; i < width; i++) {
         h->column[at * width + i] = (uint8_t)(stack * width + order[i]);
         h->label[digit_at(h, h->row_1, h->column[at * width + i])] = (uint8_t)(at * width + i + 1);

@@ -100,7 +100,7 @@ int nyx_store_allocate(nyx_store *store)
     if ((status = nyx_alloc(&store->arena, store->memory.arena)) < 0 ||
         (status = nyx_alloc(&store->workspace, store->memory.workspace)) < 0)
         return nyx_error_wrap(status, "cannot hold %lld bytes of activations; a smaller batch needs less",
-                              (long long)(store->memory.arena + store->memory.workspace));
+                              (long long)store->memory.arena + store->memory.workspace);
     memset(bytes, 0, sizeof bytes);
     for (int i = 0; i < store->slot_count; i++) {
         nyx_device__slot   *slot = &store->slots[i];

@@ -79,7 +79,7 @@ static void score(const struct batch *batch, struct nyx_eval__row *row, int64_t 
     int64_t     vocabulary = batch->options->vocabulary;
     int         models = batch->options->reference ? 2 : 1;
     struct peak peak[NYX_EVAL__MODELS];
-    double      sum[NYX_EVAL__MODELS] = { 0 }, log_p[NYX_EVAL__MODELS], cross = 0.0, change, kl;
+    double      sum[NYX_EVAL__MODELS] = { 0 }, log_p[NYX_EVAL__MODELS] = { 0 }, cross = 0.0, change, kl;
     int32_t     target = batch->targets[at];
 
     for (int m = 0; m < models; m++)
@@ -191,7 +191,7 @@ static int check_targets(const nyx_eval *eval, const int32_t *targets, int64_t r
             (targets[i] < 0 || targets[i] >= eval->options.vocabulary))
             return nyx_error_set(NYX_ERR_INPUT, "row %lld: target %ld at position %lld lies "
                                  "outside the vocabulary of %lld",
-                                 (long long)(eval->row_count + i / length), (long)targets[i],
+                                 (long long)eval->row_count + i / length, (long)targets[i],
                                  (long long)(i % length), (long long)eval->options.vocabulary);
     return 0;
 }
@@ -234,7 +234,7 @@ int nyx_eval_add(nyx_eval *eval, const float *logits, const float *reference,
         if (batch.rows[r].bad)
             status = nyx_error_set(NYX_ERR_NUMERIC, "row %lld: the model's output at position %d "
                                    "holds a NaN or an infinity",
-                                   (long long)(eval->row_count + r), batch.rows[r].bad - 1);
+                                   (long long)eval->row_count + r, batch.rows[r].bad - 1);
     if (status == 0 && reference)
         status = keep_kl(eval, &batch);
     if (status == 0)

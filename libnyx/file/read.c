@@ -110,6 +110,7 @@ int nyx_file__reader_bytes(nyx_reader *file, const nyx_entry *entry, int64_t fro
     } else {
         if ((status = fetch_whole(file, entry)) < 0)
             return status;
+        NYX_BUG_IF(!file->cached_bytes);
         memcpy(out, (const char *)file->cached_bytes + from, (size_t)bytes);
     }
     if (e->record.swap)

@@ -316,7 +316,7 @@ static int inspect(struct walk *w, nyx_file__record *r, bool *known, hid_t datas
     hid_t       list = H5Dget_create_plist(dataset);
     H5T_class_t class = H5Tget_class(type);
     char        name[32];
-    int64_t     elems;
+    int64_t     elems = 0;
     int         status;
 
     if (list < 0)

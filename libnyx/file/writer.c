@@ -269,6 +269,7 @@ static int begin(nyx_writer *file, const char *path, hid_t type, const nyx_shape
         H5Tclose(type);
     if (status < 0)
         return fail(file, status);
+    NYX_BUG_IF(!file->current);
     file->current->is_text = is_text;
     file->current->extent.offset = (int64_t)offset;
     file->current->extent.bytes = bytes;
@@ -460,7 +461,7 @@ int nyx_writer_copy(nyx_writer *file, nyx_reader *from, const nyx_entry *entry)
 
 int nyx_writer_attribute(nyx_writer *file, const char *group, const char *name, int64_t value)
 {
-    hid_t at;
+    hid_t at = H5I_INVALID_HID;
     int   status = group_at(file, group, &at);
 
     if (status == 0) {
@@ -472,7 +473,7 @@ int nyx_writer_attribute(nyx_writer *file, const char *group, const char *name, 
 
 int nyx_writer_attribute_text(nyx_writer *file, const char *group, const char *name, const char *value)
 {
-    hid_t at;
+    hid_t at = H5I_INVALID_HID;
     int   status = group_at(file, group, &at);
 
     if (status == 0) {

@@ -61,7 +61,7 @@ static int take(cursor *c, void *out, int64_t bytes)
 /* A little-endian integer of up to eight bytes. */
 static int take_number(cursor *c, uint64_t *out, int bytes)
 {
-    uint8_t raw[8];
+    uint8_t raw[8] = { 0 };
     int     status = take(c, raw, bytes);
 
     *out = 0;

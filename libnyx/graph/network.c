@@ -173,10 +173,10 @@ static void attention_gradient(nyx_graph *g, const nyx_node *node, const nyx_val
 static double attention_work(const nyx_graph *g, const nyx_node *node, double products)
 {
     const nyx_shape *x = nyx_value_shape(g, node->inputs[0]);
-    const double     width = (double)(x->dims[2] / (node->ints[0] + 2 * node->ints[1]));
+    const int64_t    width = x->dims[2] / (node->ints[0] + 2 * node->ints[1]);
     const double     pairs = (double)x->dims[1] * (double)x->dims[1] * (node->ints[2] ? 0.5 : 1.0);
 
-    return 2.0 * products * (double)x->dims[0] * (double)node->ints[0] * pairs * width;
+    return 2.0 * products * (double)x->dims[0] * (double)node->ints[0] * pairs * (double)width;
 }
 
 static double attention_flops(const nyx_graph *g, const nyx_node *node) { return attention_work(g, node, 2.0); }

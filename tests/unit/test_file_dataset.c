@@ -26,8 +26,8 @@ static void fill(nyx_dataset *d)
         rating[i] = (float)i / 4;
     }
     *d = (nyx_dataset) { .kind = "sudoku", .length = LENGTH, .vocabulary = 6, .ignore = -100, .puzzles = 2,
-                         .train = { ROWS, inputs, targets, ids, rating },
-                         .test = { TESTS, inputs, targets, NULL, NULL } };
+                         .train = { .rows = ROWS, .inputs = inputs, .targets = targets, .ids = ids, .rating = rating },
+                         .test = { .rows = TESTS, .inputs = inputs, .targets = targets } };
 }
 
 static void assert_split(const struct nyx_split *a, const struct nyx_split *b)
