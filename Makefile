@@ -158,7 +158,13 @@ tidy: ## read the sources with clang-tidy
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libnyx.a
+# No parser computes; the sanitizers take minutes to compile the kernels.
+$(BUILD)/fuzz/libnyx.a: $(filter-out $(BUILD)/obj/libnyx/device/%,$(OBJECTS))
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/fuzz/libnyx.a
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=fuzzer,address,undefined $^ $(LIBS) -o $@
 

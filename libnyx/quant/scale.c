@@ -133,7 +133,7 @@ static void zero_get(nyx_quant__step *out, const nyx_coded *coded, const nyx_qua
         out->low = nyx_f32_from_f16(((const uint16_t *)(const void *)at)[group]);
         out->zero = (int32_t)plan->qmin;
     } else if (plan->layout.bits == 8) {
-        out->zero = (int8_t)at[group];
+        out->zero = (int32_t)(int8_t)at[group];
     } else {
         out->zero = (at[group / 2] >> (group % 2 * 4) & 15) + (int32_t)plan->qmin;
     }
