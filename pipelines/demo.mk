@@ -1,10 +1,8 @@
-# demo -- a small HRM learns Sudokus, is coded in 8, 4, 3 and 2 bits; a table says
+# demo -- a small HRM learns Sudokus, is coded in 8, 4, 3 and 2 bits; a table and a page say
 # what each kept. The control learns shuffled solutions: what it "solves" is luck.
 #
 #     make -f pipelines/demo.mk [RUN=run/demo] [SEED=1] [CONFIG=...] [SIZE=4]
-#
 # WARM=CONFIG trains with that first; SEGMENTS=N is how long a puzzle is thought about.
-#
 include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
 PIPELINES := $(dir $(lastword $(MAKEFILE_LIST)))
 
@@ -26,12 +24,14 @@ FORMAT_int2   = int2:g16
 
 REPORTS = $(RUN)/data.json $(RUN)/train.json $(RUN)/eval-fp32.json \
           $(CODINGS:%=$(RUN)/eval-%.json) $(RUN)/eval-control.json
+LOGS    = $(RUN)/train.jsonl $(CODINGS:%=$(RUN)/quantize-%.json) $(if $(WARM),$(RUN)/warm.json $(RUN)/warm.jsonl)
 
-summary: $(RUN)/summary.txt
+summary: $(RUN)/summary.txt $(RUN)/report.html
 	@cat $<
 
-$(RUN)/summary.txt: $(REPORTS) | $(BIN)/nyx-report
-	@$(BIN)/nyx-report $(REPORTS) > $@
+$(RUN)/summary.txt $(RUN)/report.html &: $(REPORTS) | $(BIN)/nyx-report
+	@$(BIN)/nyx-report $(REPORTS) $$(ls $(LOGS) 2>/dev/null) -o $(RUN)/report.html
+	@$(BIN)/nyx-report $(REPORTS) > $(RUN)/summary.txt
 
 $(RUN)/data.h5 $(RUN)/data.json &: $(RUN)/data.options | $(BIN)/nyx-data
 	$(BIN)/nyx-data sudoku $(data_OPTIONS) -o $(RUN)/data.h5 --report=$(RUN)/data.json

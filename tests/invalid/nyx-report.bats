@@ -61,8 +61,9 @@ CASES
 key 'result.model' is missing|del r["result"]["model"]
 'result.model.token_accuracy.value' is -0.5, at least 0 expected|r["result"]["model"]["token_accuracy"]["value"] = -0.5
 unknown key 'result.storage.bites'|r["result"]["storage"]["bites"] = 1
-'bad.json' has the schema 'nyx.bench/1'; reports of nyx-data, nyx-train, nyx-quantize and nyx-eval can be shown|r["schema"] = "nyx.bench/1"
-'bad.json' has the schema 'nyx.eval/2'|r["schema"] = "nyx.eval/2"
+'bad.json' has the schema 'nyx.recipe/1', which cannot be shown; reports of nyx-data, nyx-train, nyx-quantize, nyx-eval, nyx-bench and nyx-convert can, and logs of nyx-train|r["schema"] = "nyx.recipe/1"
+'bad.json' has the schema 'nyx.evaluation/1', which cannot be shown|r["schema"] = "nyx.evaluation/1"
+'bad.json' has the schema 'nyx.eval/2', of another version of Nyx (9.1.0); this one reads 'nyx.eval/1': show it with that version's nyx-report, or run nyx-eval again|r["schema"] = "nyx.eval/2"; r["run"]["version"] = "9.1.0"
 CASES
     changed train.json bad.json 'r["result"]["test"]["exact_accuracy"] = 1.5'
     bad 65 "'result.test.exact_accuracy' is 1.5, at most 1 expected" bad.json
@@ -75,8 +76,48 @@ CASES
     bad 65 "cannot read 'bad.json': line " bad.json
 }
 
+@test "logs: malformed lines, kinds that nobody knows, nothing at all" {
+    good='{"kind":"step","loss":1.5,"step":1}'
+    echo "$good" > good.jsonl
+    nyx-report good.jsonl > /dev/null
+    while IFS='|' read -r text line; do
+        printf '%s\n%s\n%s\n' "$good" "$line" "$good" > bad.jsonl
+        bad 65 "$text" bad.jsonl
+        bad 65 "$text" bad.jsonl -o page.html
+        [ ! -e page.html ]
+    done <<'CASES'
+cannot read 'bad.jsonl:2': line 1|{"kind":"step","loss":1.5
+'bad.jsonl:2' has no 'kind'; is it a log of nyx-train?|{"loss":1.5,"step":1}
+'bad.jsonl:2': kind 'stop' is unknown|{"kind":"stop","step":1}
+'bad.jsonl:2': 'step' is no number of a step|{"kind":"step","loss":1.5,"step":"1"}
+'bad.jsonl:2': 'step' is no number of a step|{"kind":"evaluation","loss":1.5,"step":-1}
+'bad.jsonl:2': 'loss' is no number|{"kind":"step","loss":"low","step":2}
+'bad.jsonl:2': 'loss' is no number|{"kind":"step","step":2}
+CASES
+    : > bad.jsonl
+    bad 65 "'bad.jsonl' has no complete line; has the training begun?" bad.jsonl
+    printf '%s' '{"kind":"st' > bad.jsonl
+    bad 65 "'bad.jsonl' has no complete line" bad.jsonl
+    bad 66 "missing.jsonl" missing.jsonl
+}
+
+@test "forms, tables and outputs" {
+    bad 64 "--format" eval.json --format=pdf
+    bad 64 "--table" eval.json --format=csv --table=all
+    bad 64 "--table goes with --format=csv only" eval.json --table=bench
+    bad 65 "no file has a row of the table 'bench'" eval.json --format=csv --table=bench
+    cp eval.json mine.html
+    bad 64 "output 'mine.html' would replace input 'mine.html'" train.json mine.html -o mine.html
+    cmp mine.html eval.json
+    bad 73 "cannot create 'no/such/page.html'" eval.json -o no/such/page.html
+    head -c 700 eval.json > short.json
+    echo kept > page.html
+    bad 65 "cannot read 'short.json'" eval.json short.json -o page.html
+    [ "$(cat page.html)" = kept ]
+}
+
 @test "the command line and the report's own target" {
-    bad 64 "REPORT.json... is missing"
+    bad 64 "FILE... is missing"
     cp eval.json mine.json
     bad 64 "output 'mine.json' would replace input 'mine.json'" train.json mine.json --report=mine.json
     cmp mine.json eval.json

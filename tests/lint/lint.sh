@@ -12,6 +12,7 @@ complain() { echo "$1"; bad=1; }
 layers='
 base:
 report: base
+page: base
 tensor: base
 quant: base tensor
 file: base report tensor quant
@@ -29,7 +30,7 @@ compress: base report tensor quant file text graph pass device model data run tr
 bench: base report tensor quant file text graph pass device model data run train eval
 convert: base report tensor quant file text graph pass model foreign
 evolve: base report tensor quant file text graph pass device model data run train eval compress
-cli: base report
+cli: base report page
 '
 for folder in $(find libnyx -mindepth 1 -maxdepth 1 -type d | cut -d/ -f2); do
     row=$(echo "$layers" | grep "^$folder:") || { complain "libnyx/$folder: not in the layer table"; continue; }

@@ -25,6 +25,13 @@ setup() {
     grep -q "naked singles" run/summary.txt
 }
 
+@test "the page has the front, the curves of training and each coding's tensors" {
+    for words in 'id="front-wide' 'id="loss1-wide' eval-int3.json quantize-int2.json train.jsonl eval-control.json; do
+        grep -q "$words" run/report.html
+    done
+    [ "$(stat -c %s run/report.html)" -lt 204800 ]
+}
+
 @test "the reports say what was preserved, with an interval or the reason" {
     "${PYTHON:-python3}" - <<'PY'
 import json

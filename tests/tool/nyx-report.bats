@@ -130,3 +130,185 @@ PY
     [ "$status" -eq 74 ]
     [ "${#lines[@]}" -eq 1 ]
 }
+
+# ---- pages ----------------------------------------------------------------------------
+
+# A page as a browser reads it: well formed to the letter, ids used once, nothing
+# loaded and nothing run; `text` is what stands there.
+page_py='
+import re, xml.etree.ElementTree as ET
+def page(name):
+    raw = open(name, "rb").read()
+    root = ET.fromstring(raw.decode("utf-8"))
+    tag = lambda e: e.tag.split("}")[1]
+    ids = [e.get("id") for e in root.iter() if e.get("id")]
+    assert len(ids) == len(set(ids)), "an id is used twice"
+    for e in root.iter():
+        assert tag(e) not in ("script", "img", "link", "iframe", "object", "embed", "form", "base"), tag(e)
+        for key, value in e.items():
+            assert not key.startswith("on") and key not in ("src", "srcset", "style"), (tag(e), key)
+            assert key != "href" or value[1:] in ids, value
+        if tag(e) == "svg" and e.get("role") == "img":
+            assert all(i in ids for i in e.get("aria-labelledby").split())
+            assert [tag(c) for c in e][:2] == ["title", "desc"] and all(c.text for c in list(e)[:2])
+        if tag(e) == "th":
+            assert e.get("scope") in ("col", "row", "rowgroup"), "a heading without a scope"
+    style = "".join(e.text for e in root.iter() if tag(e) == "style")
+    assert "url(" not in style and "@import" not in style and "prefers-color-scheme:dark" in style and "@media print" in style
+    assert not re.search(r"https?://(?!www\.w3\.org/1999/xhtml\")", raw.decode())
+    class Page: pass
+    p = Page()
+    p.raw, p.root = raw, root
+    p.text = " ".join("".join(e.itertext()) for e in root if tag(e) == "body")
+    p.paths = [e.get("d") for e in root.iter() if tag(e) == "path"]
+    return p
+'
+
+@test "the page is whole, loads nothing, and says the result, every row and every digest" {
+    nyx-report data.json train.json quantize.json eval-fp32.json eval-int4.json -o page.html --report=r.json
+    "$PYTHON" - <<PY
+$page_py
+import json
+p = page("page.html")
+for name in ("data", "train", "quantize", "eval-fp32", "eval-int4"):
+    r = json.load(open(name + ".json"))
+    assert all(f["sha256"] in p.text and f["path"] in p.text for f in r["inputs"] + r["outputs"]), name
+    assert " ".join(r["run"]["argv"]) in " ".join(p.text.split()), name
+    assert r["run"]["host"]["processor"] in p.text
+quantize = json.load(open("quantize.json"))["result"]
+assert all(t["name"].split(".", 2)[-1] in p.text for t in quantize["tensors"])
+assert "no reference model was given" in p.text
+assert len(p.raw) < 200 * 1024
+report = json.load(open("r.json"))
+assert [o["path"] for o in report["outputs"]] == ["page.html"] and len(report["inputs"]) == 5
+PY
+    nyx-report data.json train.json quantize.json eval-fp32.json eval-int4.json --format=html > again.html
+    cmp page.html again.html
+}
+
+@test "each kind of report by itself makes a page, and a log does" {
+    echo '{"kind":"step","loss":1.5,"step":1}' > log.jsonl
+    nyx-bench --op=matmul --sizes=64 --seconds=0.05 --spread=1000 --report=bench.json > /dev/null
+    for file in data.json train.json quantize.json eval-fp32.json eval-int4.json bench.json log.jsonl; do
+        nyx-report "$file" -o page.html
+        "$PYTHON" -c "$page_py
+assert '$file' in page('page.html').text"
+        nyx-report "$file" -o page.md
+        [ -s page.md ]
+        nyx-report "$file" -o page.txt
+        grep -q "$file" page.txt
+    done
+}
+
+@test "strings in reports are text, whatever they say" {
+    "$PYTHON" - <<'PY'
+import json
+evil = "</style></title><script>alert(1)</script><b onload='x'>\"&amp;]]>--><!--\x1b[31m\u202etxt\ud83d\ude00|`@x`"
+evil = evil.encode("utf-16", "surrogatepass").decode("utf-16")
+for name in ("train", "quantize", "eval-int4", "data"):
+    r = json.load(open(name + ".json"))
+    r["warnings"] = [evil]
+    r["run"]["argv"] += [evil, "it's"]
+    r["run"]["device"] = r["run"]["version"] = r["run"]["host"]["processor"] = r["run"]["host"]["name"] = evil
+    for f in r["inputs"] + r["outputs"]:
+        f["path"] = evil
+    if name == "quantize":
+        r["result"]["format"] = evil
+        for i, t in enumerate(r["result"]["tensors"]):
+            t["name"], t["format"] = "%s.%d.%s" % (evil, i, evil), evil
+    if name == "eval-int4":
+        r["result"]["storage"]["format"] = evil
+        r["run"]["argv"].append("--reference=" + evil)
+    if name == "data":
+        r["status"], r["error"] = "error", evil
+    json.dump(r, open("evil-%s.json" % name, "w"))
+PY
+    nyx-report evil-*.json -o page.html
+    "$PYTHON" - <<PY
+$page_py
+p = page("page.html")
+assert "<script>alert(1)</script>" in p.text and "<b onload='x'>" in p.text
+assert "\x1b" not in p.text and "\u202e" not in p.text and "\ufffd[31m\ufffdtxt\U0001f600" in p.text
+assert "'it'\\\\''s'" in p.text
+PY
+    for format in text markdown csv; do
+        nyx-report evil-*.json --format=$format > page
+        ! grep -q $'\x1b' page
+    done
+    nyx-report evil-*.json --format=markdown > page.md
+    ! grep -qE '(^|[^\\])<script' page.md
+    ! grep -q '@' page.md
+}
+
+@test "CSV: each table with the figures to the last digit" {
+    printf '%s\n' '{"kind":"step","loss":1.5,"step":1}' '{"kind":"step","loss":null,"loss_reason":"x","step":2}' \
+        '{"exact":1,"kind":"evaluation","loss":0.25,"rows":4,"step":2,"tokens":8,"tokens_right":6}' > log.jsonl
+    nyx-report data.json train.json quantize.json eval-fp32.json eval-int4.json log.jsonl -o e.csv
+    for table in training tensors runs; do
+        nyx-report data.json train.json quantize.json eval-fp32.json eval-int4.json log.jsonl --format=csv --table=$table > $table.csv
+    done
+    "$PYTHON" - <<'PY'
+import csv, json
+read = lambda name: list(csv.DictReader(open(name, newline="")))
+rows = {r["report"]: r for r in read("e.csv")}
+assert list(rows) == ["eval-fp32.json", "eval-int4.json"], rows
+for name, row in rows.items():
+    r = json.load(open(name))["result"]
+    want = lambda v: "" if v is None else float(v)
+    have = lambda k: row[k] and float(row[k])
+    assert have("bytes") == r["storage"]["bytes"] and row["format"] == r["storage"]["format"]
+    assert have("exact") == r["model"]["exact_accuracy"]["value"] and have("exact_low") == r["model"]["exact_accuracy"]["low"]
+    assert have("kl") == want(r["kl"] and r["kl"]["mean"]["value"])
+    assert have("preserved_high") == want(r["preservation"] and r["preservation"]["high"])
+assert [(r["kind"], r["step"], r["loss"], r["exact"], r["tokens"]) for r in read("training.csv")] == \
+    [("step", "1", "1.5", "", ""), ("step", "2", "", "", ""), ("evaluation", "2", "0.25", "0.25", "0.75")]
+tensors = json.load(open("quantize.json"))["result"]["tensors"]
+assert [(r["name"], r["relative_mse"] and float(r["relative_mse"])) for r in read("tensors.csv")] == \
+    [(t["name"], "" if t["relative_mse"] is None else t["relative_mse"]) for t in tensors]
+assert [r["run.tool"] for r in read("runs.csv")] == ["nyx-data", "nyx-train", "nyx-quantize", "nyx-eval", "nyx-eval"]
+PY
+}
+
+@test "Markdown: the table with a row for each evaluation, and the models' digests" {
+    nyx-report data.json eval-fp32.json eval-int4.json -o page.md
+    grep -qE '^\| report \| format \| bits \|' page.md
+    grep -qE '^\| --- \| --- \| ---: \|' page.md
+    grep -qE '^\| eval-int4.json \| int4:g16 \|' page.md
+    grep -q "$(sha256sum < q.h5 | cut -d' ' -f1)" page.md
+    grep -q 'naked singles: ' page.md
+}
+
+@test "a log cut in the middle of a line is shown up to there; a long one is thinned" {
+    "$PYTHON" - <<'PY'
+import json
+with open("long.jsonl", "w") as f:
+    for step in range(1, 20001):
+        f.write(json.dumps({"kind": "step", "loss": 10 / step + 0.1 * (step % 7), "step": step}) + "\n")
+        if step % 20 == 0:
+            f.write(json.dumps({"kind": "evaluation", "step": step, "loss": 9 / step, "rows": 10, "exact": step // 2001, "tokens": 10, "tokens_right": 9}) + "\n")
+PY
+    nyx-report long.jsonl -o page.html
+    "$PYTHON" - <<PY
+$page_py
+p = page("page.html")
+assert "log of 20000 steps and 1000 evaluations" in p.text
+assert len(p.raw) < 100 * 1024, len(p.raw)
+assert max(d.count("L") for d in p.paths) <= 300
+PY
+    head -c -20 long.jsonl > cut.jsonl
+    run --separate-stderr nyx-report cut.jsonl --report=r.json
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"log of 20000 steps and 999 evaluations" ]]
+    [[ "$stderr" == *"warning: the last line of 'cut.jsonl' is not whole and was left out" ]]
+    "$PYTHON" -c 'import json; assert len(json.load(open("r.json"))["warnings"]) == 1'
+}
+
+@test "the log of a real training, beside its report" {
+    nyx-train c.json --data=d.h5 -o x.h5 --quiet --log=x.jsonl --report=x.json
+    nyx-report x.json x.jsonl -o page.html
+    "$PYTHON" - <<PY
+$page_py
+p = page("page.html")
+assert "Loss of 20 training steps" in p.text and "steps: the line is the mean" not in p.text
+PY
+}

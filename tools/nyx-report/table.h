@@ -2,9 +2,13 @@
 #ifndef NYX_REPORT_TABLE_H
 #define NYX_REPORT_TABLE_H
 
-#include "cli/cli.h"
+#include "set.h"
 
-/* One table of those on rows, one of those on text; an empty one is left out. */
-void report_tables(const char *const names[], const nyx_json *const reports[], int count);
+/* One table of those on rows, one of those on text; an empty one is left out.
+ * As CSV a figure is as exact as the report has it, and its interval has
+ * columns of its own, all evaluations in one table. Returns how many tables, or
+ * MEMORY. */
+int  report_tables(nyx_page *page, const report_set *set) NYX_CHECKED;
+bool report_is_row(const report_item *item); /* stands in such a table */
 
 #endif

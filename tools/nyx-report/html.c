@@ -1,0 +1,166 @@
+/* html -- the page: one file that needs nothing else, no script, no network. */
+#include "form.h"
+#include "section.h"
+#include "table.h"
+#include "words.h"
+
+#include <string.h>
+
+/* ---- what sections share ------------------------------------------------------------ */
+
+bool has(const report_set *set, const char *kind, const char *path)
+{
+    for (int i = 0; i < set->count; i++)
+        if (item_shows(&set->items[i], kind) && item_get(&set->items[i], path))
+            return true;
+    return false;
+}
+
+void figure(nyx_page *page, const nyx_chart *chart, void (*draw)(nyx_plot *plot, const void *context),
+            const void *context)
+{
+    static const struct {
+        const char *class;
+        int width;
+    } forms[] = { { "wide", 0 }, { "narrow", 358 } };
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        nyx_chart form = *chart;
+        nyx_plot  plot;
+        char      id[40];
+
+        snprintf(id, sizeof id, "%.30s-%s", chart->id, forms[i].class);
+        form.id = id;
+        if (forms[i].width) {
+            form.height = chart->height < 290 ? chart->height : 290;
+            form.width = forms[i].width;
+        }
+        nyx_page_add(page, "<div class=\"%s\">\n", forms[i].class);
+        nyx_plot_open(&plot, page, &form);
+        draw(&plot, context);
+        nyx_plot_close(&plot);
+        nyx_page_markup(page, "</div>\n");
+    }
+}
+
+/* ---- frame -------------------------------------------------------------------------- */
+
+static void begin(nyx_page *page, const report_set *set)
+{
+    nyx_page_markup(
+        page, "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n<meta "
+              "charset=\"utf-8\"/>\n"
+              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+              "<meta name=\"color-scheme\" content=\"light dark\"/>\n<meta http-equiv=\"Content-Security-Policy\" "
+              "content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n");
+    nyx_page_add(page, "<meta name=\"generator\" content=\"nyx-report %s\"/>\n<title>Nyx report: %s", NYX_VERSION,
+                 set->items[0].name);
+    if (set->count > 1)
+        nyx_page_add(page, " and %d more", set->count - 1);
+    nyx_page_markup(page, "</title>\n<style>\n");
+    nyx_page_style(page);
+    nyx_page_markup(page, "</style>\n</head>\n<body>\n<main>\n");
+}
+
+/* What went wrong stands before everything that went right. */
+static void trouble(nyx_page *page, const report_set *set)
+{
+    for (int i = 0; i < set->count; i++) {
+        const report_item *item = &set->items[i];
+        const nyx_json    *warnings = item_get(item, "warnings");
+
+        if (item->json && why_no_result(item)) {
+            nyx_page_add(page, "<p class=\"warn\">%s: ", item->name);
+            words_of(page, item);
+            nyx_page_markup(page, "</p>\n");
+        }
+        for (int64_t k = 0; k < nyx_json_count(warnings); k++)
+            nyx_page_add(page, "<p class=\"warn\">%s warned: %s</p>\n", item->name,
+                         nyx_json_text(nyx_json_item(warnings, k), ""));
+    }
+}
+
+static void contents(nyx_page *page, const report_set *set)
+{
+    const struct {
+        const char *id, *name;
+        bool        is;
+    } parts[] = {
+        { "quality", "Size and quality", has(set, "eval", "result.model") },
+        { "training", "Training", has_curves(set) },
+        { "tensors", "Tensors", has(set, "quantize", "result.tensors") },
+        { "texts", "Generated text", has(set, "eval", "result.generation") },
+        { "speed", "Speed", has(set, "bench", "run.figures") },
+        { "provenance", "Provenance", true },
+    };
+
+    nyx_page_markup(page, "<nav aria-label=\"Sections\">");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i].is)
+            nyx_page_add(page, "<a href=\"#%s\">%s</a> ", parts[i].id, parts[i].name);
+    nyx_page_markup(page, "</nav>\n");
+}
+
+static int quality(nyx_page *page, const report_set *set, const front *f)
+{
+    int status;
+
+    if (!has(set, "eval", "result.model"))
+        return 0;
+    nyx_page_markup(page, "<section id=\"quality\">\n<h2>Size and quality</h2>\n");
+    if ((status = report_tables(page, set)) < 0)
+        return status;
+    words_singles(page, set, "<ul class=\"note\">\n", "<li>", "</li>\n", false) > 0 ? nyx_page_markup(page, "</ul>\n")
+                                                                                    : (void)0;
+    if (f)
+        front_figure_kl(page, f);
+    nyx_page_markup(page, "</section>\n");
+    return 0;
+}
+
+/* A line for each report that is no row of a table. */
+static void lines(nyx_page *page, const report_set *set)
+{
+    bool any = false;
+
+    for (int i = 0; i < set->count; i++) {
+        const report_item *item = &set->items[i];
+
+        if (!words_has(item) || (item->json && why_no_result(item)))
+            continue;
+        nyx_page_markup(page, any ? "" : "<ul class=\"note\">\n");
+        nyx_page_add(page, "<li>%s: ", item->name);
+        words_of(page, item);
+        nyx_page_markup(page, "</li>\n");
+        any = true;
+    }
+    nyx_page_markup(page, any ? "</ul>\n" : "");
+}
+
+int form_html(nyx_page *page, const report_set *set)
+{
+    front f;
+    bool  any = front_find(&f, set);
+    int   status;
+
+    begin(page, set);
+    section_head(page, set, any ? &f : NULL);
+    trouble(page, set);
+    contents(page, set);
+    if ((status = quality(page, set, any ? &f : NULL)) < 0)
+        return status;
+    section_curves(page, set);
+    if ((status = section_tensors(page, set)) < 0)
+        return status;
+    section_texts(page, set);
+    section_bench(page, set);
+    if ((status = section_provenance(page, set)) < 0)
+        return status;
+    lines(page, set);
+    nyx_page_add(
+        page,
+        "</main>\n<footer>nyx-report %s made this page of %d files. It loads nothing and runs nothing.</footer>\n"
+        "</body>\n</html>\n",
+        NYX_VERSION, set->count);
+    return 0;
+}

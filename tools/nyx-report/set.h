@@ -1,0 +1,52 @@
+/* set -- the reports and logs that are shown together. */
+#ifndef NYX_REPORT_SET_H
+#define NYX_REPORT_SET_H
+
+#include "cli/cli.h"
+#include "page/page.h"
+
+enum { REPORTS_MOST = 64 };
+
+/* What a training log holds: a loss for each step, scores for each evaluation. */
+typedef struct {
+    int64_t steps, evaluations, steps_room, evaluations_room;
+    double *step, *loss;                                  /* [steps]; NaN: null in the log */
+    double *at, *test_loss, *test_exact, *test_tokens;    /* [evaluations]; shares, NaN where nothing was scored */
+} report_log;
+
+typedef struct {
+    const char *path, *name; /* as given; without its folder */
+    nyx_json   *json;        /* a report, or NULL */
+    report_log *log;         /* a log, or NULL */
+} report_item;
+
+typedef struct {
+    report_item items[REPORTS_MOST];
+    int         count;
+} report_set;
+
+/* Read and check all of them, and list them as inputs. INPUT, MISSING. */
+int  set_read(report_set *set, nyx_report *report, const char *const paths[]);
+void set_release(report_set *set);
+
+int  log_read(report_log **out, const char *path); /* log.c */
+void log_free(report_log *log);
+bool log_is(const char *path); /* a JSON-Lines log by what its first line says */
+
+/* Whether an item is a report "nyx.KIND/1". */
+bool item_is(const report_item *item, const char *kind);
+/* Such a one that has answers. */
+bool item_shows(const report_item *item, const char *kind);
+/* A run that failed, was stopped or only planned has none: why, or NULL. */
+const char *why_no_result(const report_item *item);
+
+const nyx_json *item_get(const report_item *item, const char *path);
+const char     *item_text(const report_item *item, const char *path); /* "" when it is absent */
+bool            json_is_number(const nyx_json *json);
+double          json_number(const nyx_json *json); /* NaN when it is none */
+/* What an argument --NAME=VALUE of the command line was, or NULL. */
+const char *item_argument(const report_item *item, const char *name);
+/* SHA-256 of the input that is named so, or of the first one when `path` is NULL; "" unknown. */
+const char *item_input(const report_item *item, const char *path);
+
+#endif
