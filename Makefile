@@ -15,7 +15,7 @@ DESTDIR ?=
 VERSION := 0.1.0
 
 ARCH      := $(shell uname -m)
-PACKAGES  := hdf5 jansson libarchive
+PACKAGES  := hdf5 jansson libarchive zlib
 PKG_FLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \

@@ -79,27 +79,37 @@ static void progress(void *context, int64_t done, int64_t total)
     nyx_cli_progress("converting", done, total, "tensors");
 }
 
+static int list_input(nyx_report *report, nyx_sha256 *all, const char *path)
+{
+    int status = nyx_report_input(report, path);
+
+    if (status == 0)
+        nyx_sha256_update(all, nyx_report_input_sha256(report, path), NYX_SHA256_HEX - 1);
+    return status;
+}
+
 /* List every file that is read; their digests together are the input's. */
 static int list_inputs(nyx_report *report, char digest[NYX_SHA256_HEX])
 {
     nyx_foreign *file;
     nyx_sha256   all;
+    const char  *tokenizer = args.tokenizer;
+    char        *beside = NULL;
     int          status = nyx_foreign_open(&file, args.input, args.config);
 
     if (status < 0)
         return status;
+    if (!tokenizer && (status = nyx_convert_tokenizer_beside(&beside, file)) == 0)
+        tokenizer = beside;
     nyx_sha256_init(&all);
-    for (int64_t i = 0; status == 0 && i < nyx_foreign_source_count(file); i++) {
-        const char *path = nyx_foreign_source(file, i);
-
-        if ((status = nyx_report_input(report, path)) == 0)
-            nyx_sha256_update(&all, nyx_report_input_sha256(report, path), NYX_SHA256_HEX - 1);
-    }
-    if (status == 0 && args.tokenizer && (status = nyx_report_input(report, args.tokenizer)) == 0)
-        nyx_sha256_update(&all, nyx_report_input_sha256(report, args.tokenizer), NYX_SHA256_HEX - 1);
+    for (int64_t i = 0; status == 0 && i < nyx_foreign_source_count(file); i++)
+        status = list_input(report, &all, nyx_foreign_source(file, i));
+    if (status == 0 && tokenizer)
+        status = list_input(report, &all, tokenizer);
     nyx_sha256_final(&all, digest);
-    if (status == 0 && nyx_foreign_source_count(file) == 1 && !args.tokenizer)
+    if (status == 0 && nyx_foreign_source_count(file) == 1 && !tokenizer)
         snprintf(digest, NYX_SHA256_HEX, "%s", nyx_report_input_sha256(report, nyx_foreign_source(file, 0)));
+    nyx_free(beside);
     nyx_foreign_close(file);
     return status;
 }

@@ -23,6 +23,10 @@
 #include "foreign/foreign.h"
 #include "model/model.h"
 
+/* The tokenizer.json that import reads beside a safetensors file, unless one is
+ * given; *out NULL: none, else it ends with nyx_free. MEMORY. */
+int nyx_convert_tokenizer_beside(char **out, const nyx_foreign *file) NYX_CHECKED;
+
 typedef struct {
     const char *config;    /* config.json to use, or NULL */
     const char *tokenizer; /* a tokenizer to store, or NULL */

@@ -187,12 +187,9 @@ static nyx_json *byte_level(nyx_json *into, bool regex)
     return into;
 }
 
-static void put_split(nyx_json *out, const char *pattern)
+static void put_split(nyx_json *out, const nyx_tokenizer *t)
 {
-    static const char *const llama3 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "
-                                      "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-    static const char *const qwen2 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
-                                     "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+    const char *pattern = nyx_tokenizer_pattern(t);
     nyx_json *pre = nyx_json_add_object(out, "pre_tokenizer"), *list, *first;
 
     if (strcmp(pattern, "gpt2") == 0 || !*pattern) {
@@ -209,7 +206,7 @@ static void put_split(nyx_json *out, const char *pattern)
         return;
     }
     nyx_json_set_text(first, "type", "Split");
-    nyx_json_set_text(nyx_json_add_object(first, "pattern"), "Regex", strcmp(pattern, "llama3") == 0 ? llama3 : qwen2);
+    nyx_json_set_text(nyx_json_add_object(first, "pattern"), "Regex", nyx_tokenizer_expression(t));
     nyx_json_set_text(first, "behavior", "Isolated");
     nyx_json_set_bool(first, "invert", false);
     byte_level(nyx_json_push_object(list), false);
@@ -310,7 +307,7 @@ int nyx_convert__hf_tokenizer(nyx_json **out, const nyx_tokenizer *t)
         nyx_free(unknown);
     } else {
         nyx_json_set_null(root, "normalizer", NULL);
-        put_split(root, nyx_tokenizer_pattern(t));
+        put_split(root, t);
         byte_level(nyx_json_add_object(root, "decoder"), true);
     }
     if ((status = put_vocabulary(model, t)) < 0 || (status = put_merges(model, t)) < 0 ||

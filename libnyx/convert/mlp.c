@@ -49,10 +49,11 @@ const nyx_foreign_tensor *nyx_convert__mlp_weight(const nyx_foreign *file, int64
 {
     const nyx_foreign_tensor *layers[LAYERS] = { NULL };
     const int64_t             count = nyx_foreign_count(file) / 2;
+    int64_t                   found = 0;
 
     if (nyx_foreign_count(file) != 2 * count || count > LAYERS || index >= count)
         return NULL;
-    for (int64_t i = 0, found = 0; i < 2 * count; i++) {
+    for (int64_t i = 0; i < 2 * count; i++) {
         const nyx_foreign_tensor *t = nyx_foreign_tensor_at(file, i);
         int64_t                   at = found;
 
@@ -64,9 +65,9 @@ const nyx_foreign_tensor *nyx_convert__mlp_weight(const nyx_foreign *file, int64
             layers[at] = layers[at - 1];
         layers[at] = t;
         found++;
-        if (i == 2 * count - 1 && found != count)
-            return NULL;
     }
+    if (found != count)
+        return NULL;
     for (int64_t i = 1; i < count; i++) {
         NYX_BUG_IF(!layers[i] || !layers[i - 1]); /* as many were found */
         if (layers[i]->shape.dims[1] != layers[i - 1]->shape.dims[0])

@@ -8,7 +8,8 @@
 /* Keys that say how the file is made, not what is in it. */
 static bool is_technical(const char *key)
 {
-    static const char *const keys[] = { "general.architecture", "config", "nyx_tokenizer", "format" };
+    static const char *const keys[] = { "general.architecture", "general.alignment", "general.file_type",
+                                        "general.quantization_version", "config", "nyx_tokenizer", "format" };
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (strcmp(key, keys[i]) == 0)

@@ -141,20 +141,39 @@ static int set_end(nyx_tokenizer **tokenizer, const nyx_foreign *file)
     return status;
 }
 
-/* tokenizer.json in the folder of the file. */
-static int from_beside(nyx_tokenizer **out, const nyx_foreign *file)
+/* Our own JSON, in the metadata of a safetensors file that we wrote; NULL: none. */
+static const char *inside(const nyx_foreign *file)
+{
+    return nyx_json_text(nyx_json_get(nyx_foreign_metadata(file), "nyx_tokenizer"), NULL);
+}
+
+int nyx_convert_tokenizer_beside(char **out, const nyx_foreign *file)
 {
     const char *source = nyx_foreign_source(file, 0), *slash = strrchr(source, '/');
-    char       *path;
-    int         status = nyx_text_format(&path, "%.*stokenizer.json", slash ? (int)(slash - source + 1) : 0, source);
+    int         status;
 
-    if (status == 0 && access(path, F_OK) == 0 && (status = nyx_tokenizer_read(out, path)) == 0)
+    *out = NULL;
+    if (nyx_foreign_kind_of(file) != NYX_FOREIGN_SAFETENSORS || inside(file))
+        return 0;
+    status = nyx_text_format(out, "%.*stokenizer.json", slash ? (int)(slash - source + 1) : 0, source);
+    if (status == 0 && access(*out, F_OK) != 0) {
+        nyx_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+static int from_beside(nyx_tokenizer **out, const nyx_foreign *file)
+{
+    char *path;
+    int   status = nyx_convert_tokenizer_beside(&path, file);
+
+    if (status == 0 && path && (status = nyx_tokenizer_read(out, path)) == 0)
         status = set_end(out, file);
     nyx_free(path);
     return status;
 }
 
-/* Our own JSON in the metadata of a safetensors file that we wrote. */
 static int from_metadata(nyx_tokenizer **out, const nyx_foreign *file, const char *text)
 {
     nyx_json *json;
@@ -168,17 +187,14 @@ static int from_metadata(nyx_tokenizer **out, const nyx_foreign *file, const cha
 
 int nyx_convert__tokenizer_find(nyx_tokenizer **out, const nyx_foreign *file, const char *given)
 {
-    const char *text = nyx_json_text(nyx_json_get(nyx_foreign_metadata(file), "nyx_tokenizer"), NULL);
-    int         status;
+    int status;
 
     *out = NULL;
     if (given)
         return nyx_tokenizer_read(out, given);
     if (nyx_foreign_kind_of(file) == NYX_FOREIGN_GGUF)
         return from_gguf(out, file);
-    if (nyx_foreign_kind_of(file) != NYX_FOREIGN_SAFETENSORS)
-        return 0;
-    status = text ? from_metadata(out, file, text) : from_beside(out, file);
+    status = inside(file) ? from_metadata(out, file, inside(file)) : from_beside(out, file);
     if (status < 0) {
         nyx_tokenizer_free(*out);
         *out = NULL;

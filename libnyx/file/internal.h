@@ -153,6 +153,20 @@ int nyx_file__reader_same(const nyx_reader *file, const nyx_entry *entry, const 
 /* Bytes of the dataset begun, in order, any number at a time. */
 int nyx_file__writer_append(nyx_writer *file, const void *data, int64_t bytes) NYX_CHECKED;
 
+/* ---- packed files (unpack.c) --------------------------------------------------------- */
+
+/* By the first bytes: six of them tell. LISTED are archives whose list of
+ * contents stands at their end. */
+enum nyx_file__packed { NYX_FILE__NOT_PACKED, NYX_FILE__GZIP, NYX_FILE__FILTER, NYX_FILE__LISTED };
+enum nyx_file__packed nyx_file__packed_of(const void *head, int64_t bytes);
+
+/* Bytes of `fd` from where it stands, without the layer of gzip, bzip2, xz or
+ * zstd they may have. The end comes only when all sums were right. */
+typedef struct nyx_file__unpacker nyx_file__unpacker;
+int     nyx_file__unpacker_create(nyx_file__unpacker **out, int fd) NYX_CHECKED;
+int64_t nyx_file__unpacker_read(nyx_file__unpacker *unpacker, const void **data, const char **why); /* 0: the end, -1: *why */
+void    nyx_file__unpacker_free(nyx_file__unpacker *unpacker); /* NULL is fine */
+
 /* ---- token streams (tokens.c) ------------------------------------------------------ */
 
 int nyx_file__tokens_read(struct nyx_split *split, nyx_reader *file, const char *path, const char *group,

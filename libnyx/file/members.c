@@ -1,10 +1,10 @@
 /* members -- the bytes of plain files, standard input, and each regular file
  * of an archive.
  *
- * Formats and filters are enabled by name: with all of libarchive's formats a
+ * Formats are enabled by name: with all of libarchive's formats a
  * plain text is taken for mtree and fails. cpio stays out: its signature
  * "070707" is a line that a puzzle file may begin with. */
-#include "file/file.h"
+#include "file/internal.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -17,39 +17,37 @@
 enum { READ_BYTES = 1 << 16 };
 
 struct nyx_members {
-    struct archive *archive;
-    char           *path;
-    char           *member; /* file being read, as the user should see it */
-    int             fd;     /* -1: standard input */
-    bool            ended;
-    bool            plain; /* nothing of it has been read yet, and no filter knows it */
+    struct archive     *archive;
+    nyx_file__unpacker *unpacker; /* NULL: libarchive reads the file itself */
+    char               *path;
+    char               *member; /* file being read, as the user should see it */
+    int                 fd;     /* -1: standard input */
+    bool                ended;
+    bool                plain; /* no archive, and nothing of it has been read yet */
 };
+
+/* Some of libarchive's sentences end a line. */
+static int damaged(const char *name, const char *why)
+{
+    return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': %.*s; is the file whole?", name, (int)strcspn(why, "\n"), why);
+}
 
 static int archive_failed(const nyx_members *m)
 {
     const char *why = archive_error_string(m->archive);
 
-    return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': %s; is the file whole?", nyx_members_name(m),
-                         why ? why : "damaged archive");
+    return damaged(nyx_members_name(m), why ? why : "damaged archive");
 }
 
-/* A filter without its library would start a program instead: not for us. */
 static bool enable(struct archive *a)
 {
     static int (*const formats[])(struct archive *) = {
         archive_read_support_format_tar, archive_read_support_format_gnutar, archive_read_support_format_zip,
         archive_read_support_format_7zip, archive_read_support_format_empty, archive_read_support_format_raw,
     };
-    static int (*const filters[])(struct archive *) = {
-        archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
-        archive_read_support_filter_xz,   archive_read_support_filter_zstd,
-    };
 
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (formats[i](a) != ARCHIVE_OK)
-            return false;
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
-        if (filters[i](a) != ARCHIVE_OK)
             return false;
     return true;
 }
@@ -66,6 +64,48 @@ static int open_file(nyx_members *m)
     if (S_ISDIR(about.st_mode))
         return nyx_error_set(NYX_ERR_INPUT, "'%s' is a folder", m->path);
     return 0;
+}
+
+static la_ssize_t read_unpacked(struct archive *archive, void *context, const void **data)
+{
+    const char   *why;
+    const int64_t got = nyx_file__unpacker_read(((nyx_members *)context)->unpacker, data, &why);
+
+    if (got < 0)
+        archive_set_error(archive, EINVAL, "%s", why);
+    return (la_ssize_t)got;
+}
+
+/* Of a file that is not packed and can be read at any place libarchive takes
+ * care itself: zip's and 7z's lists stand at the end. */
+static int open_archive(nyx_members *m)
+{
+    const int                   fd = m->fd >= 0 ? m->fd : STDIN_FILENO;
+    char                        head[8];
+    const ssize_t               got = pread(fd, head, sizeof head, 0);
+    const enum nyx_file__packed packed = got < 0 ? NYX_FILE__FILTER : nyx_file__packed_of(head, got);
+    int                         status, result;
+
+    if (packed == NYX_FILE__NOT_PACKED || packed == NYX_FILE__LISTED) {
+        result = archive_read_open_fd(m->archive, fd, READ_BYTES);
+    } else {
+        if ((status = nyx_file__unpacker_create(&m->unpacker, fd)) < 0)
+            return status;
+        result = archive_read_open(m->archive, m, NULL, read_unpacked, NULL);
+    }
+    return result == ARCHIVE_OK ? 0 : archive_failed(m);
+}
+
+/* Behind the last entry of an archive: the sums of what it is packed in. */
+static int check_end(nyx_members *m)
+{
+    const void *data;
+    const char *why;
+    int64_t     got = 1;
+
+    while (m->unpacker && got > 0)
+        got = nyx_file__unpacker_read(m->unpacker, &data, &why);
+    return got >= 0 ? 0 : damaged(m->path, why);
 }
 
 /* `fd` -1: open `path`. */
@@ -90,13 +130,11 @@ static int open_members(nyx_members **out, const char *path, int fd)
         goto fail;
     }
     if (!enable(m->archive)) {
-        status = nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks gzip, bzip2, xz or zstd");
+        status = nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks tar, zip or 7z");
         goto fail;
     }
-    if (archive_read_open_fd(m->archive, m->fd >= 0 ? m->fd : STDIN_FILENO, READ_BYTES) != ARCHIVE_OK) {
-        status = archive_failed(m);
+    if ((status = open_archive(m)) < 0)
         goto fail;
-    }
     *out = m;
     return 0;
 fail:
@@ -121,6 +159,7 @@ void nyx_members_close(nyx_members *m)
         return;
     if (m->archive)
         archive_read_free(m->archive);
+    nyx_file__unpacker_free(m->unpacker);
     if (m->fd >= 0)
         close(m->fd);
     nyx_free(m->member);
@@ -145,7 +184,7 @@ int nyx_members_next(nyx_members *m)
         result = archive_read_next_header(m->archive, &entry);
         if (result == ARCHIVE_EOF) {
             m->ended = true;
-            return 0;
+            return check_end(m);
         }
         if (result != ARCHIVE_OK && result != ARCHIVE_WARN) /* a warning: a name in another character set */
             return archive_failed(m);
@@ -155,26 +194,12 @@ int nyx_members_next(nyx_members *m)
     m->member = NULL;
     m->plain = false;
     if (archive_format(m->archive) == ARCHIVE_FORMAT_RAW) {
-        m->plain = archive_filter_count(m->archive) == 1;
+        m->plain = true;
         return 1; /* not an archive: its own name says where */
     }
     name = archive_entry_pathname(entry);
     result = nyx_text_format(&m->member, "%s(%s)", m->path, name ? name : "?");
     return result < 0 ? result : 1;
-}
-
-/* A packed file that breaks off in its first bytes is no plain text. */
-static bool is_packed(const char *data, int64_t bytes)
-{
-    static const struct { const char *magic; int64_t bytes; } known[] = {
-        { "\x1f\x8b\x08", 3 }, { "\xfd" "7zXZ", 6 }, { "\x28\xb5\x2f\xfd", 4 }, { "7z\xbc\xaf\x27\x1c", 6 },
-        { "PK\x03\x04", 4 },
-    };
-
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (bytes >= known[i].bytes && memcmp(data, known[i].magic, (size_t)known[i].bytes) == 0)
-            return true;
-    return bytes >= 5 && memcmp(data, "BZh", 3) == 0 && data[4] == '1';
 }
 
 int nyx_members_block(nyx_members *m, const char **data, int64_t *bytes)
@@ -186,7 +211,7 @@ int nyx_members_block(nyx_members *m, const char **data, int64_t *bytes)
 
     *data = block;
     *bytes = (int64_t)size;
-    if (result == ARCHIVE_OK && m->plain && is_packed(block, (int64_t)size))
+    if (result == ARCHIVE_OK && m->plain && nyx_file__packed_of(block, (int64_t)size)) /* it breaks off soon */
         return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': it begins like an archive and is none; is the file whole?",
                              nyx_members_name(m));
     m->plain = false;

@@ -161,8 +161,6 @@ static int by_place(const void *a, const void *b)
 {
     const nyx_foreign_tensor *left = a, *right = b;
 
-    if (left->file != right->file)
-        return left->file < right->file ? -1 : 1;
     if (left->offset != right->offset)
         return left->offset < right->offset ? -1 : 1;
     return left->bytes < right->bytes ? -1 : left->bytes > right->bytes;
@@ -173,18 +171,16 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const nyx_foreign_tensor *)a)->name, ((const nyx_foreign_tensor *)b)->name);
 }
 
-int nyx_foreign__check_places(nyx_foreign *f, int file, int64_t start, int64_t alignment)
+int nyx_foreign__check_places(nyx_foreign *f, int64_t first, int file, int64_t start, int64_t alignment)
 {
     const struct nyx_foreign__file *in = &f->files[file];
     int64_t                         at = start;
 
-    if (f->count)
-        qsort(f->tensors, (size_t)f->count, sizeof *f->tensors, by_place);
-    for (int64_t i = 0; i < f->count; i++) {
+    if (f->count > first)
+        qsort(f->tensors + first, (size_t)(f->count - first), sizeof *f->tensors, by_place);
+    for (int64_t i = first; i < f->count; i++) {
         const nyx_foreign_tensor *t = &f->tensors[i];
 
-        if (t->file != file)
-            continue;
         if (t->offset < at)
             return nyx_foreign__bad(in->path, "tensor '%s' at byte %lld overlaps what ends at byte %lld", t->name,
                                     (long long)t->offset, (long long)at);
@@ -264,8 +260,8 @@ static int open_index(nyx_foreign *f, const char *config)
     return status;
 }
 
-/* What the first bytes say. JSON begins with a brace, and so does, eight bytes
- * later, safetensors; llama2.c has seven plausible numbers. */
+/* What the first bytes say. llama2.c has seven numbers that give the file's
+ * size; JSON begins with a brace, and so does, eight bytes later, safetensors. */
 static int open_file(nyx_foreign *f, const char *config)
 {
     uint8_t head[32] = { 0 };
@@ -286,13 +282,13 @@ static int open_file(nyx_foreign *f, const char *config)
         f->kind = NYX_FOREIGN_GGUF;
         return nyx_foreign__read_gguf(f);
     }
-    if (bytes > 8 && head[8] == '{' && !ends_with(f->path, ".json")) {
-        f->kind = NYX_FOREIGN_SAFETENSORS;
-        return nyx_foreign__read_safetensors(f, config);
-    }
     if (nyx_foreign__is_llama2c(head, bytes, f->files[0].bytes) || ends_with(f->path, ".bin")) {
         f->kind = NYX_FOREIGN_LLAMA2C;
         return nyx_foreign__read_llama2c(f);
+    }
+    if (bytes > 8 && head[8] == '{' && !ends_with(f->path, ".json")) {
+        f->kind = NYX_FOREIGN_SAFETENSORS;
+        return nyx_foreign__read_safetensors(f, config);
     }
     if (head[0] == '{' || head[0] == '[' || ends_with(f->path, ".json")) {
         f->kind = NYX_FOREIGN_MINGPT;
@@ -326,8 +322,10 @@ static int open_path(nyx_foreign *f, const char *path, const char *config)
         return status;
     if (f->count == 0)
         return nyx_foreign__bad(path, "it holds no tensor");
-    if (!f->metadata && !(f->metadata = nyx_json_object()))
-        return nyx_error_set(NYX_ERR_MEMORY, "no memory to read '%s'", path);
+    if (!f->metadata)
+        f->metadata = nyx_json_object();
+    if ((status = nyx_json_check(f->metadata)) < 0 || (f->config && (status = nyx_json_check(f->config)) < 0))
+        return nyx_error_wrap(status, "cannot read '%s'", path);
     return sort_names(f);
 }
 
@@ -439,7 +437,8 @@ int nyx_foreign_read(nyx_foreign *f, const nyx_foreign_tensor *t, int64_t first,
 int nyx_foreign_read_rows(nyx_foreign *f, const nyx_foreign_tensor *t, int64_t first, int64_t rows, float *out)
 {
     const int64_t row = nyx_foreign_row_bytes(t), cols = t->shape.rank ? t->shape.dims[t->shape.rank - 1] : 1;
-    const int64_t most = row && row < 1 << 20 ? (1 << 20) / row : 1; /* rows of a piece */
+    const int64_t fit = row && row < 1 << 20 ? (1 << 20) / row : 1;
+    const int64_t most = rows < fit ? rows : fit; /* of a piece */
     uint8_t      *raw;
     int           status;
 

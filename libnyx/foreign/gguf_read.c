@@ -185,7 +185,8 @@ static int take_array(cursor *c, target to, int depth)
     if (count > (uint64_t)(left(c) / type_bytes[type]))
         return nyx_foreign__bad(c->file->path, "%s: an array of %llu elements, the file has only %lld bytes more",
                                 c->place, (unsigned long long)count, (long long)left(c));
-    if ((c->items += (int64_t)count) > NYX_FOREIGN__ITEMS)
+    /* arrays themselves take more memory than numbers */
+    if ((c->items += (int64_t)count * (type == ARRAY ? 4 : 1)) > NYX_FOREIGN__ITEMS)
         return nyx_foreign__bad(c->file->path, "%s: more than %d elements of arrays in all", c->place,
                                 NYX_FOREIGN__ITEMS);
     if (!(array = nyx_json_array()))
@@ -238,8 +239,10 @@ static int take_keys(cursor *c, nyx_foreign *f, uint64_t count)
         if ((status = take_number(c, &type, 4)) < 0 ||
             (status = take_value(c, (target){ f->metadata, key }, type, 0)) < 0)
             return status;
-        if (nyx_json_count(f->metadata) != (int64_t)i + 1)
+        if (nyx_json_count(f->metadata) != (int64_t)i + 1 && (status = nyx_json_check(f->metadata)) == 0)
             return nyx_foreign__bad(c->file->path, "two keys are called '%s'", key);
+        if (status < 0)
+            return nyx_error_wrap(status, "cannot read '%s'", c->file->path);
     }
     return 0;
 }
@@ -358,7 +361,7 @@ static int read_header(cursor *c, nyx_foreign *f)
     start = (c->at + alignment - 1) / alignment * alignment;
     for (int64_t i = 0; i < f->count; i++)
         f->tensors[i].offset += start;
-    return nyx_foreign__check_places(f, 0, start < bytes || f->count ? start : bytes, alignment);
+    return nyx_foreign__check_places(f, 0, 0, start < bytes || f->count ? start : bytes, alignment);
 }
 
 int nyx_foreign__read_gguf(nyx_foreign *f)

@@ -10,7 +10,7 @@ enum {
     NYX_FOREIGN__TENSORS = 1 << 18,    /* tensors in all                        */
     NYX_FOREIGN__SHARDS = 512,         /* files behind an index                 */
     NYX_FOREIGN__TEXT = 1 << 20,       /* bytes of a text in GGUF               */
-    NYX_FOREIGN__ITEMS = 1 << 22,      /* elements of all arrays in GGUF        */
+    NYX_FOREIGN__ITEMS = 1 << 21,      /* elements of all arrays in GGUF        */
     NYX_FOREIGN__DEPTH = 4,            /* arrays in arrays                      */
 };
 
@@ -44,9 +44,10 @@ int nyx_foreign__pread(const struct nyx_foreign__file *file, void *out, int64_t 
 /* List a tensor; bytes are worked out. Name, shape and whole blocks are checked. */
 int nyx_foreign__add_tensor(nyx_foreign *f, int file, const char *name, const nyx_block_type *type,
                             const nyx_shape *shape, int64_t offset) NYX_CHECKED;
-/* Tensors of `file` fill [start, end of file): in order of their places they
- * follow each other, with less than `alignment` bytes between. */
-int nyx_foreign__check_places(nyx_foreign *f, int file, int64_t start, int64_t alignment) NYX_CHECKED;
+/* Tensors from index `first` on, all those of `file`, fill [start, end of
+ * file): in order of their places they follow each other, with less than
+ * `alignment` bytes between. */
+int nyx_foreign__check_places(nyx_foreign *f, int64_t first, int file, int64_t start, int64_t alignment) NYX_CHECKED;
 /* UTF-8 without NUL. */
 bool nyx_foreign__is_text(const char *text, int64_t bytes);
 

@@ -89,8 +89,9 @@ static int parse_metadata(nyx_foreign *f, const char *path, const nyx_json *json
 
 static int parse_header(nyx_foreign *f, int file, int64_t start, const nyx_json *header)
 {
-    const char *path = f->files[file].path;
-    int         status = 0;
+    const char   *path = f->files[file].path;
+    const int64_t first = f->count;
+    int           status = 0;
 
     if (nyx_json_kind_of(header) != NYX_JSON_OBJECT)
         return nyx_foreign__bad(path, "its header is no JSON object");
@@ -100,7 +101,7 @@ static int parse_header(nyx_foreign *f, int file, int64_t start, const nyx_json 
         status = strcmp(name, "__metadata__") == 0 ? parse_metadata(f, path, nyx_json_item(header, i))
                                                    : parse_tensor(f, file, start, name, nyx_json_item(header, i));
     }
-    return status < 0 ? status : nyx_foreign__check_places(f, file, start, 1);
+    return status < 0 ? status : nyx_foreign__check_places(f, first, file, start, 1);
 }
 
 static int read_file(nyx_foreign *f, int file)
@@ -151,8 +152,10 @@ static int find_config(nyx_foreign *f, const char *folder, const char *config)
             status = nyx_foreign__add_source(f, config);
         return status;
     }
-    if (inside)
-        return nyx_json_parse(&f->config, inside, (int64_t)strlen(inside), f->path);
+    if (inside) {
+        status = nyx_json_parse(&f->config, inside, (int64_t)strlen(inside), f->path);
+        return status < 0 ? nyx_error_wrap(status, "'config' in '__metadata__'") : 0;
+    }
     if ((status = nyx_text_format(&beside, "%s/config.json", folder)) < 0)
         return status;
     if (access(beside, F_OK) == 0 && (status = nyx_json_read(&f->config, beside)) == 0)

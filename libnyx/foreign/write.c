@@ -57,7 +57,7 @@ int nyx_foreign_writer_metadata(nyx_foreign_writer *file, const nyx_json *metada
 {
     nyx_json_free(file->metadata);
     file->metadata = nyx_json_copy(metadata);
-    return file->metadata ? 0 : nyx_error_set(NYX_ERR_MEMORY, "no memory for the metadata");
+    return nyx_json_check(file->metadata);
 }
 
 static int grow(nyx_foreign_writer *file)
@@ -137,10 +137,11 @@ int nyx_foreign_writer_append(nyx_foreign_writer *file, const void *data, int64_
 
     while (status == 0 && bytes > 0) {
         const nyx_foreign__declared *tensor = &file->tensors[file->current];
-        const int64_t                end = tensor->offset + tensor->bytes;
-        const int64_t                piece = bytes < end - file->written ? bytes : end - file->written;
+        int64_t                      end, piece;
 
         NYX_BUG_IF(file->current >= file->count);
+        end = tensor->offset + tensor->bytes;
+        piece = bytes < end - file->written ? bytes : end - file->written;
         if ((status = nyx_output_write(file->out, from, piece)) < 0)
             break;
         from += piece;

@@ -33,6 +33,8 @@ nyx_json *nyx_report__text(const char *text);
 /* Put `value` (taken; NULL: memory ran out) under `key`, or at the end of an
  * array when `key` is NULL. */
 void nyx_report__put(nyx_json *parent, const char *key, nyx_json *value);
+/* The same of a key, valid UTF-8, that comes behind all there are. */
+void nyx_report__append(nyx_json *object, const char *key, nyx_json *value);
 
 /* Equal as JSON Schema sees it: 1 and 1.0 are the same number. */
 bool nyx_report__equal(const nyx_json *a, const nyx_json *b);

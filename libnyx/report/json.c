@@ -202,11 +202,18 @@ static int sequence_length(const unsigned char *p)
 static char *clean_copy(const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
-    char                *copy = malloc(3 * strlen(text) + 1), *end = copy;
+    const size_t         bytes = strlen(text);
+    char                *copy, *end;
+    int                  good = 0;
 
+    while (*p && (good = sequence_length(p)))
+        p += good;
+    copy = end = malloc((*p ? 3 * bytes : bytes) + 1);
     if (!copy)
         return NULL;
-    while (*p) {
+    if (!*p)
+        return memcpy(copy, text, bytes + 1);
+    for (p = (const unsigned char *)text; *p;) {
         int length = sequence_length(p);
 
         memcpy(end, length ? (const char *)p : "\xef\xbf\xbd", (size_t)(length ? length : 3));
@@ -232,7 +239,7 @@ nyx_json *nyx_report__text(const char *text)
 static bool open_gap(nyx_json *parent, int64_t at)
 {
     if (parent->count == parent->room) {
-        int64_t room = parent->room ? 2 * parent->room : 8;
+        int64_t room = parent->room ? 2 * parent->room : 2;
         void   *more = realloc(parent->is.members, (size_t)room * sizeof *parent->is.members);
 
         if (!more)
@@ -263,6 +270,19 @@ static void put_member(nyx_json *object, const char *key, nyx_json *value)
         nyx_json_free(value);
         object->poisoned = true;
     }
+}
+
+void nyx_report__append(nyx_json *object, const char *key, nyx_json *value)
+{
+    char *name = value ? clean_copy(key) : NULL;
+
+    if (name && open_gap(object, object->count)) {
+        object->is.members[object->count - 1] = (struct nyx_report__member){ name, value };
+        return;
+    }
+    free(name);
+    nyx_json_free(value);
+    object->poisoned = true;
 }
 
 void nyx_report__put(nyx_json *parent, const char *key, nyx_json *value)

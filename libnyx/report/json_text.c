@@ -5,54 +5,58 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { MOST_BYTES = 64 << 20 };
+enum {
+    MOST_BYTES = 64 << 20,
+    MOST_MARKS = 5 << 19 /* of structure: a value takes up to 300 bytes, so half a GiB holds them all */
+};
 
 /* ---- parsing ---------------------------------------------------------------- */
 
-static nyx_json *convert(const json_t *from);
+static nyx_json *convert(json_t *from);
 
-static int compare_keys(const void *a, const void *b)
+static int compare_iterators(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp(json_object_iter_key(*(void *const *)a), json_object_iter_key(*(void *const *)b));
 }
 
-/* Keys in our order, so that each member is put at the end: a vocabulary has
- * a hundred thousand. */
-static void convert_object(nyx_json *to, const json_t *from)
+/* Members in our order, so that each is put at the end: a vocabulary has a
+ * hundred thousand. What was converted goes at once: two trees of one text are
+ * twice the memory. */
+static void convert_object(nyx_json *to, json_t *from)
 {
-    size_t       count = json_object_size(from), at = 0;
-    const char  *key, **keys = malloc((count + 1) * sizeof *keys);
-    json_t      *value;
+    size_t count = json_object_size(from), at = 0;
+    void **members = malloc((count + 1) * sizeof *members);
 
-    if (to && !keys)
+    if (to && !members)
         to->poisoned = true;
-    if (!to || !keys) {
-        free(keys);
+    if (!to || !members) {
+        free(members);
         return;
     }
-    json_object_foreach((json_t *)(uintptr_t)from, key, value)
-        keys[at++] = key;
-    qsort(keys, count, sizeof *keys, compare_keys);
-    for (at = 0; at < count; at++)
-        nyx_report__put(to, keys[at], convert(json_object_get(from, keys[at])));
-    free(keys);
+    for (void *member = json_object_iter(from); member; member = json_object_iter_next(from, member))
+        members[at++] = member;
+    qsort(members, count, sizeof *members, compare_iterators);
+    for (at = 0; at < count; at++) {
+        nyx_report__append(to, json_object_iter_key(members[at]), convert(json_object_iter_value(members[at])));
+        json_object_iter_set_new(from, members[at], json_null());
+    }
+    free(members);
 }
 
-static nyx_json *convert_members(const json_t *from)
+static nyx_json *convert_members(json_t *from)
 {
     nyx_json *to = json_is_object(from) ? nyx_json_object() : nyx_json_array();
-    json_t   *value;
-    size_t    index;
 
     if (json_is_object(from))
         convert_object(to, from);
-    else
-        json_array_foreach(from, index, value)
-            nyx_report__put(to, NULL, convert(value));
+    for (size_t i = 0; json_is_array(from) && i < json_array_size(from); i++) {
+        nyx_report__put(to, NULL, convert(json_array_get(from, i)));
+        json_array_set_new(from, i, json_null());
+    }
     return to;
 }
 
-static nyx_json *convert(const json_t *from)
+static nyx_json *convert(json_t *from)
 {
     nyx_json *to;
 
@@ -97,6 +101,11 @@ static int no_memory(void)
     return nyx_error_set(NYX_ERR_MEMORY, "cannot keep a JSON document: memory ran out");
 }
 
+int nyx_json_check(const nyx_json *json)
+{
+    return is_poisoned(json) ? no_memory() : 0;
+}
+
 /* jansson 2.14 says "out of memory" in few of the places where it ran out: in
  * others it complains of the text, or drops characters of a string and goes
  * on. So its allocations are watched. */
@@ -115,17 +124,42 @@ static void watch_allocations(void)
     json_set_alloc_funcs(watched_malloc, free);
 }
 
+/* A few MiB of brackets would become gigabytes of tree. Marks inside texts do
+ * not count. */
+static int check_marks(const char *text, int64_t bytes, const char *name)
+{
+    int64_t marks = 0, line = 1;
+    bool    quoted = false;
+
+    for (int64_t i = 0; i < bytes; i++) {
+        const char c = text[i];
+
+        line += c == '\n';
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == ',' || c == ':' || c == '[' || c == '{') && ++marks > MOST_MARKS)
+            return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': line %lld: more values than a document may have, "
+                                 "which is about %d", name, (long long)line, MOST_MARKS / 2);
+    }
+    return 0;
+}
+
 int nyx_json_parse(nyx_json **out, const char *text, int64_t bytes, const char *name)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t          where;
     json_t               *json;
+    int                   status;
 
     *out = NULL;
     pthread_once(&once, watch_allocations);
     if (bytes > MOST_BYTES)
         return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': it is larger than %d bytes", name,
                              MOST_BYTES);
+    if ((status = check_marks(text, bytes, name)) < 0)
+        return status;
     ran_out = false;
     json = json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (ran_out) {
@@ -137,12 +171,11 @@ int nyx_json_parse(nyx_json **out, const char *text, int64_t bytes, const char *
                              where.line, where.column, where.text);
     *out = convert(json);
     json_decref(json);
-    if (is_poisoned(*out)) {
+    if ((status = nyx_json_check(*out)) < 0) {
         nyx_json_free(*out);
         *out = NULL;
-        return no_memory();
     }
-    return 0;
+    return status;
 }
 
 int nyx_json_read(nyx_json **out, const char *path)
@@ -294,8 +327,8 @@ int nyx_json_print(char **out, const nyx_json *json, int indent)
     struct printer to = { .indent = indent };
 
     *out = NULL;
-    if (is_poisoned(json))
-        return no_memory();
+    if ((to.status = nyx_json_check(json)) < 0)
+        return to.status;
     put_value(&to, json, 0);
     put_bytes(&to, "", 1);
     if (to.status < 0) {

@@ -23,7 +23,7 @@ enum nyx_json_kind { NYX_JSON_NULL, NYX_JSON_BOOL, NYX_JSON_INT, NYX_JSON_REAL,
                      NYX_JSON_TEXT, NYX_JSON_ARRAY, NYX_JSON_OBJECT };
 
 /* Parse strictly: UTF-8, no duplicate keys, nothing behind the value, 64 MiB
- * at most. `name` is the subject of the error sentence (line and column are
+ * and about a million values at most. `name` is the subject of the error sentence (line and column are
  * added). INPUT; nyx_json_read also MISSING. *out ends with nyx_json_free. */
 int  nyx_json_parse(nyx_json **out, const char *text, int64_t bytes, const char *name) NYX_CHECKED;
 int  nyx_json_read(nyx_json **out, const char *path) NYX_CHECKED;
@@ -65,6 +65,9 @@ void      nyx_json_push_real(nyx_json *array, double value);
 void      nyx_json_push_text(nyx_json *array, const char *value);
 void      nyx_json_push_take(nyx_json *array, nyx_json *value);
 nyx_json *nyx_json_push_object(nyx_json *array);
+/* MEMORY where a setter ran out of it. Printing asks this itself; whoever looks
+ * into a document that was built, or hands it on, asks first. */
+int nyx_json_check(const nyx_json *json) NYX_CHECKED;
 
 /* Text with sorted keys and 17 significant digits: equal values give equal
  * bytes. `indent` 0 is one line without spaces. *out ends with nyx_free. */

@@ -131,7 +131,7 @@ static void look_up(struct nyx_encoder *e, const char *word, int32_t i)
         s->joined = (int32_t)*found;
         s->rank = (uint32_t)(*found >> 32);
     } else {
-        s->joined = nyx_text__find(t, word + s->from, s->bytes + e->symbols[s->after].bytes);
+        s->joined = nyx_tokenizer_find(t, word + s->from, s->bytes + e->symbols[s->after].bytes);
         if (s->joined < 0)
             return;
         s->rank = rank_of(t->score[s->joined]);
@@ -198,7 +198,7 @@ static int32_t symbols_of(struct nyx_encoder *e, const char *word, int64_t bytes
         if (length == 0)
             length = 1;
         e->symbols[count] = (struct symbol){
-            .id = e->t->kind == NYX_TOKENIZER_BPE_SCORES ? nyx_text__find(e->t, word + at, length)
+            .id = e->t->kind == NYX_TOKENIZER_BPE_SCORES ? nyx_tokenizer_find(e->t, word + at, length)
                                                          : e->t->byte_id[(uint8_t)word[at]],
             .before = count - 1, .after = at + length < bytes ? count + 1 : -1, .from = at, .bytes = length };
         at += length;
@@ -213,7 +213,7 @@ static int encode_word(struct nyx_encoder *e, const char *word, int64_t bytes)
     int                  status;
 
     if (t->ignore_merges) {
-        int32_t id = nyx_text__find(t, word, bytes);
+        int32_t id = nyx_tokenizer_find(t, word, bytes);
 
         if (id >= 0)
             return put(e, id);

@@ -10,11 +10,7 @@
 
 enum { FILE_MOST = 64 << 20 };
 
-static const char LLAMA3[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+"
-                             "[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-static const char QWEN2[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+"
-                            "[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-static const char GPT2[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+/* Another way to write GPT-2's. */
 static const char GPT2_SHORT[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 /* What a tokenizer.json is while it is read: literals by id. */
@@ -193,12 +189,17 @@ static int read_normalizer(const struct import *in, const nyx_json *normalizer)
     return known ? 0 : unknown_part(in, "normalizer", normalizer);
 }
 
+static bool find_expression(enum nyx_text__pattern *out, const char *expression)
+{
+    *out = strcmp(expression, GPT2_SHORT) == 0 ? NYX_TEXT__GPT2 : NYX_TEXT__NONE;
+    for (int i = 0; i < NYX_TEXT__PATTERNS; i++)
+        if (nyx_text__expressions[i] && strcmp(expression, nyx_text__expressions[i]) == 0)
+            *out = (enum nyx_text__pattern)i;
+    return *out != NYX_TEXT__NONE;
+}
+
 static int read_pattern(struct import *in, const nyx_json *pre)
 {
-    static const struct { const char *regex; enum nyx_text__pattern pattern; } patterns[] = {
-        { LLAMA3, NYX_TEXT__LLAMA3 }, { QWEN2, NYX_TEXT__QWEN2 },
-        { GPT2, NYX_TEXT__GPT2 },     { GPT2_SHORT, NYX_TEXT__GPT2 },
-    };
     const nyx_json *list = is(pre, "type", "Sequence") ? nyx_json_get(pre, "pretokenizers") : NULL;
     const nyx_json *first = nyx_json_count(list) == 2 ? nyx_json_item(list, 0) : NULL;
     const nyx_json *level = list ? nyx_json_item(list, nyx_json_count(list) - 1) : pre;
@@ -215,13 +216,11 @@ static int read_pattern(struct import *in, const nyx_json *pre)
         in->pattern = NYX_TEXT__DIGITS;
         return 0;
     }
-    for (size_t i = 0; first && !regex && i < sizeof patterns / sizeof *patterns; i++)
-        if (is(first, "type", "Split") && is(first, "pattern.Regex", patterns[i].regex) &&
-            is(first, "behavior", "Isolated") && !nyx_json_bool(nyx_json_get(first, "invert"), false)) {
-            in->pattern = patterns[i].pattern;
-            return 0;
-        }
-    return unknown_part(in, "pre-tokenizer", pre);
+    if (!first || regex || !is(first, "type", "Split") || !is(first, "behavior", "Isolated") ||
+        nyx_json_bool(nyx_json_get(first, "invert"), false) ||
+        !find_expression(&in->pattern, nyx_json_text(nyx_json_get(first, "pattern.Regex"), "")))
+        return unknown_part(in, "pre-tokenizer", pre);
+    return 0;
 }
 
 static int read_model(struct import *in, const nyx_json *model)

@@ -43,6 +43,7 @@ enum nyx_text__pattern {
     NYX_TEXT__PATTERNS,
 };
 extern const char *const nyx_text__pattern_names[NYX_TEXT__PATTERNS];
+extern const char *const nyx_text__expressions[NYX_TEXT__PATTERNS]; /* as tokenizer.json has them; NULL: none */
 int nyx_text__pattern_find(const char *name); /* a public one, or -1 */
 
 /* The end of the word at `at`. *seen: where the last character looked at
@@ -114,8 +115,6 @@ int nyx_text__add(nyx_tokenizer *t, const char *literal, int64_t bytes, enum nyx
 int nyx_text__add_merge(nyx_tokenizer *t, int32_t left, int32_t right) NYX_CHECKED;
 /* Build the tables and check what must hold. INPUT about `subject`. */
 int nyx_text__finish(nyx_tokenizer *t, const char *subject) NYX_CHECKED;
-/* The token that words of exactly these bytes become; -1: none. */
-int32_t nyx_text__find(const nyx_tokenizer *t, const char *bytes, int64_t count);
 /* Literals by hash in a map to ids, before the tables are made: the key under
  * which it stands (*id) or can be put (*id -1). */
 uint64_t nyx_text__literal_key(const struct nyx_text__map *map, const nyx_tokenizer *t, const char *bytes, int64_t count,

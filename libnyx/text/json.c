@@ -13,8 +13,6 @@ static const struct { const char *key; enum nyx_token_type type; } lists[] = {
 };
 enum { LISTS = sizeof lists / sizeof *lists };
 
-static const char *const kinds[] = { "bytes", "bpe-bytes", "bpe-scores", NULL };
-
 /* ---- reading ---------------------------------------------------------------------- */
 
 static int read_vocabulary(nyx_tokenizer *t, const nyx_json *json, const char *subject)
@@ -107,8 +105,8 @@ int nyx_tokenizer_parse(nyx_tokenizer **out, const nyx_json *json, const char *s
     if ((status = nyx_schema_check("tokenizer", json, subject)) < 0)
         return status;
     kind = nyx_json_text(nyx_json_get(json, "kind"), "");
-    while (kinds[k + 1] && strcmp(kind, kinds[k]) != 0)
-        k++;
+    while (strcmp(kind, nyx_tokenizer_kind_name((enum nyx_tokenizer_kind)k)) != 0)
+        k++; /* the schema knows the same kinds */
     if ((status = nyx_text__create(&t, (enum nyx_tokenizer_kind)k)) < 0 ||
         (status = read_vocabulary(t, json, subject)) < 0 || (status = read_types(t, json, subject)) < 0 ||
         (status = read_merges(t, json, subject)) < 0 || (status = nyx_text__finish(t, subject)) < 0) {
@@ -150,7 +148,7 @@ nyx_json *nyx_tokenizer_json(const nyx_tokenizer *t)
 {
     nyx_json *json = nyx_json_object(), *pieces = nyx_json_add_array(json, "vocabulary"), *scores = NULL, *merges;
 
-    nyx_json_set_text(json, "kind", kinds[t->kind]);
+    nyx_json_set_text(json, "kind", nyx_tokenizer_kind_name(t->kind));
     if (t->kind == NYX_TOKENIZER_BPE_SCORES)
         scores = nyx_json_add_array(json, "scores");
     for (int64_t id = 0; id < t->count; id++) {

@@ -16,6 +16,14 @@ enum { WORD_MOST = 1 << 20 /* bytes of a word while more may follow */ };
 
 const char *const nyx_text__pattern_names[NYX_TEXT__PATTERNS] = { "", "gpt2", "gpt2-digits", "llama3", "qwen2", "" };
 
+#define LLAMA3_HEAD "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
+#define LLAMA3_TAIL "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+const char *const nyx_text__expressions[NYX_TEXT__PATTERNS] = {
+    [NYX_TEXT__GPT2] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+    [NYX_TEXT__LLAMA3] = LLAMA3_HEAD "{1,3}" LLAMA3_TAIL,
+    [NYX_TEXT__QWEN2] = LLAMA3_HEAD LLAMA3_TAIL,
+};
+
 int nyx_text__pattern_find(const char *name)
 {
     for (int i = 0; i < NYX_TEXT__PATTERNS; i++)

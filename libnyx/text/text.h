@@ -96,12 +96,13 @@ int nyx_tokenizer_decode(const nyx_tokenizer *tokenizer, const int32_t *ids, int
 const char         *nyx_tokenizer_literal(const nyx_tokenizer *tokenizer, int32_t id, int64_t *bytes);
 enum nyx_token_type nyx_tokenizer_type(const nyx_tokenizer *tokenizer, int32_t id);
 float               nyx_tokenizer_score(const nyx_tokenizer *tokenizer, int32_t id); /* 0 for other kinds */
-int32_t             nyx_tokenizer_find(const nyx_tokenizer *tokenizer, const char *literal, int64_t bytes); /* -1: none */
+int32_t             nyx_tokenizer_find(const nyx_tokenizer *tokenizer, const char *word, int64_t bytes); /* normal tokens only; -1: none */
 int64_t             nyx_tokenizer_merge_count(const nyx_tokenizer *tokenizer);
 void                nyx_tokenizer_merge(const nyx_tokenizer *tokenizer, int64_t rank, int32_t *left, int32_t *right);
 /* How text is split into words: "gpt2", "gpt2-digits" (each digit alone,
  * SmolLM), "llama3", "qwen2"; "" for other kinds. */
 const char         *nyx_tokenizer_pattern(const nyx_tokenizer *tokenizer);
+const char         *nyx_tokenizer_expression(const nyx_tokenizer *tokenizer); /* of "llama3" and "qwen2", as tokenizer.json has it */
 bool                nyx_tokenizer_ignores_merges(const nyx_tokenizer *tokenizer); /* a word that is a piece is taken whole */
 /* Bytes in GPT-2's letters (as vocabularies of bpe-bytes are written); *out ends with nyx_free. */
 int nyx_tokenizer_letters(char **out, const char *bytes, int64_t count) NYX_CHECKED;

@@ -15,25 +15,18 @@ static bool is_visible(int byte)
 
 uint32_t nyx_text__letter(uint8_t byte)
 {
-    uint32_t letter = 0x100;
-
     if (is_visible(byte))
         return byte;
-    for (int b = 0; b < byte; b++)
-        letter += !is_visible(b);
-    return letter;
+    return byte < 0x21 ? 0x100u + byte : byte == 0xad ? 0x143 : 0x121u + byte - 0x7f;
 }
 
 int nyx_text__byte_of(uint32_t letter)
 {
-    uint32_t at = 0x100;
-
     if (letter < 0x100)
         return is_visible((int)letter) ? (int)letter : -1;
-    for (int b = 0; b < 256; b++)
-        if (!is_visible(b) && at++ == letter)
-            return b;
-    return -1;
+    if (letter < 0x143)
+        return (int)(letter < 0x121 ? letter - 0x100 : letter - 0x121 + 0x7f);
+    return letter == 0x143 ? 0xad : -1;
 }
 
 int64_t nyx_text__from_letters(char *out, const char *letters)
@@ -278,7 +271,7 @@ static int64_t slot_of(const nyx_tokenizer *t, const char *bytes, int64_t count)
     return at;
 }
 
-int32_t nyx_text__find(const nyx_tokenizer *t, const char *bytes, int64_t count)
+int32_t nyx_tokenizer_find(const nyx_tokenizer *t, const char *bytes, int64_t count)
 {
     return t->slot_count ? t->slots[slot_of(t, bytes, count)] : -1;
 }
@@ -324,7 +317,7 @@ static int index_bytes(nyx_tokenizer *t, const char *subject)
 {
     for (int b = 0; b < 256; b++) {
         t->byte_text[b] = (char)b;
-        t->byte_id[b] = t->kind == NYX_TOKENIZER_BPE_SCORES ? -1 : nyx_text__find(t, &t->byte_text[b], 1);
+        t->byte_id[b] = t->kind == NYX_TOKENIZER_BPE_SCORES ? -1 : nyx_tokenizer_find(t, &t->byte_text[b], 1);
     }
     for (int64_t id = 0; id < t->count && t->kind == NYX_TOKENIZER_BPE_SCORES; id++) {
         int byte;
@@ -358,7 +351,7 @@ static int index_merges(nyx_tokenizer *t, const char *subject)
 
         memcpy(joined, t->blob + t->offset[left], (size_t)a);
         memcpy(joined + a, t->blob + t->offset[right], (size_t)b);
-        id = nyx_text__find(t, joined, a + b);
+        id = nyx_tokenizer_find(t, joined, a + b);
         if (id < 0)
             status = nyx_error_set(NYX_ERR_INPUT, "'%s': merge %lld makes a token that the vocabulary lacks", subject,
                                    (long long)i);
@@ -530,17 +523,6 @@ float nyx_tokenizer_score(const nyx_tokenizer *t, int32_t id)
     return t->score[id];
 }
 
-int32_t nyx_tokenizer_find(const nyx_tokenizer *t, const char *literal, int64_t bytes)
-{
-    int32_t plain = nyx_text__find(t, literal, bytes);
-
-    for (int32_t id = 0; plain < 0 && id < t->count; id++)
-        if (!is_plain(t, id) && bytes == nyx_text__literal_bytes(t, id) && bytes &&
-            memcmp(t->blob + t->offset[id], literal, (size_t)bytes) == 0)
-            return id;
-    return plain;
-}
-
 void nyx_tokenizer_merge(const nyx_tokenizer *t, int64_t rank, int32_t *left, int32_t *right)
 {
     NYX_BUG_IF(rank < 0 || rank >= t->merge_count);
@@ -551,6 +533,11 @@ void nyx_tokenizer_merge(const nyx_tokenizer *t, int64_t rank, int32_t *left, in
 const char *nyx_tokenizer_pattern(const nyx_tokenizer *t)
 {
     return nyx_text__pattern_names[t->pattern];
+}
+
+const char *nyx_tokenizer_expression(const nyx_tokenizer *t)
+{
+    return nyx_text__expressions[t->pattern];
 }
 
 int nyx_tokenizer_decode(const nyx_tokenizer *t, const int32_t *ids, int64_t count, char **out, int64_t *bytes)

@@ -11,8 +11,8 @@ build() { # COMPILER
         object=${source#"$root"/}
         echo "$source -o $BATS_TEST_TMPDIR/$1/${object//\//_}.o"
     done | xargs -P 2 -L 1 "$1" -std=c17 -O0 -w -D_GNU_SOURCE -DNYX_VERSION='"0"' -I"$root/libnyx" -pthread \
-        $(pkg-config --cflags hdf5 jansson libarchive) -c
-    "$1" "$BATS_TEST_TMPDIR/$1"/*.o -pthread $(pkg-config --libs hdf5 jansson libarchive) -lm -o "$BATS_TEST_TMPDIR/$1.graphs"
+        $(pkg-config --cflags hdf5 jansson libarchive zlib) -c
+    "$1" "$BATS_TEST_TMPDIR/$1"/*.o -pthread $(pkg-config --libs hdf5 jansson libarchive zlib) -lm -o "$BATS_TEST_TMPDIR/$1.graphs"
 }
 
 @test "gcc's and clang's graphs of every shipped configuration and kind of model are one text" {

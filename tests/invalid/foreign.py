@@ -151,6 +151,8 @@ def make_gguf(c):
     c.add("array-text.gguf", gguf(keys(a=array(TEXT, 1 << 20))), "an array of 1048576 elements")
     deep = b"".join(struct.pack("<IQ", ARRAY, 1) for _ in range(9))
     c.add("array-deep.gguf", gguf(keys(a=struct.pack("<I", ARRAY) + deep + struct.pack("<IQ", U32, 0))), "more than 4 deep")
+    c.add("array-many.gguf", gguf(keys(a=array(0, (1 << 21) + 1, bytes((1 << 21) + 1)))), "key 'a': more than 2097152 elements")
+    c.add("array-arrays.gguf", gguf(keys(a=array(ARRAY, 1 << 20, struct.pack("<IQ", 0, 0) * (1 << 20)))), "more than 2097152 elements")
     c.add("bool.gguf", gguf(keys(a=struct.pack("<IB", BOOL, 2))), "2 is no truth value")
     c.add("nan-key.gguf", gguf(keys(a=struct.pack("<I", F32) + NAN)), "key 'a': a number is not finite")
     c.add("u64.gguf", gguf(keys(a=struct.pack("<IQ", U64, 1 << 63))), "is too large")
@@ -244,6 +246,9 @@ def make_safetensors(c):
     c.add("double" + ext, safe(b'{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}', b""), "")
     c.add("deep" + ext, safe(b'{"a":' + b"[" * 100000 + b"]" * 100000 + b"}", b""), "")
     c.add("utf-8" + ext, safe(b'{"a\xff":1}', b""), "")
+    for name, value in (("numbers", b"0"), ("texts", b'""'), ("objects", b"{}")):
+        c.add(f"{name}{ext}", safe(b'{"a":[' + b",".join([value] * 5000000) + b"]}", b""), "line 1: more values than")
+    c.add("config-text" + ext, safe(header(config="{")[0], data), "'config' in '__metadata__'")
     c.add("dtype" + ext, changed(norm, "dtype", "F99"), "'model.norm.weight' is of the unknown type 'F99'")
     c.add("dtype-number" + ext, changed(norm, "dtype", 4), "must have exactly dtype, shape and data_offsets")
     c.add("dtype-wider" + ext, changed(norm, "dtype", "F64"), "F64 of its shape takes 256 bytes, 'data_offsets' give 128")
@@ -277,6 +282,8 @@ def make_safetensors(c):
                             ("folder", "a/../b", "leads out of its folder"), ("control", "a\tb", "control character")):
         c.add(f"name-{name}{ext}", safe({bad: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, floats(1)), what)
     c.add("name-nul" + ext, safe(b'{"a\\u0000b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', floats(1)), "")
+    head, size = header([("a.bias", (3,)), ("a.weight", (3, 2)), ("b", (1,)), ("c", (1,))], None)
+    c.add("pairs" + ext, safe(head, floats(size // 4)), "no configuration says what its tensors are")
     c.add("missing" + ext, changed(tensors=llama(True)[:-1]), "is missing")
     c.add("more" + ext, changed(tensors=llama(True) + [("model.layers.1.mlp.up_proj.weight", (I, D))]), "has no place in the model")
     c.add("shape" + ext, changed(q, "shape", [D * D]), "is [1024], the configuration asks for [32, 32]")
@@ -360,8 +367,12 @@ def make_index(c):
 
 # ---- llama2.c ------------------------------------------------------------------------------
 
+def llama2c_count(d, layers):
+    return V * d + layers * (2 * d + 2 * d * d + 2 * (d // H * K) * d + 3 * I * d) + d + T * (d // H)
+
+
 def llama2c(width=D, inner=I, layers=L, heads=H, kv=K, vocabulary=V, positions=T, data=None, order="<"):
-    n = V * D + L * (2 * D + 2 * D * D + 2 * (D // H * K) * D + 3 * I * D) + D + T * (D // H)
+    n = llama2c_count(D, L)
     return struct.pack(order + "7i", width, inner, layers, heads, kv, vocabulary, positions) + \
         (floats(n) if data is None else data)
 
@@ -369,6 +380,8 @@ def llama2c(width=D, inner=I, layers=L, heads=H, kv=K, vocabulary=V, positions=T
 def make_llama2c(c):
     good = llama2c()
     c.add("good.bin", good, "", 0)
+    # byte 8 is a brace, as in safetensors
+    c.add("good-123", llama2c(width=4, layers=123, data=floats(llama2c_count(4, 123))), "", 0)
     c.add("empty.bin", b"", "the file is empty")
     c.add("one.bin", b"\1", "1 bytes are too few")
     c.add("short.bin", good[:27], "27 bytes are too few")
@@ -436,6 +449,7 @@ def make_mingpt(c):
     c.add("cut.json", good[:-10], "")
     c.add("tail.json", good + b"x", "")
     c.add("array.json", b"[1, 2]", "no object 'config'")
+    c.add("values.json", b"[" + b"[]," * 2000000 + b"0]", "line 1: more values than")
     c.add("no-config.json", text_of({"a": 1}), "no object 'config'")
     c.add("config-array.json", text_of(state(config=[1])), "no object 'config'")
     c.add("double.json", good[:-1] + b', "config": {}}', "")

@@ -50,6 +50,7 @@ while read -r header home; do
 done <<'HOMES'
 hdf5|H5 libnyx/file/
 archive libnyx/file/
+zlib libnyx/file/
 jansson libnyx/report/
 vulkan/ libnyx/device/vulkan/
 sysexits libnyx/cli/

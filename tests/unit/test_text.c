@@ -440,7 +440,9 @@ static void scores_and_spaces_follow_sentencepiece(void **state)
     assert_memory_equal(nyx_tokenizer_piece(t, 9, &bytes), " ab", 3);
     assert_memory_equal(nyx_tokenizer_literal(t, 3, &bytes), "<0x0A>", 6);
     assert_int_equal(nyx_tokenizer_type(t, 3), NYX_TOKEN_BYTE);
-    assert_true(nyx_tokenizer_score(t, 7) == -2.0f && nyx_tokenizer_find(t, "</s>", 4) == 2);
+    assert_memory_equal(nyx_tokenizer_literal(t, 2, &bytes), "</s>", 4);
+    assert_true(nyx_tokenizer_score(t, 7) == -2.0f && nyx_tokenizer_find(t, "ab", 2) == 7);
+    assert_int_equal(nyx_tokenizer_find(t, "</s>", 4), -1); /* no word becomes it */
     nyx_tokenizer_free(t);
     in.scores = NULL;
     assert_int_equal(nyx_tokenizer_from_pieces(&t, &in), NYX_ERR_INPUT);
