@@ -64,6 +64,8 @@ static const char *const rules[] = {
     ".n{text-align:right}\n",
     "td.wrap,th.wrap{white-space:normal;overflow-wrap:anywhere}\n",
     "table.full{width:100%}td.bar{width:45%;min-width:7rem;vertical-align:middle}td.bar svg{width:100%;height:14px}\n",
+    "th.op{padding-top:1rem;font-weight:650;border-bottom-color:var(--line)}.u{white-space:nowrap}code.sha{display:block;"
+    "font-weight:400;color:var(--soft);font-size:.6875rem;overflow-wrap:anywhere;white-space:normal}\n",
     ".bar rect.a{fill:var(--a)}.bar rect.room{fill:var(--grid)}.bar line{stroke:var(--ink);stroke-width:1.25}\n",
     "table.heat{border-collapse:separate;border-spacing:2px;font-size:.8125rem}\n",
     "table.heat th,table.heat td{border:0;padding:.2rem .45rem}table.heat thead th{font-weight:500}\n",
@@ -83,7 +85,10 @@ static const char *const rules[] = {
     "details{margin:.5rem 0 1rem}summary{cursor:pointer;color:var(--a)}\n",
     "footer{margin-top:3rem;color:var(--soft);font-size:.8125rem}\n",
     "@media screen and (max-width:51rem){body{padding:1.25rem 1rem 3rem}h1{font-size:1.4375rem}.wide{display:none}"
-    ".narrow{display:block}.pair{grid-template-columns:1fr}dl.facts{grid-template-columns:1fr 1fr}}\n",
+    ".narrow{display:block}.pair{grid-template-columns:1fr}dl.facts{grid-template-columns:1fr 1fr}"
+    "table.bars thead{display:none}table.bars tr{display:grid;grid-template-columns:1fr 3.25rem 6.25rem 4.25rem;"
+    "border-bottom:1px solid var(--grid)}table.bars th,table.bars td{border:0}table.bars th,table.bars td.wrap{"
+    "grid-column:1/-1;padding-bottom:0}table.bars td.bar{width:auto;min-width:0}}\n",
     "@media print{@page{margin:16mm}body{max-width:none;padding:0;font-size:10.5pt}nav,summary{display:none}"
     "details::details-content{content-visibility:visible;display:block;height:auto}"
     "h2,h3{break-after:avoid}figure,tr,blockquote{break-inside:avoid}thead{display:table-header-group}"

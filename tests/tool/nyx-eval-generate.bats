@@ -34,6 +34,10 @@ ids() { "$PYTHON" -c 'import json, sys; print(*json.load(open(sys.argv[1]))["res
     cmp 0.txt expected
     cmp 1.txt expected
     "$check" eval 0.json 1.json
+    for i in 0 1; do # the report holds the same text
+        "$PYTHON" -c 'import json, sys; t = json.load(open(sys.argv[1]))["result"]["generation"]["texts"][0]; print(t["prompt"] + t["text"])' \
+            $i.json | cmp - $i.txt
+    done
     for i in 0 1; do
         ids $i.json > $i.ids
         "$PYTHON" -c 'import json, sys; print(*[json.loads(l) for l in open(sys.argv[1])][int(sys.argv[2])]["ids"], sep="\n")' \

@@ -312,3 +312,39 @@ p = page("page.html")
 assert "Loss of 20 training steps" in p.text and "steps: the line is the mean" not in p.text
 PY
 }
+
+@test "generated texts stand as they came, the prompt before what follows" {
+    "$PYTHON" - <<'PY'
+import json
+r = json.load(open("eval-fp32.json"))
+r["result"] = {"generation": {"prompt_tokens": 3, "new_tokens": 4, "temperature": 0.5, "top_p": 0.9, "top_k": 7, "seed": 11,
+    "texts": [{"ids": [1, 2, 3], "prompt": "Once <upon>", "text": " a\ntime & more"}, {"ids": [1, 2], "text": None, "text_reason": "lost"}]}}
+json.dump(r, open("gen.json", "w"))
+PY
+    nyx-report gen.json -o page.html
+    "$PYTHON" - <<PY
+$page_py
+p = page("page.html")
+assert "Once <upon> a\ntime & more" in p.text and "2 tokens, without their text: lost" in p.text
+assert "temperature 0.5, top-k 7, top-p 0.9, seed 11" in p.text
+PY
+    run nyx-report gen.json
+    [[ "$output" == "gen.json "*" 2 texts generated, 4 new tokens" ]]
+}
+
+@test "warnings and failed runs stand before everything else; a crowd of warnings is folded" {
+    "$PYTHON" - <<'PY'
+import json
+r = json.load(open("train.json"))
+r["warnings"] = ["w%d." % i for i in range(5)]
+json.dump(r, open("warned.json", "w"))
+PY
+    ! nyx-eval m.h5 --data=missing.h5 --report=failed.json 2> /dev/null
+    nyx-report warned.json failed.json -o page.html
+    "$PYTHON" - <<PY
+$page_py
+p = page("page.html")
+at = [p.text.index(t) for t in ("missing.h5", "w0.", "w1.", "3 more warnings", "w2.", "w4.", "Runs")]
+assert at == sorted(at), at
+PY
+}

@@ -116,18 +116,26 @@ static int prepare(work *w, nyx_report *report, const char *model)
     return nyx_alloc(&w->texts, args->count * (w->room + w->prompt_count) * (int64_t)sizeof *w->texts);
 }
 
-/* Token `at` of a text; the space that encoding put in front goes. */
-static void print_token(const work *w, const int32_t *text, int64_t at)
+/* Token `at` of a text; the space that encoding put in front goes. Borrowed. */
+static const char *piece_at(const work *w, const int32_t *text, int64_t at, int64_t *bytes)
 {
     const bool  first = at == (text[0] == nyx_tokenizer_bos(w->tokenizer) ? 1 : 0);
-    int64_t     bytes = 0;
     const char *piece;
 
+    *bytes = 0;
     if (text[at] >= nyx_tokenizer_vocabulary(w->tokenizer))
-        return;
-    piece = nyx_tokenizer_piece(w->tokenizer, text[at], &bytes);
-    if (first && nyx_tokenizer_leading_space(w->tokenizer) && bytes && piece[0] == ' ')
-        piece++, bytes--;
+        return "";
+    piece = nyx_tokenizer_piece(w->tokenizer, text[at], bytes);
+    if (first && nyx_tokenizer_leading_space(w->tokenizer) && *bytes && piece[0] == ' ')
+        piece++, (*bytes)--;
+    return piece;
+}
+
+static void print_token(const work *w, const int32_t *text, int64_t at)
+{
+    int64_t     bytes;
+    const char *piece = piece_at(w, text, at, &bytes);
+
     for (int64_t i = 0; i < bytes; i++)
         nyx_cli_print("%c", piece[i]);
 }
@@ -221,6 +229,28 @@ static void print_texts(const work *w)
     nyx_cli_print("\n");
 }
 
+/* Tokens [from, to) of a text, as characters. */
+static void set_text(nyx_json *object, const char *key, const work *w, int64_t which, int64_t from, int64_t to)
+{
+    const int32_t *text = w->texts + which * w->room;
+    int64_t        room = 0, used = 0, bytes;
+    char          *joined;
+
+    for (int64_t i = from; i < to; i++, room += bytes)
+        piece_at(w, text, i, &bytes);
+    if (nyx_alloc(&joined, room + 1) < 0) {
+        nyx_json_set_null(object, key, "memory ran out");
+        return;
+    }
+    for (int64_t i = from; i < to; i++, used += bytes) {
+        const char *piece = piece_at(w, text, i, &bytes);
+
+        memcpy(joined + used, piece, (size_t)bytes);
+    }
+    nyx_json_set_text(object, key, joined);
+    nyx_free(joined);
+}
+
 static void describe(const work *w, nyx_report *report)
 {
     nyx_json *run = nyx_report_run(report);
@@ -234,10 +264,12 @@ static void describe(const work *w, nyx_report *report)
     nyx_json_set_int(object, "seed", (int64_t)nyx_cli_common->seed);
     texts = nyx_json_add_array(object, "texts");
     for (int64_t s = 0; s < args->count; s++) {
-        nyx_json *ids = nyx_json_add_array(nyx_json_push_object(texts), "ids");
+        nyx_json *one = nyx_json_push_object(texts), *ids = nyx_json_add_array(one, "ids");
 
         for (int64_t i = 0; i < w->lengths[s]; i++)
             nyx_json_push_int(ids, w->texts[s * w->room + i]);
+        set_text(one, "prompt", w, s, 0, w->prompt_count);
+        set_text(one, "text", w, s, w->prompt_count, w->lengths[s]);
     }
     if (w->prompt_ns > 0)
         nyx_json_set_real(run, "prompt_tokens_per_s",

@@ -66,7 +66,7 @@ static void row(nyx_page *page, const nyx_json *figure, double end)
     }
     bar(page, figure, end);
     if (isfinite(fraction))
-        nyx_page_add(page, "<td class=\"n\">%.0f %%</td>", 100.0 * fraction);
+        nyx_page_add(page, fraction < 0.0995 ? "<td class=\"n\">%.1f %%</td>" : "<td class=\"n\">%.0f %%</td>", 100.0 * fraction);
     else
         nyx_page_markup(page, "<td class=\"n\">\xe2\x80\x93</td>");
     rate(speed, figure);
@@ -131,7 +131,7 @@ static void put(nyx_page *page, const report_item *item)
     if (item_get(item, "run.compare"))
         compare(page, item_get(item, "run.compare"));
     nyx_page_markup(
-        page, "<div class=\"scroll\" tabindex=\"0\"><table class=\"full\">\n<thead><tr><th scope=\"col\">what</th>"
+        page, "<div class=\"scroll\" tabindex=\"0\"><table class=\"full bars\">\n<thead><tr><th scope=\"col\">what</th>"
               "<th scope=\"col\">share of the limit</th><th scope=\"col\" class=\"n\">of limit</th>"
               "<th scope=\"col\" class=\"n\">speed</th><th scope=\"col\" class=\"n\">time</th></tr></thead>\n");
     for (int64_t i = 0; i < nyx_json_count(figures); i++) {

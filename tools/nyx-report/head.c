@@ -119,7 +119,7 @@ static void coded(nyx_page *page, const report_item *item)
 {
     char before[NYX_NUMBER], after[NYX_NUMBER];
 
-    nyx_page_add(page, "<h1>%lld of %lld tensors coded: %s instead of %s</h1>\n",
+    nyx_page_add(page, "<h1>%lld of %lld tensors coded: <span class=\"u\">%s</span> instead of <span class=\"u\">%s</span></h1>\n",
                  (long long)result(item, "totals.coded_tensors"), (long long)result(item, "totals.tensors"),
                  nyx_number_bytes(after, result(item, "totals.bytes_after")),
                  nyx_number_bytes(before, result(item, "totals.bytes_before")));

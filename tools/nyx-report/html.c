@@ -62,22 +62,42 @@ static void begin(nyx_page *page, const report_set *set)
     nyx_page_markup(page, "</style>\n</head>\n<body>\n<main>\n");
 }
 
-/* What went wrong stands before everything that went right. */
+/* Warnings from number `from` on, below number `to`; how many there are in all. */
+static int warnings(nyx_page *page, const report_set *set, int from, int to)
+{
+    int count = 0;
+
+    for (int i = 0; i < set->count; i++) {
+        const nyx_json *list = item_get(&set->items[i], "warnings");
+
+        for (int64_t k = 0; k < nyx_json_count(list); k++, count++)
+            if (count >= from && count < to)
+                nyx_page_add(page, "<p class=\"warn\">%s warned: %s</p>\n", set->items[i].name,
+                             nyx_json_text(nyx_json_item(list, k), ""));
+    }
+    return count;
+}
+
+/* What went wrong stands before everything that went right; a crowd of
+ * warnings is folded. */
 static void trouble(nyx_page *page, const report_set *set)
 {
-    for (int i = 0; i < set->count; i++) {
-        const report_item *item = &set->items[i];
-        const nyx_json    *warnings = item_get(item, "warnings");
+    enum { OPEN = 2 };
+    int count;
 
-        if (item->json && why_no_result(item)) {
-            nyx_page_add(page, "<p class=\"warn\">%s: ", item->name);
-            words_of(page, item);
-            nyx_page_markup(page, "</p>\n");
-        }
-        for (int64_t k = 0; k < nyx_json_count(warnings); k++)
-            nyx_page_add(page, "<p class=\"warn\">%s warned: %s</p>\n", item->name,
-                         nyx_json_text(nyx_json_item(warnings, k), ""));
+    for (int i = 0; i < set->count; i++) {
+        if (!set->items[i].json || !why_no_result(&set->items[i]))
+            continue;
+        nyx_page_add(page, "<p class=\"warn\">%s: ", set->items[i].name);
+        words_of(page, &set->items[i]);
+        nyx_page_markup(page, "</p>\n");
     }
+    count = warnings(page, set, 0, OPEN);
+    if (count <= OPEN)
+        return;
+    nyx_page_add(page, "<details><summary>%d more warnings</summary>\n", count - OPEN);
+    warnings(page, set, OPEN, count);
+    nyx_page_markup(page, "</details>\n");
 }
 
 static void contents(nyx_page *page, const report_set *set)
@@ -118,25 +138,6 @@ static int quality(nyx_page *page, const report_set *set, const front *f)
     return 0;
 }
 
-/* A line for each report that is no row of a table. */
-static void lines(nyx_page *page, const report_set *set)
-{
-    bool any = false;
-
-    for (int i = 0; i < set->count; i++) {
-        const report_item *item = &set->items[i];
-
-        if (!words_has(item) || (item->json && why_no_result(item)))
-            continue;
-        nyx_page_markup(page, any ? "" : "<ul class=\"note\">\n");
-        nyx_page_add(page, "<li>%s: ", item->name);
-        words_of(page, item);
-        nyx_page_markup(page, "</li>\n");
-        any = true;
-    }
-    nyx_page_markup(page, any ? "</ul>\n" : "");
-}
-
 int form_html(nyx_page *page, const report_set *set)
 {
     front f;
@@ -156,7 +157,6 @@ int form_html(nyx_page *page, const report_set *set)
     section_bench(page, set);
     if ((status = section_provenance(page, set)) < 0)
         return status;
-    lines(page, set);
     nyx_page_add(
         page,
         "</main>\n<footer>nyx-report %s made this page of %d files. It loads nothing and runs nothing.</footer>\n"

@@ -1,11 +1,31 @@
 /* provenance -- where every figure comes from: runs, machines, files with their
  * digests, command lines; and what is unknown, and why. */
 #include "section.h"
+#include "words.h"
 
 #include <math.h>
 #include <string.h>
 
 /* ---- runs ------------------------------------------------------------------------------ */
+
+/* A line for each report that is no row of a table. */
+static void lines(nyx_page *page, const report_set *set)
+{
+    bool any = false;
+
+    for (int i = 0; i < set->count; i++) {
+        const report_item *item = &set->items[i];
+
+        if (!words_has(item) || (item->json && why_no_result(item)))
+            continue;
+        nyx_page_markup(page, any ? "" : "<ul class=\"note\">\n");
+        nyx_page_add(page, "<li>%s: ", item->name);
+        words_of(page, item);
+        nyx_page_markup(page, "</li>\n");
+        any = true;
+    }
+    nyx_page_markup(page, any ? "</ul>\n" : "");
+}
 
 static int runs(nyx_page *page, const report_set *set)
 {
@@ -120,30 +140,27 @@ static void files(nyx_page *page, const report_set *set)
             add_files(files, &count, &set->items[i], made);
     if (!count)
         return;
-    nyx_page_markup(
-        page, "<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>Files, and the SHA-256 of their "
-              "bytes</caption>\n<thead><tr>"
-              "<th scope=\"col\">file</th><th scope=\"col\" class=\"n\">size</th><th scope=\"col\">written as</th>"
-              "<th scope=\"col\">read by</th><th scope=\"col\">SHA-256</th></tr></thead>\n<tbody>\n");
+    nyx_page_markup(page, "<div class=\"scroll\" tabindex=\"0\"><table class=\"full\">\n"
+                          "<caption>Files, and the SHA-256 of their bytes</caption>\n<thead><tr><th scope=\"col\">file</th>"
+                          "<th scope=\"col\" class=\"n\">size</th><th scope=\"col\">written as</th>"
+                          "<th scope=\"col\">read by</th></tr></thead>\n<tbody>\n");
     for (int i = 0; i < count; i++) {
-        nyx_page_add(page, "<tr><th scope=\"row\">%s</th><td class=\"n\">%s</td><td>%s</td><td>", files[i].path,
+        nyx_page_add(page, "<tr><th scope=\"row\" class=\"wrap\">%s<code class=\"sha\">%s</code></th>", files[i].path,
+                     files[i].sha256);
+        nyx_page_add(page, "<td class=\"n\">%s</td><td>%s</td><td>",
                      isfinite(files[i].bytes) ? nyx_number_bytes(size, files[i].bytes) : "-",
                      files[i].made ? files[i].made : "-");
         if (files[i].readers > 1)
-            nyx_page_add(page, "%d reports", files[i].readers);
+            nyx_page_add(page, "%d reports</td></tr>\n", files[i].readers);
         else
-            nyx_page_add(page, "%s", files[i].readers ? files[i].read : "-");
-        nyx_page_add(page, "</td><td class=\"wrap\"><code>%s</code></td></tr>\n", files[i].sha256);
+            nyx_page_add(page, "%s</td></tr>\n", files[i].readers ? files[i].read : "-");
     }
     nyx_page_markup(page, "</tbody>\n</table></div>\n");
     for (int i = 0; i < count; i++)
         for (int k = 0; k < i; k++)
             if (!strcmp(files[i].path, files[k].path))
-                nyx_page_add(
-                    page,
-                    "<p class=\"warn\">%s changed between these runs: its digests differ, so these reports do not "
-                    "all speak of the same file.</p>\n",
-                    files[i].path);
+                nyx_page_add(page, "<p class=\"warn\">%s has other bytes in one report than in another: they do not all "
+                             "speak of the same file.</p>\n", files[i].path);
 }
 
 /* ---- command lines ------------------------------------------------------------------------ */
@@ -205,92 +222,18 @@ static void commands(nyx_page *page, const report_set *set)
     nyx_page_markup(page, "</pre>\n");
 }
 
-/* ---- the unknown ----------------------------------------------------------------------------- */
-
-typedef struct {
-    const char        *key, *reason;
-    const report_item *item; /* the first that has it */
-    int                times, items;
-    const report_item *last;
-} unknown;
-
-typedef struct {
-    unknown list[128];
-    int     count;
-} unknowns;
-
-static void note(unknowns *u, const report_item *item, const char *key, const char *reason)
-{
-    int at = 0;
-
-    while (at < u->count && (strcmp(u->list[at].key, key) || strcmp(u->list[at].reason, reason)))
-        at++;
-    if (at == (int)(sizeof u->list / sizeof *u->list))
-        return;
-    if (at == u->count)
-        u->list[u->count++] = (unknown){ .key = key, .reason = reason, .item = item };
-    u->list[at].times++;
-    u->list[at].items += u->list[at].last != item;
-    u->list[at].last = item;
-}
-
-/* Every null that has a reason beside it. */
-static void walk(unknowns *u, const report_item *item, const nyx_json *json)
-{
-    for (int64_t i = 0; i < nyx_json_count(json); i++) {
-        const char     *key = nyx_json_kind_of(json) == NYX_JSON_OBJECT ? nyx_json_key(json, i) : NULL;
-        const nyx_json *value = nyx_json_item(json, i);
-        char            reason[160];
-
-        if (key && nyx_json_kind_of(value) == NYX_JSON_NULL) {
-            snprintf(reason, sizeof reason, "%.140s_reason", key);
-            note(u, item, key, nyx_json_text(nyx_json_get(json, reason), "no reason was given"));
-        }
-        walk(u, item, value);
-    }
-}
-
-static int unknown_figures(nyx_page *page, const report_set *set)
-{
-    static unknowns u;
-    nyx_grid       *grid;
-    int             status;
-
-    for (int i = 0; i < set->count; i++) {
-        walk(&u, &set->items[i], item_get(&set->items[i], "result"));
-        walk(&u, &set->items[i], item_get(&set->items[i], "run"));
-    }
-    if (!u.count)
-        return 0;
-    if ((status = nyx_grid_create(&grid, 3)) < 0)
-        return status;
-    nyx_grid_cell(grid, "unknown");
-    nyx_grid_cell(grid, "why");
-    nyx_grid_cell(grid, "where");
-    for (int i = 0; i < u.count; i++) {
-        nyx_grid_cell(grid, "%s", u.list[i].key);
-        nyx_grid_cell(grid, "%s", u.list[i].reason);
-        if (u.list[i].items > 1)
-            nyx_grid_cell(grid, "%d times in %d reports", u.list[i].times, u.list[i].items);
-        else
-            nyx_grid_cell(grid, "%s", u.list[i].item->name);
-    }
-    nyx_grid_put(page, grid, "What is unknown, and why");
-    nyx_grid_free(grid);
-    return 0;
-}
-
 int section_provenance(nyx_page *page, const report_set *set)
 {
     int status;
 
     nyx_page_markup(page, "<section id=\"provenance\">\n<h2>Provenance</h2>\n");
+    lines(page, set);
     if ((status = runs(page, set)) < 0)
         return status;
     machines(page, set);
     files(page, set);
     commands(page, set);
-    status = unknown_figures(page, set);
+    status = provenance_unknown(page, set);
     nyx_page_markup(page, "</section>\n");
     return status;
 }

@@ -39,6 +39,8 @@ void section_texts(nyx_page *page, const report_set *set);      /* texts.c */
 void section_bench(nyx_page *page, const report_set *set);      /* bench.c */
 int  section_provenance(nyx_page *page, const report_set *set) NYX_CHECKED; /* provenance.c: the same */
 
+int  provenance_unknown(nyx_page *page, const report_set *set) NYX_CHECKED; /* unknown.c: a part of it */
+
 bool has_curves(const report_set *set);
 bool has(const report_set *set, const char *kind, const char *path); /* a report of that kind with that part */
 
