@@ -181,7 +181,7 @@ demo: deps ## train a small HRM on Sudokus, code it in 8/4/3/2 bits, say what wa
 
 demo-long: deps ## the same on 6x6 and easy 9x9 Sudokus (takes long)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
-	@$(MAKE) --no-print-directory -f pipelines/demo.mk BIN=$(BUILD) long
+	@$(MAKE) --no-print-directory -f pipelines/long.mk BIN=$(BUILD)
 
 install: all ## copy programs, library, headers under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig

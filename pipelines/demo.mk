@@ -2,21 +2,19 @@
 # what each kept. The control learns shuffled solutions: what it "solves" is luck.
 #
 #     make -f pipelines/demo.mk [RUN=run/demo] [SEED=1] [CONFIG=...] [SIZE=4]
-# WARM=CONFIG trains with that first; SEGMENTS=N is how long a puzzle is thought about.
+# WARM="CONFIG..." are trained first, one after the other, each on from the weights of the one before.
 include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
-PIPELINES := $(dir $(lastword $(MAKEFILE_LIST)))
 
 SIZE    ?= 4
 CONFIG  ?= pipelines/configs/hrm-tiny.json
 WARM    ?=
-SEGMENTS ?=
 COUNT   ?= 4000
 TEST    ?= 200
 CODINGS ?= int8 int4 int3 int2
 
 data_OPTIONS  = --size=$(SIZE) --count=$(COUNT) --test=$(TEST) --seed=$(SEED) $(DATA_EXTRA)
 train_OPTIONS = --seed=$(SEED) $(TRAIN_EXTRA)
-eval_OPTIONS  = $(SEGMENTS:%=--segments=%) --data=$(RUN)/data.h5
+eval_OPTIONS  = --data=$(RUN)/data.h5
 FORMAT_int8   = int8:channel
 FORMAT_int4   = int4:g32
 FORMAT_int3   = int3:g32
@@ -39,15 +37,20 @@ $(RUN)/data.h5 $(RUN)/data.json &: $(RUN)/data.options | $(BIN)/nyx-data
 $(RUN)/control-data.h5: $(RUN)/data.options | $(BIN)/nyx-data
 	$(BIN)/nyx-data sudoku $(data_OPTIONS) --shuffle-labels -o $@
 
-WARM_MODEL   = $(if $(WARM),$(RUN)/warm.h5)
-WARM_CONTROL = $(if $(WARM),$(RUN)/control-warm.h5)
+# Warm-ups are numbered from 1; $(call before,N,NAME) is the model that the N-th training goes on from.
+before  = $(if $(filter-out 1,$(1)),$(RUN)/$(2)-$(words $(wordlist 2,$(1),$(WARM) end)).h5)
+LAST    = $(words $(WARM) end)
 
-$(RUN)/warm.h5: $(WARM) $(RUN)/data.h5 $(RUN)/train.options | $(BIN)/nyx-train
-	$(BIN)/nyx-train $(WARM) --data=$(RUN)/data.h5 $(train_OPTIONS) -o $@ --log=$(RUN)/warm.jsonl \
-	    --report=$(RUN)/warm.json
+define warm
+$(RUN)/$(2)-$(1).h5: $(word $(1),$(WARM)) $(RUN)/$(3).h5 $(RUN)/train.options $(call before,$(1),$(2)) | $(BIN)/nyx-train
+	$(BIN)/nyx-train $$< --data=$(RUN)/$(3).h5 $$(train_OPTIONS) $(patsubst %,--init=%,$(call before,$(1),$(2))) \
+	    -o $$@ --log=$(RUN)/$(2)-$(1).jsonl
+endef
+$(foreach n,$(shell seq $(words $(WARM))),$(eval $(call warm,$(n),warm,data)))
+$(foreach n,$(shell seq $(words $(WARM))),$(eval $(call warm,$(n),control-warm,control-data)))
 
-$(RUN)/control-warm.h5: $(WARM) $(RUN)/control-data.h5 $(RUN)/train.options | $(BIN)/nyx-train
-	$(BIN)/nyx-train $(WARM) --data=$(RUN)/control-data.h5 $(train_OPTIONS) -o $@
+WARM_MODEL   = $(call before,$(LAST),warm)
+WARM_CONTROL = $(call before,$(LAST),control-warm)
 
 $(RUN)/model.h5 $(RUN)/train.json &: $(CONFIG) $(RUN)/data.h5 $(RUN)/train.options $(WARM_MODEL) | $(BIN)/nyx-train
 	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/data.h5 $(train_OPTIONS) $(WARM_MODEL:%=--init=%) -o $(RUN)/model.h5 \
@@ -69,12 +72,4 @@ $(RUN)/eval-fp32.json: $(RUN)/model.h5 $(RUN)/data.h5 $(RUN)/eval.options | $(BI
 $(RUN)/eval-control.json: $(RUN)/control.h5 $(RUN)/data.h5 $(RUN)/eval.options | $(BIN)/nyx-eval
 	$(BIN)/nyx-eval $< $(eval_OPTIONS) --quiet --report=$@ > /dev/null
 
-# Larger puzzles: 6x6 with few clues, then 9x9 that need no guess.
-long:
-	@$(MAKE) --no-print-directory -f $(PIPELINES)demo.mk RUN=run/long-6x6 SIZE=6 COUNT=60000 TEST=500 SEGMENTS=12 \
-	    DATA_EXTRA=--clues=8-12 WARM=pipelines/configs/hrm-warm.json CONFIG=pipelines/configs/hrm-6x6.json
-	@$(MAKE) --no-print-directory -f $(PIPELINES)demo.mk RUN=run/long-9x9 SIZE=9 COUNT=60000 TEST=500 SEGMENTS=12 \
-	    DATA_EXTRA="--rating-max=0 --clues=26-30" WARM=pipelines/configs/hrm-warm.json \
-	    CONFIG=pipelines/configs/hrm-9x9.json
-
-.PHONY: summary long FORCE
+.PHONY: summary FORCE

@@ -66,14 +66,18 @@ PY
     [ "$(grep -c nyx-eval <<< "$output")" -eq 1 ]
 }
 
-@test "a warm-up trains first, the model and the control start from theirs" {
-    sed 's/"halt_max_steps": 2/"halt_max_steps": 1/' tiny.json > warm.json
-    run "${again[@]}" RUN=warm CODINGS=int8 WARM=warm.json
+@test "warm-ups train first, the model and the control start from theirs" {
+    sed 's/"halt_max_steps": 2/"halt_max_steps": 1/' tiny.json > first.json
+    cp first.json second.json
+    warm=("${again[@]}" RUN=warm CODINGS=int8 WARM="first.json second.json")
+    run "${warm[@]}"
     echo "$output"
     [ "$status" -eq 0 ]
-    [[ "$output" == *"nyx-train tiny.json --data=warm/data.h5"*"--init=warm/warm.h5 -o warm/model.h5"* ]]
-    [[ "$output" == *"--init=warm/control-warm.h5 -o warm/control.h5"* ]]
-    touch warm.json
-    run "${again[@]}" RUN=warm CODINGS=int8 WARM=warm.json
-    [[ "$output" == *"nyx-train warm.json"*"nyx-train tiny.json"* && "$output" != *"nyx-data sudoku"* ]]
+    [[ "$output" == *"nyx-train first.json"*"nyx-train second.json"*"--init=warm/warm-1.h5"*"-o warm/warm-2.h5"* ]]
+    [[ "$output" == *"nyx-train tiny.json --data=warm/data.h5"*"--init=warm/warm-2.h5 -o warm/model.h5"* ]]
+    [[ "$output" == *"--init=warm/control-warm-2.h5 -o warm/control.h5"* ]]
+    touch second.json
+    run "${warm[@]}"
+    [[ "$output" == *"nyx-train second.json"*"nyx-train tiny.json"* ]]
+    [[ "$output" != *"nyx-train first.json"* && "$output" != *"nyx-data sudoku"* ]]
 }
