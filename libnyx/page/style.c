@@ -66,6 +66,7 @@ static const char *const rules[] = {
     "table.full{width:100%}td.bar{width:45%;min-width:7rem;vertical-align:middle}td.bar svg{width:100%;height:14px}\n",
     "th.op{padding-top:1rem;font-weight:650;border-bottom-color:var(--line)}.u{white-space:nowrap}code.sha{display:block;"
     "font-weight:400;color:var(--soft);font-size:.6875rem;overflow-wrap:anywhere;white-space:normal}\n",
+    "th.file{min-width:28rem}\n",
     ".bar rect.a{fill:var(--a)}.bar rect.room{fill:var(--grid)}.bar line{stroke:var(--ink);stroke-width:1.25}\n",
     "table.heat{border-collapse:separate;border-spacing:2px;font-size:.8125rem}\n",
     "table.heat th,table.heat td{border:0;padding:.2rem .45rem}table.heat thead th{font-weight:500}\n",
@@ -88,12 +89,12 @@ static const char *const rules[] = {
     ".narrow{display:block}.pair{grid-template-columns:1fr}dl.facts{grid-template-columns:1fr 1fr}"
     "table.bars thead{display:none}table.bars tr{display:grid;grid-template-columns:1fr 3.25rem 6.25rem 4.25rem;"
     "border-bottom:1px solid var(--grid)}table.bars th,table.bars td{border:0}table.bars th,table.bars td.wrap{"
-    "grid-column:1/-1;padding-bottom:0}table.bars td.bar{width:auto;min-width:0}}\n",
+    "grid-column:1/-1;padding-bottom:0}table.bars td.bar{width:auto;min-width:0}th.file{min-width:17rem}}\n",
     "@media print{@page{margin:16mm}body{max-width:none;padding:0;font-size:10.5pt}nav,summary{display:none}"
     "details::details-content{content-visibility:visible;display:block;height:auto}"
     "h2,h3{break-after:avoid}figure,tr,blockquote{break-inside:avoid}thead{display:table-header-group}"
     ".scroll{overflow:visible}"
-    "table{font-size:7.5pt}details.more{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n",
+    "table{font-size:7.5pt}th.file{min-width:0}details.more{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n",
 };
 
 void nyx_page_style(nyx_page *page)

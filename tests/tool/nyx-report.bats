@@ -348,3 +348,59 @@ at = [p.text.index(t) for t in ("missing.h5", "w0.", "w1.", "3 more warnings", "
 assert at == sorted(at), at
 PY
 }
+
+@test "the headline: the smallest coding that the interval cannot tell from the reference" {
+    "$PYTHON" - <<'PY'
+import copy, json
+plain, coded = json.load(open("eval-fp32.json")), json.load(open("eval-int4.json"))
+def write(name, bytes, preserved, ratio=None):
+    r = copy.deepcopy(coded)
+    r["result"]["storage"].update(bytes=bytes, format=name)
+    low, value, high = preserved
+    r["result"]["preservation"] = {"metric": "exact_accuracy", "dropped_resamples": 0, "low": low, "value": value, "high": high}
+    if ratio:
+        r["result"]["text"] = {"context": 8, "stride": 4, "scored_per_window": 4, "first_token": "kept", "tokens": 9, "bytes": 9, "words": 3,
+                               "model": {"bits_per_byte": 1.0, "byte_perplexity": 2.0, "word_perplexity": 3.0}}
+        r["result"]["log_perplexity_ratio"] = {"mean": ratio[0], "se": ratio[1]}
+        r["result"]["model"]["perplexity"], r["result"]["reference"]["perplexity"] = 5.5, 5.25
+    json.dump(r, open("%s%s.json" % ("t" if ratio else "r", name), "w"))
+plain["result"]["storage"]["bytes"] = 4000
+json.dump(plain, open("plain.json", "w"))
+write("big", 1000, (0.99, 1.0, 1.0)), write("mid", 400, (0.95, 0.98, 1.01)), write("small", 300, (0.7, 0.8, 0.9))
+write("big", 1000, (1, 1, 1), (0.0, 0.1)), write("mid", 400, (1, 1, 1), (0.15, 0.1)), write("small", 300, (1, 1, 1), (0.5, 0.1))
+PY
+    head() { nyx-report "$@" -o page.html && "$PYTHON" -c "$page_py
+print(' '.join(page('page.html').text.replace(chr(160), ' ').split())[:600])" | tee head; }
+    head plain.json rbig.json rmid.json rsmall.json
+    grep -q "mid keeps 98.0 % of what the reference solves, in 10 % of the size" head
+    grep -q "95.0–101.0 %, over .* It is the smallest of 3 codings .* Smaller ones keep less: small 80.0 % (70.0–90.0)" head
+    head rsmall.json
+    grep -q "small keeps 80.0 % of what the reference solves The" head
+    head rbig.json rsmall.json
+    grep -q "big keeps 100.0 %.* It is the smallest of 2 codings" head
+    head tbig.json tmid.json tsmall.json
+    grep -q "mid: perplexity 5.5 instead of 5.25 A change of +16.2 %, in a 95 % interval from -4.5 to +41.3 %" head
+    grep -q "Smaller ones: small +64.9 %" head
+}
+
+@test "a point that a smaller one beats stands beside the front" {
+    "$PYTHON" - <<'PY'
+import copy, json
+coded = json.load(open("eval-int4.json"))
+for name, bytes, value in (("a", 1000, 1.0), ("b", 400, 0.7), ("c", 300, 0.8)):
+    r = copy.deepcopy(coded)
+    r["result"]["storage"].update(bytes=bytes, format=name)
+    r["result"]["preservation"] = {"metric": "exact_accuracy", "dropped_resamples": 0, "low": value, "value": value, "high": value}
+    json.dump(r, open(name + ".json", "w"))
+PY
+    nyx-report a.json b.json c.json -o page.html
+    "$PYTHON" - <<PY
+$page_py
+p = page("page.html")
+wide = [e for e in p.root.iter() if e.get("aria-labelledby", "").startswith("front-wide")][0]
+classes = [e.get("class") for e in wide.iter() if e.tag.endswith("circle")]
+assert sorted(classes) == ["a", "a", "c"], classes
+labels = {e.text: e.get("class") for e in wide.iter() if e.tag.endswith("}text") and "label" in e.get("class", "")}
+assert labels["a"] == labels["c"] == "label a" and labels["b"] == "label c", labels
+PY
+}

@@ -66,7 +66,8 @@ static void row(nyx_page *page, const nyx_json *figure, double end)
     }
     bar(page, figure, end);
     if (isfinite(fraction))
-        nyx_page_add(page, fraction < 0.0995 ? "<td class=\"n\">%.1f %%</td>" : "<td class=\"n\">%.0f %%</td>", 100.0 * fraction);
+        nyx_page_add(page, fraction < 0.0995 ? "<td class=\"n\">%.1f %%</td>" : "<td class=\"n\">%.0f %%</td>",
+                     100.0 * fraction);
     else
         nyx_page_markup(page, "<td class=\"n\">\xe2\x80\x93</td>");
     rate(speed, figure);

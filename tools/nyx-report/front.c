@@ -7,8 +7,16 @@
 double front_value(const front_point *point, const char *metric, const char *part)
 {
     const nyx_json *estimate = nyx_json_get(item_get(point->item, "result"), metric);
+    const double    value = json_number(nyx_json_get(estimate, part));
+    const double    error = json_number(item_get(point->item, "result.kl.se"));
 
-    return json_number(nyx_json_get(estimate, part));
+    /* A stream of text is one row: there is no interval over rows. */
+    if (!strcmp(metric, "kl.mean") && error > 0.0 &&
+        json_number(nyx_json_get(estimate, "low")) == json_number(nyx_json_get(estimate, "high")))
+        return !strcmp(part, "low")    ? fmax(0.0, value - 1.96 * error)
+               : !strcmp(part, "high") ? value + 1.96 * error
+                                       : value;
+    return value;
 }
 
 /* ---- finding ----------------------------------------------------------------------- */
@@ -202,7 +210,7 @@ static void span(nyx_chart *chart, const drawing *d)
     }
     chart->y.log = d->less_is_more && isfinite(least) && chart->y.high > 10.0 * least;
     if (chart->y.log) {
-        chart->y = (nyx_axis){ chart->y.label, least / 1.15, chart->y.high * 1.15, true, true };
+        chart->y = (nyx_axis){ chart->y.label, least / 1.4, chart->y.high * 1.25, true, true };
     } else if (d->less_is_more) {
         chart->y.low = 0.0;
     } else { /* nothing is preserved to 110 %: the axis ends behind what is */
@@ -235,8 +243,11 @@ static void put(nyx_page *page, const drawing *d, nyx_chart *chart, const char *
     chart->desc = text;
     nyx_page_markup(page, "<figure>\n");
     figure(page, chart, draw, d);
-    nyx_page_add(page, "<figcaption>%s Bars are 95 %% intervals over %lld scored rows%s</figcaption>\n</figure>\n",
-                 what, (long long)nyx_json_int(item_get(f->points[0].item, "result.scored_rows"), 0),
+    nyx_page_add(page, "<figcaption>%s Bars are 95 %% intervals over %lld scored %s%s</figcaption>\n</figure>\n", what,
+                 (long long)nyx_json_int(item_get(f->points[0].item,
+                                                  f->text ? "result.scored_tokens" : "result.scored_rows"),
+                                         0),
+                 f->text ? "tokens, taken as independent" : "rows",
                  f->count > 2 ? "; the dashed line joins those that no smaller model equals." : ".");
     nyx_page_free(desc);
 }

@@ -23,12 +23,13 @@ static double result(const report_item *item, const char *path)
 static void share_of_size(nyx_page *page, const front *f, const front_point *point)
 {
     if (f->reference)
-        nyx_page_add(page, ", in %.0f %% of the size", 100.0 * point->bytes / result(f->reference, "storage.bytes"));
+        nyx_page_add(page, ", in %.0f\xc2\xa0%% of the size",
+                     100.0 * point->bytes / result(f->reference, "storage.bytes"));
 }
 
 static void kept(nyx_page *page, const front *f, const front_point *point)
 {
-    nyx_page_add(page, "%s %.1f %% (%.1f\xe2\x80\x93%.1f)", point->label,
+    nyx_page_add(page, "%s %.1f\xc2\xa0%% (%.1f\xe2\x80\x93%.1f)", point->label,
                  100.0 * front_value(point, f->metric, "value"), 100.0 * front_value(point, f->metric, "low"),
                  100.0 * front_value(point, f->metric, "high"));
 }
@@ -57,13 +58,14 @@ static void preserved(nyx_page *page, const front *f)
                                                                  : "the tokens that the reference predicts";
     int                others = 0;
 
-    nyx_page_add(page, "<h1>%s keeps %.1f %% of %s", point->label, 100.0 * front_value(point, f->metric, "value"),
-                 what);
+    nyx_page_add(page, "<h1>%s keeps %.1f\xc2\xa0%% of %s", point->label,
+                 100.0 * front_value(point, f->metric, "value"), what);
     share_of_size(page, f, point);
-    nyx_page_add(page,
-                 "</h1>\n<p class=\"lead\">The 95 %% interval is %.1f\xe2\x80\x93%.1f %%, over %lld scored rows. ",
-                 100.0 * front_value(point, f->metric, "low"), 100.0 * front_value(point, f->metric, "high"),
-                 (long long)nyx_json_int(item_get(point->item, "result.scored_rows"), 0));
+    nyx_page_add(
+        page,
+        "</h1>\n<p class=\"lead\">The 95\xc2\xa0%% interval is %.1f\xe2\x80\x93%.1f\xc2\xa0%%, over %lld scored rows. ",
+        100.0 * front_value(point, f->metric, "low"), 100.0 * front_value(point, f->metric, "high"),
+        (long long)nyx_json_int(item_get(point->item, "result.scored_rows"), 0));
     if (f->count > 1 && reaches)
         nyx_page_add(page, "It is the smallest of %d codings whose loss these rows cannot tell from none. ", f->count);
     else if (f->count > 1)
@@ -75,26 +77,55 @@ static void preserved(nyx_page *page, const front *f)
     nyx_page_markup(page, others ? ".</p>\n" : "</p>\n");
 }
 
-static void divergence(nyx_page *page, const front *f)
+/* Change of the perplexity in percent; `sigmas` standard errors above the mean. */
+static double change(const front_point *point, double sigmas)
 {
-    const front_point *small = &f->points[0], *large = &f->points[f->count - 1];
+    const double mean = result(point->item, "log_perplexity_ratio.mean"),
+                 error = result(point->item, "log_perplexity_ratio.se");
 
-    if (f->count == 1)
-        nyx_page_add(page, "<h1>%s diverges from its reference by %.3g nats a token", small->label,
-                     front_value(small, "kl.mean", "value"));
-    else
-        nyx_page_add(page, "<h1>From %s to %s: KL divergence from %.3g to %.3g nats a token", large->label,
-                     small->label, front_value(large, "kl.mean", "value"), front_value(small, "kl.mean", "value"));
-    share_of_size(page, f, small);
-    nyx_page_markup(page, "</h1>\n<p class=\"lead\">");
-    if (f->text && f->reference) {
-        nyx_page_add(page, "Perplexity is %.4g as trained", result(f->reference, "model.perplexity"));
-        for (int i = f->count - 1; i >= 0 && i >= f->count - 4; i--)
-            nyx_page_add(page, ", %.4g with %s", result(f->points[i].item, "model.perplexity"), f->points[i].label);
-        nyx_page_markup(page, ". ");
+    return 100.0 * (exp(mean + (sigmas != 0.0 ? sigmas * error : 0.0)) - 1.0);
+}
+
+/* The smallest whose perplexity did not grow for all that can be told; without
+ * one the one that grew least. */
+static int choose_text(const front *f, bool *free)
+{
+    int best = 0;
+
+    for (int i = 0; i < f->count; i++) {
+        *free = change(&f->points[i], -1.96) <= 0.0;
+        if (*free)
+            return i;
+        if (!(change(&f->points[i], 0.0) >= change(&f->points[best], 0.0)))
+            best = i;
     }
-    nyx_page_add(page, "%lld tokens were scored.</p>\n",
-                 (long long)nyx_json_int(item_get(small->item, "result.scored_tokens"), 0));
+    return best;
+}
+
+static void perplexity(nyx_page *page, const front *f)
+{
+    bool               free = false;
+    const int          best = choose_text(f, &free);
+    const front_point *point = &f->points[best];
+    int                others = 0;
+
+    nyx_page_add(page, "<h1>%s: perplexity %.4g instead of %.4g", point->label, result(point->item, "model.perplexity"),
+                 result(point->item, "reference.perplexity"));
+    share_of_size(page, f, point);
+    nyx_page_add(page,
+                 "</h1>\n<p class=\"lead\">A change of %+.1f\xc2\xa0%%, in a 95\xc2\xa0%% interval from %+.1f to "
+                 "%+.1f\xc2\xa0%%, over %lld scored tokens. ",
+                 change(point, 0.0), change(point, -1.96), change(point, 1.96),
+                 (long long)nyx_json_int(item_get(point->item, "result.scored_tokens"), 0));
+    if (f->count > 1 && free)
+        nyx_page_add(page, "It is the smallest of %d codings whose loss these tokens cannot tell from none. ",
+                     f->count);
+    else if (f->count > 1)
+        nyx_page_add(page, "It loses the least of %d codings; each of them loses something. ", f->count);
+    for (int i = best - 1; i >= 0 && others < 3; i--, others++)
+        nyx_page_add(page, others ? ", %s %+.1f\xc2\xa0%%" : "Smaller ones: %s %+.1f\xc2\xa0%%", f->points[i].label,
+                     change(&f->points[i], 0.0));
+    nyx_page_markup(page, others ? ".</p>\n" : "</p>\n");
 }
 
 /* ---- without codings ------------------------------------------------------------------ */
@@ -108,7 +139,8 @@ static void trained(nyx_page *page, const report_item *item)
     nyx_number_count(parameters, nyx_json_int(item_get(item, "result.parameters"), 0));
     nyx_number_count(rows, nyx_json_int(item_get(item, "result.test.rows"), 0));
     if (isfinite(exact))
-        nyx_page_add(page, "<h1>%.1f %% of %s test rows solved after %s steps</h1>\n", 100.0 * exact, rows, steps);
+        nyx_page_add(page, "<h1>%.1f\xc2\xa0%% of %s test rows solved after %s steps</h1>\n", 100.0 * exact, rows,
+                     steps);
     else if (isfinite(loss))
         nyx_page_add(page, "<h1>Test loss %.4f after %s steps</h1>\n", loss, steps);
     else
@@ -119,10 +151,12 @@ static void coded(nyx_page *page, const report_item *item)
 {
     char before[NYX_NUMBER], after[NYX_NUMBER];
 
-    nyx_page_add(page, "<h1>%lld of %lld tensors coded: <span class=\"u\">%s</span> instead of <span class=\"u\">%s</span></h1>\n",
-                 (long long)result(item, "totals.coded_tensors"), (long long)result(item, "totals.tensors"),
-                 nyx_number_bytes(after, result(item, "totals.bytes_after")),
-                 nyx_number_bytes(before, result(item, "totals.bytes_before")));
+    nyx_page_add(
+        page,
+        "<h1>%lld of %lld tensors coded: <span class=\"u\">%s</span> instead of <span class=\"u\">%s</span></h1>\n",
+        (long long)result(item, "totals.coded_tensors"), (long long)result(item, "totals.tensors"),
+        nyx_number_bytes(after, result(item, "totals.bytes_after")),
+        nyx_number_bytes(before, result(item, "totals.bytes_before")));
 }
 
 static int by_size(const void *a, const void *b)
@@ -144,7 +178,8 @@ static void timed(nyx_page *page, const report_item *item)
     }
     qsort(fractions, (size_t)count, sizeof *fractions, by_size);
     if (count)
-        nyx_page_add(page, "<h1>Half of %d figures reach %.0f %% of this machine\xe2\x80\x99s limit or more</h1>\n",
+        nyx_page_add(page,
+                     "<h1>Half of %d figures reach %.0f\xc2\xa0%% of this machine\xe2\x80\x99s limit or more</h1>\n",
                      count, 100.0 * fractions[count / 2]);
     else
         nyx_page_add(page, "<h1>%lld figures of this machine\xe2\x80\x99s speed</h1>\n",
@@ -160,7 +195,7 @@ static void words(nyx_page *page, const report_set *set, const front *f)
     for (int i = 0; i < set->count; i++)
         logs += set->items[i].log != NULL;
     if (f && !strcmp(f->metric, "kl.mean"))
-        divergence(page, f);
+        perplexity(page, f);
     else if (f)
         preserved(page, f);
     else if (train)
@@ -200,9 +235,13 @@ static void facts(nyx_page *page, const report_set *set)
         fact(page, "Training", text);
     }
     if (data) {
-        snprintf(text, sizeof text, "%.40s, %s + %s rows", item_text(data, "result.kind"),
-                 nyx_number_count(a, nyx_json_int(item_get(data, "result.train.rows"), 0)),
-                 nyx_number_count(b, nyx_json_int(item_get(data, "result.test.rows"), 0)));
+        const bool tokens = item_get(data, "result.train.tokens") != NULL;
+
+        snprintf(
+            text, sizeof text, "%.40s, %s + %s %s", item_text(data, "result.kind"),
+            nyx_number_count(a, nyx_json_int(item_get(data, tokens ? "result.train.tokens" : "result.train.rows"), 0)),
+            nyx_number_count(b, nyx_json_int(item_get(data, tokens ? "result.test.tokens" : "result.test.rows"), 0)),
+            tokens ? "tokens" : "rows");
         fact(page, "Data, training + test", text);
     }
     snprintf(text, sizeof text, "%.100s, %lld processors",

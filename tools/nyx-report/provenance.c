@@ -29,8 +29,8 @@ static void lines(nyx_page *page, const report_set *set)
 
 static int runs(nyx_page *page, const report_set *set)
 {
-    static const char *const heads[] = { "report", "program", "version", "status",     "seed",
-                                         "device", "began",   "took",    "peak memory" };
+    static const char *const heads[] = { "report", "program", "version", "status", "seed",
+                                         "device", "began",   "took",    "peak" };
     char                     text[NYX_NUMBER];
     nyx_grid                *grid;
     int                      status = nyx_grid_create(&grid, 9);
@@ -140,13 +140,14 @@ static void files(nyx_page *page, const report_set *set)
             add_files(files, &count, &set->items[i], made);
     if (!count)
         return;
-    nyx_page_markup(page, "<div class=\"scroll\" tabindex=\"0\"><table class=\"full\">\n"
-                          "<caption>Files, and the SHA-256 of their bytes</caption>\n<thead><tr><th scope=\"col\">file</th>"
-                          "<th scope=\"col\" class=\"n\">size</th><th scope=\"col\">written as</th>"
-                          "<th scope=\"col\">read by</th></tr></thead>\n<tbody>\n");
+    nyx_page_markup(page,
+                    "<div class=\"scroll\" tabindex=\"0\"><table class=\"full\">\n"
+                    "<caption>Files, and the SHA-256 of their bytes</caption>\n<thead><tr><th scope=\"col\">file</th>"
+                    "<th scope=\"col\" class=\"n\">size</th><th scope=\"col\">written as</th>"
+                    "<th scope=\"col\">read by</th></tr></thead>\n<tbody>\n");
     for (int i = 0; i < count; i++) {
-        nyx_page_add(page, "<tr><th scope=\"row\" class=\"wrap\">%s<code class=\"sha\">%s</code></th>", files[i].path,
-                     files[i].sha256);
+        nyx_page_add(page, "<tr><th scope=\"row\" class=\"wrap file\">%s<code class=\"sha\">%s</code></th>",
+                     files[i].path, files[i].sha256);
         nyx_page_add(page, "<td class=\"n\">%s</td><td>%s</td><td>",
                      isfinite(files[i].bytes) ? nyx_number_bytes(size, files[i].bytes) : "-",
                      files[i].made ? files[i].made : "-");
@@ -159,8 +160,10 @@ static void files(nyx_page *page, const report_set *set)
     for (int i = 0; i < count; i++)
         for (int k = 0; k < i; k++)
             if (!strcmp(files[i].path, files[k].path))
-                nyx_page_add(page, "<p class=\"warn\">%s has other bytes in one report than in another: they do not all "
-                             "speak of the same file.</p>\n", files[i].path);
+                nyx_page_add(page,
+                             "<p class=\"warn\">%s has other bytes in one report than in another: they do not all "
+                             "speak of the same file.</p>\n",
+                             files[i].path);
 }
 
 /* ---- command lines ------------------------------------------------------------------------ */

@@ -66,9 +66,11 @@ int provenance_unknown(nyx_page *page, const report_set *set)
         walk(u, &set->items[i], item_get(&set->items[i], "run"));
     }
     if (u->count)
-        nyx_page_markup(page, "<div class=\"scroll\" tabindex=\"0\"><table class=\"full\">\n<caption>What is unknown, and why</caption>"
-                              "\n<thead><tr><th scope=\"col\">why</th><th scope=\"col\">unknown</th><th scope=\"col\">where</th></tr>"
-                              "</thead>\n<tbody>\n");
+        nyx_page_markup(
+            page,
+            "<div class=\"scroll\" tabindex=\"0\"><table class=\"full\">\n<caption>What is unknown, and why</caption>"
+            "\n<thead><tr><th scope=\"col\">why</th><th scope=\"col\">unknown</th><th scope=\"col\">where</th></tr>"
+            "</thead>\n<tbody>\n");
     for (int i = 0; i < u->count; i++) {
         const unknown *here = &u->list[i];
 

@@ -14,8 +14,13 @@ static void data(nyx_page *page, const report_item *item, const nyx_json *result
     const nyx_json *singles = nyx_json_get(result, "test.naked_singles.share");
 
     (void)item;
-    nyx_page_add(page, "%s, %lld training rows, %lld test rows", nyx_json_text(nyx_json_get(result, "kind"), "?"),
-                 whole(result, "train.rows"), whole(result, "test.rows"));
+    if (nyx_json_get(result, "train.tokens"))
+        nyx_page_add(page, "%s, %lld training tokens, %lld test tokens",
+                     nyx_json_text(nyx_json_get(result, "kind"), "?"), whole(result, "train.tokens"),
+                     whole(result, "test.tokens"));
+    else
+        nyx_page_add(page, "%s, %lld training rows, %lld test rows", nyx_json_text(nyx_json_get(result, "kind"), "?"),
+                     whole(result, "train.rows"), whole(result, "test.rows"));
     if (singles)
         nyx_page_add(page, "; naked singles alone solve %.1f %% of the test", 100.0 * nyx_json_real(singles, 0.0));
 }
