@@ -13,6 +13,7 @@ CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
+RELEASED := 2026-11-26
 
 ARCH      := $(shell uname -m)
 PACKAGES  := hdf5 jansson libarchive zlib
@@ -23,6 +24,7 @@ WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes 
 # Without errno and trapped exceptions gcc may vectorise square roots and
 # selects; neither changes a bit of any result.
 ALL_CFLAGS = -std=c17 $(WARNINGS) -fno-math-errno -fno-trapping-math -D_GNU_SOURCE -DNYX_VERSION='"$(VERSION)"' \
+             -DNYX_RELEASED='"$(RELEASED)"' \
              -Ilibnyx -pthread $(PKG_FLAGS) $(CFLAGS) -MMD -MP
 LIBS       = $(PKG_LIBS) -lm -ldl -pthread
 
@@ -58,7 +60,18 @@ SHIMS     := $(patsubst tests/fault/%.c,$(BUILD)/tests/%.so,$(wildcard tests/fau
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
-all: $(TOOLS) ## build every tool
+all: $(TOOLS) pages ## build every tool
+
+# Every tool writes its manual page and its completion out of its option table.
+pages: $(TOOLS:$(BUILD)/%=$(BUILD)/man/%.1) $(TOOLS:$(BUILD)/%=$(BUILD)/completion/%)
+
+$(BUILD)/man/%.1: $(BUILD)/%
+	@mkdir -p $(@D)
+	@$< --make-page=man > $@
+
+$(BUILD)/completion/%: $(BUILD)/%
+	@mkdir -p $(@D)
+	@$< --make-page=bash > $@
 
 lib: $(BUILD)/libnyx.a
 
@@ -183,10 +196,17 @@ demo-long: deps ## the same on 6x6 and easy 9x9 Sudokus (takes long)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(MAKE) --no-print-directory -f pipelines/long.mk BIN=$(BUILD)
 
-install: all ## copy programs, library, headers under PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig
+install: all ## copy programs, library, headers, manual, completion under PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/nyx/docs \
+	    $(DESTDIR)$(PREFIX)/share/doc/nyx/schemas
 	install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(BUILD)/libnyx.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(TOOLS:$(BUILD)/%=$(BUILD)/man/%.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(TOOLS:$(BUILD)/%=$(BUILD)/completion/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/nyx
+	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nyx/docs
+	install -m 644 schemas/* $(DESTDIR)$(PREFIX)/share/doc/nyx/schemas
 	for h in libnyx/*/*.h; do case $$h in */internal.h) ;; *) \
 	    install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/nyx/$${h#libnyx/} || exit 1 ;; esac; done
 	printf '%s\n' 'prefix=$(PREFIX)' '' 'Name: nyx' 'Description: low-precision AI on whatever hardware you own' \
@@ -200,6 +220,6 @@ clean: ## remove the build folder
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
-.PHONY: all lib tests-build deps check check-full tidy fuzz fuzz-build demo demo-long install clean help
+.PHONY: all pages lib tests-build deps check check-full tidy fuzz fuzz-build demo demo-long install clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

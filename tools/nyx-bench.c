@@ -38,12 +38,10 @@ static int each_word(const char *list, int (*each)(const char *word))
     return status < 0 ? status : 0;
 }
 
+static const char *names[32] = { "all" }; /* and the rows, which main() fills in */
+
 static int check_row(const char *name)
 {
-    const char *names[32] = { "all" };
-
-    for (int i = 0; i < nyx_bench_row_count(); i++)
-        names[i + 1] = nyx_bench_row_name(i);
     if (strcmp(name, "all") == 0 || nyx_bench_row_find(name))
         return 0;
     return nyx_error_set(NYX_ERR_USAGE, "'%s' is no operation; %s%s%sthey are listed by --help", name,
@@ -57,11 +55,14 @@ static int check_rows(const char *list)
     return each_word(list, check_row);
 }
 
+static const char *const modes[] = { "nt", "nn", "tn", NULL };
+
 static int check_mode(const char *mode)
 {
-    if (strcmp(mode, "nt") && strcmp(mode, "nn") && strcmp(mode, "tn"))
-        return nyx_error_set(NYX_ERR_USAGE, "'%s' is no mode; nt, nn and tn are", mode);
-    return 0;
+    for (int i = 0; modes[i]; i++)
+        if (strcmp(mode, modes[i]) == 0)
+            return 0;
+    return nyx_error_set(NYX_ERR_USAGE, "'%s' is no mode; nt, nn and tn are", mode);
 }
 
 static int check_modes(const char *list)
@@ -114,21 +115,21 @@ static int check_sizes(const char *list)
 
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, matmul_coded, matvec_coded, quantize, dequantize, step, generate, file, or all", .check = check_rows, .required = true },
+    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, matmul_coded, matvec_coded, quantize, dequantize, step, generate, file, or all", .check = check_rows, .choices = names, .required = true },
     { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec, coded or not: sizes [a few usual ones]", .check = check_sizes },
-    { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = check_modes },
-    { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = check_formats },
-    { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "step: configuration of the model" },
-    { .kind = NYX_OPT_INPUT, .name = "model", .value = &args.model, .arg = "MODEL.h5", .help = "generate: a decoder, plain or coded" },
+    { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = check_modes, .choices = modes },
+    { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = check_formats, .choices = nyx_format_examples },
+    { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "step: configuration of the model [none]" },
+    { .kind = NYX_OPT_INPUT, .name = "model", .value = &args.model, .arg = "MODEL.h5", .help = "generate: a decoder, plain or coded [none]" },
     { .kind = NYX_OPT_INT, .name = "length", .value = &args.length, .arg = "N", .help = "step: tokens a row [36]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "vocabulary", .value = &args.vocabulary, .arg = "N", .help = "step: different tokens [11]", .least = 2 },
-    { .kind = NYX_OPT_OUTPUT, .name = "scratch", .value = &args.scratch, .arg = "FILE.h5", .help = "file: a file that may be written and removed" },
+    { .kind = NYX_OPT_OUTPUT, .name = "scratch", .value = &args.scratch, .arg = "FILE.h5", .help = "file: a file that may be written and removed [none]" },
     { .kind = NYX_OPT_INT, .name = "file-mib", .value = &args.file_mib, .arg = "N", .help = "file: its size in MiB [64]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "memory-mib", .value = &args.memory_mib, .arg = "N", .help = "largest set of the bandwidth loops, MiB, held twice [256]", .least = 1 },
     { .kind = NYX_OPT_REAL, .name = "seconds", .value = &args.seconds, .arg = "X", .help = "time for each figure [2]" },
     { .kind = NYX_OPT_REAL, .name = "spread", .value = &args.spread, .arg = "PERCENT", .help = "no number when the 95 % interval is wider [10]" },
     { .kind = NYX_OPT_GROUP, .help = "Comparing" },
-    { .kind = NYX_OPT_INPUT, .name = "compare", .value = &args.compare, .arg = "OLD.json", .help = "exit 1 when a figure is slower than in this report" },
+    { .kind = NYX_OPT_INPUT, .name = "compare", .value = &args.compare, .arg = "OLD.json", .help = "exit 1 when a figure is slower than in this report [none]" },
     { .kind = NYX_OPT_REAL, .name = "threshold", .value = &args.threshold, .arg = "PERCENT", .help = "so much slower counts [10]" },
     { 0 },
 };
@@ -273,9 +274,16 @@ int main(int argc, char **argv)
         .usage = "[OPTIONS] --op=NAME,...",
         .examples = "  nyx-bench --op=matmul,copy --report=bench.json\n"
                     "  nyx-bench --op=step --config=hrm.json --compare=bench.json --threshold=5\n",
+        .description = "Measures until the figures are steady and prints the median, its 95 % interval, and the share of a limit "
+                       "of this machine that was measured in the same run. A figure whose interval is too wide has no "
+                       "number but a reason.",
+        .see_also = "nyx-train(1), nyx-eval(1); docs/bench.md",
         .opts = opts,
         .run = run,
     } };
 
+    NYX_BUG_IF(nyx_bench_row_count() + 2 > (int)(sizeof names / sizeof *names));
+    for (int i = 0; i < nyx_bench_row_count(); i++)
+        names[i + 1] = nyx_bench_row_name(i);
     return nyx_cli_main(argc, argv, &tool);
 }

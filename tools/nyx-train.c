@@ -34,13 +34,13 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INPUT, .name = "init", .value = &args.init, .arg = "MODEL.h5", .help = "start from these weights [random]" },
     { .kind = NYX_OPT_OUTPUT, .name = "log", .value = &args.log, .arg = "FILE", .help = "one JSON line a step and evaluation [none]" },
     { .kind = NYX_OPT_GROUP, .help = "Training (each wins over the configuration)" },
-    { .kind = NYX_OPT_INT, .name = "steps", .value = &args.steps, .arg = "N", .help = "optimizer steps", .least = 1 },
-    { .kind = NYX_OPT_INT, .name = "batch", .value = &args.batch, .arg = "N", .help = "rows a step", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "steps", .value = &args.steps, .arg = "N", .help = "optimizer steps [the configuration's]", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "batch", .value = &args.batch, .arg = "N", .help = "rows a step [the configuration's]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "micro-batches", .value = &args.micro_batches, .arg = "N",
-      .help = "parts of the batch, one after the other: less memory", .least = 1 },
+      .help = "parts of the batch, one after the other: less memory [the configuration's]", .least = 1 },
     { .kind = NYX_OPT_CHECK, .name = "passes", .value = &args.passes, .arg = "NAME=CHOICE", .check = check_passes,
       .help = "recompute=all: compute activations again instead of keeping them, for less memory and the same bytes [recompute=none]" },
-    { .kind = NYX_OPT_REAL, .name = "learning-rate", .value = &args.learning_rate, .arg = "X", .help = "largest rate" },
+    { .kind = NYX_OPT_REAL, .name = "learning-rate", .value = &args.learning_rate, .arg = "X", .help = "largest rate [the configuration's]" },
     { .kind = NYX_OPT_GROUP, .help = "Checkpoints" },
     { .kind = NYX_OPT_OUTPUT, .name = "checkpoint", .value = &args.checkpoint, .arg = "FILE", .help = "where to keep the state [none]" },
     { .kind = NYX_OPT_INT, .name = "checkpoint-every", .value = &args.checkpoint_every, .arg = "N", .help = "steps between checkpoints [only at the end]", .least = 1 },
@@ -233,6 +233,12 @@ int main(int argc, char **argv)
         .usage = "[OPTIONS] CONFIG.json --data=DATA.h5 -o MODEL.h5",
         .examples = "  nyx-train pipelines/configs/hrm-tiny.json --data=d.h5 -o m.h5 --report=train.json\n"
                     "  nyx-train hrm.json --data=d.h5 -o m.h5 --checkpoint=ck.h5 --checkpoint-every=500 --resume\n",
+        .description = "Builds the model of a configuration, trains it on the training split of a dataset, and judges it on "
+                       "the test split. The same configuration, data and seed give the same bytes, with any number of "
+                       "threads.\n\n"
+                       "SIGINT, SIGTERM and SIGUSR1 finish the step, write the checkpoint and end with status 75; the same "
+                       "line with --resume goes on, also after SIGKILL, to the bytes of an undisturbed run.",
+        .see_also = "nyx-data(1), nyx-quantize(1), nyx-eval(1); docs/resume.md, docs/train.md",
         .opts = opts,
         .run = run,
     } };

@@ -238,6 +238,8 @@ int nyx_cli_main(int argc, char **argv, const nyx_tool *tool)
         nyx_cli__help();
     else if (status == 0 && nyx_cli__line.version)
         nyx_cli_print("%s %s\n", tool->command.name, NYX_VERSION);
+    else if (status == 0 && nyx_cli__line.page)
+        (nyx_cli__line.page[0] == 'm' ? nyx_cli__man : nyx_cli__completion)();
     else if (status == 0)
         status = run(argc, argv);
     status = finish(status);

@@ -3,6 +3,9 @@
  * A tool describes itself in a nyx_tool and returns nyx_cli_main() from main().
  * The common options (--help --version --report --progress --seed --device
  * --threads --dry-run -q -v) are added, parsed and documented here, once.
+ *
+ * --help, the manual page and the completion of bash are made from the tables;
+ * `make` writes the last two with --make-page=man and --make-page=bash, which no page shows.
  */
 #ifndef NYX_CLI_H
 #define NYX_CLI_H
@@ -28,8 +31,8 @@ typedef struct {
     char              letter;  /* short name, or 0                           */
     void             *value;
     const char       *arg;     /* FILE, N, SECONDS ...; NULL for a flag      */
-    const char       *help;    /* lower case, no full stop, unit and [default] */
-    const char *const *choices; /* NULL-terminated                           */
+    const char       *help;    /* lower case, no full stop, unit and [default]; NULL: hidden */
+    const char *const *choices; /* NULL-terminated; of a CHECK or TEXT: what completion offers */
     int             (*check)(const char *value); /* 0 or a status with sentence */
     int64_t           least;   /* smallest value of an INT or a REAL         */
     int64_t           most;    /* positional INPUT: up to so many, value is an array */
@@ -50,9 +53,11 @@ typedef struct {
     const char    *name;     /* "nyx-quantize"                              */
     const char    *purpose;  /* one line, shown first in --help             */
     const char    *usage;    /* "[OPTIONS] MODEL.h5 -o OUT.h5"              */
-    const char    *examples; /* one or two command lines                    */
+    const char    *examples; /* one or two command lines; the tests run them */
     const nyx_opt *opts;
     int          (*run)(nyx_report *report); /* 0, NYX_EXIT_NO or a negative status */
+    const char    *description; /* the manual page: paragraphs, "\n\n" between; NULL: the purpose */
+    const char    *see_also;    /* the manual page of a tool: "nyx-eval(1), docs/formats.md" */
 } nyx_command;
 
 typedef struct {

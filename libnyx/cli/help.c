@@ -5,6 +5,19 @@
 
 enum { COLUMN = 26, WIDTH = 80 };
 
+const struct nyx_cli__status nyx_cli__statuses[] = {
+    { "0", "done" },
+    { "1", "done, and the answer is no (a threshold missed, a training diverged)" },
+    { "64", "the command line is wrong" },
+    { "65, 66", "an input is malformed, is missing" },
+    { "69", "not possible on this machine" },
+    { "70", "a bug in Nyx" },
+    { "71", "memory ran out" },
+    { "73, 74", "an output cannot be created, cannot be written" },
+    { "75", "stopped, or the device was lost; run the same line again" },
+    { 0 },
+};
+
 /* Words from column `at` on, wrapped behind column COLUMN. */
 static void put_wrapped(int at, const char *text)
 {
@@ -30,9 +43,19 @@ static void put_wrapped(int at, const char *text)
     nyx_cli_print("\n");
 }
 
+void nyx_cli__option_text(char text[NYX_CLI__HELP], const nyx_opt *opt)
+{
+    snprintf(text, NYX_CLI__HELP, "%s%s", opt->help ? opt->help : "", opt->required && opt->name ? " (required)" : "");
+    for (int i = 0; opt->kind == NYX_OPT_CHOICE && opt->choices[i]; i++) {
+        size_t used = strlen(text);
+
+        snprintf(text + used, NYX_CLI__HELP - used, "%s%s", i ? ", " : "; one of ", opt->choices[i]);
+    }
+}
+
 static void put_option(const nyx_opt *opt)
 {
-    char left[128], letter[8] = "    ", right[1024];
+    char left[128], letter[8] = "    ", right[NYX_CLI__HELP];
 
     if (opt->letter)
         snprintf(letter, sizeof letter, "-%c, ", opt->letter);
@@ -41,14 +64,7 @@ static void put_option(const nyx_opt *opt)
                  opt->arg ? opt->arg : "");
     else
         snprintf(left, sizeof left, "  %s", opt->arg);
-    snprintf(right, sizeof right, "%s%s", opt->help ? opt->help : "",
-             opt->required && opt->name ? " (required)" : "");
-    for (int i = 0; opt->kind == NYX_OPT_CHOICE && opt->choices[i]; i++) {
-        size_t used = strlen(right);
-
-        snprintf(right + used, sizeof right - used, "%s%s", i ? ", " : "; one of ",
-                 opt->choices[i]);
-    }
+    nyx_cli__option_text(right, opt);
     nyx_cli_print("%s", left);
     if ((int)strlen(left) + 2 > COLUMN) {
         nyx_cli_print("\n");
@@ -78,7 +94,7 @@ static void put_options(const nyx_opt *opts)
         else if (!headed)
             nyx_cli_print("\nOptions:\n");
         headed = true;
-        if (opt->name)
+        if (opt->name && opt->help)
             put_option(opt);
     }
 }
@@ -97,21 +113,9 @@ static void put_commands(const nyx_command *commands)
 
 static void put_exit_status(void)
 {
-    static const struct { const char *status, *meaning; } rows[] = {
-        { "0", "done" },
-        { "1", "done, and the answer is no (a threshold missed, a training diverged)" },
-        { "64", "the command line is wrong" },
-        { "65, 66", "an input is malformed, is missing" },
-        { "69", "not possible on this machine" },
-        { "70", "a bug in Nyx" },
-        { "71", "memory ran out" },
-        { "73, 74", "an output cannot be created, cannot be written" },
-        { "75", "stopped, or the device was lost; run the same line again" },
-    };
-
     nyx_cli_print("\nExit status:\n");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        nyx_cli_print("  %-7s %s\n", rows[i].status, rows[i].meaning);
+    for (const struct nyx_cli__status *row = nyx_cli__statuses; row->status; row++)
+        nyx_cli_print("  %-7s %s\n", row->status, row->meaning);
 }
 
 /* Each line of the examples indented, however the tool wrote it. */

@@ -12,6 +12,7 @@ struct nyx_cli__line {
     bool               help, version;
     const char        *report;   /* --report, or NULL */
     const char        *progress; /* auto|always|never */
+    const char        *page;     /* --make-page: man|bash, or NULL */
 };
 
 extern const nyx_opt      nyx_cli__options[]; /* the common ones */
@@ -26,6 +27,19 @@ int nyx_cli__parse(int argc, char **argv);
 
 /* Print --help for the command found, or for the tool. */
 void nyx_cli__help(void);
+
+/* Print the manual page, and the completion that bash reads, of the tool. */
+void nyx_cli__man(void);
+void nyx_cli__completion(void);
+
+/* What --help and the manual page say of an option: help, "(required)", choices. */
+enum { NYX_CLI__HELP = 1024 };
+void nyx_cli__option_text(char text[NYX_CLI__HELP], const nyx_opt *opt);
+
+/* Exit statuses and what they mean; ended by a status NULL. */
+extern const struct nyx_cli__status {
+    const char *status, *meaning;
+} nyx_cli__statuses[];
 
 /* The report that warnings go into; NULL: none. */
 void nyx_cli__warn_into(nyx_report *report);

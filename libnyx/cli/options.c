@@ -30,7 +30,9 @@ static int check_device(const char *value)
                          value);
 }
 
+static const char *const devices[] = { "auto", "cpu", "vulkan", NULL };
 static const char *const progress_choices[] = { "auto", "always", "never", NULL };
+static const char *const pages[] = { "man", "bash", NULL };
 
 const nyx_opt nyx_cli__options[] = {
     { .kind = NYX_OPT_GROUP, .help = "Common options" },
@@ -39,7 +41,7 @@ const nyx_opt nyx_cli__options[] = {
     { .kind = NYX_OPT_INT, .name = "seed", .value = &seed, .arg = "N",
       .help = "seed of every random choice [0]" },
     { .kind = NYX_OPT_CHECK, .name = "device", .value = &nyx_cli__common.device, .arg = "DEVICE",
-      .help = "auto, cpu, vulkan or vulkan:N [auto]", .check = check_device },
+      .help = "auto, cpu, vulkan or vulkan:N [auto]", .check = check_device, .choices = devices },
     { .kind = NYX_OPT_INT, .name = "threads", .value = &threads, .arg = "N",
       .help = "processor threads, 0: as many as the machine has; results never depend on it [0]" },
     { .kind = NYX_OPT_CHOICE, .name = "progress", .value = &nyx_cli__line.progress, .arg = "WHEN",
@@ -54,6 +56,7 @@ const nyx_opt nyx_cli__options[] = {
       .help = "this page" },
     { .kind = NYX_OPT_FLAG, .name = "version", .letter = 'V', .value = &nyx_cli__line.version,
       .help = "name and version" },
+    { .kind = NYX_OPT_CHOICE, .name = "make-page", .value = &nyx_cli__line.page, .arg = "KIND", .choices = pages },
     { .kind = NYX_OPT_END },
 };
 
@@ -180,7 +183,7 @@ static int unknown_option(const struct table *table, const char *word, size_t le
 
     snprintf(name, sizeof name, "%.*s", (int)length, word);
     for (int i = 0; i < table->count; i++)
-        if (table->opts[i]->name)
+        if (table->opts[i]->name && table->opts[i]->help)
             names[count++] = table->opts[i]->name;
     names[count] = NULL;
     nearest = nyx_text_nearest(name, names);
@@ -405,7 +408,7 @@ int nyx_cli__parse(int argc, char **argv)
     gather(&table, nyx_cli__options);
     if ((status = parse_words(&table, argc - first, argv + first)) < 0)
         return status;
-    if (nyx_cli__line.help || nyx_cli__line.version)
+    if (nyx_cli__line.help || nyx_cli__line.version || nyx_cli__line.page)
         return 0;
     if (!nyx_cli__line.command)
         return find_command(NULL);

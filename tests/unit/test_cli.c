@@ -20,7 +20,7 @@ static struct {
     bool        fast;
     int64_t     count;
     double      ratio;
-    const char *format, *mode, *input, *second, *output;
+    const char *format, *mode, *input, *second, *output, *parts;
 } args = { .count = 3, .ratio = 0.5, .format = "q8", .mode = "print" };
 
 static int check_format(const char *value)
@@ -30,6 +30,7 @@ static int check_format(const char *value)
 
 static const char *const modes[] = { "print", "table", "fail", "no", "stop", "wait", "bug",
                                      "warn", "numeric", "progress", NULL };
+static const char *const part_names[] = { "left", "right", NULL };
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INPUT, .value = &args.input, .arg = "IN", .help = "what is read", .required = true },
     { .kind = NYX_OPT_INPUT, .value = &args.second, .arg = "SECOND", .help = "what else is read" },
@@ -43,7 +44,9 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_CHOICE, .name = "mode", .value = &args.mode, .arg = "MODE",
       .help = "what to do [print]", .choices = modes },
     { .kind = NYX_OPT_OUTPUT, .name = "output", .letter = 'o', .value = &args.output, .arg = "FILE",
-      .help = "what is written" },
+      .help = "what is written [none]" },
+    { .kind = NYX_OPT_TEXT, .name = "parts", .value = &args.parts, .arg = "NAME,...", .choices = part_names,
+      .help = ".x 'is' 3 \xc2\xb1 1 \\ \"it\" [all]" },
     { .kind = NYX_OPT_END },
 };
 
@@ -118,7 +121,8 @@ static const nyx_command commands[] = {
 };
 static const nyx_tool single = {
     .command = { .name = "nyx-single", .purpose = "do one thing", .usage = "[OPTIONS] IN [SECOND]",
-                 .examples = "nyx-single a\n  nyx-single a -o b\n", .opts = opts, .run = run },
+                 .examples = "nyx-single a\n  nyx-single a -o b\n", .opts = opts, .run = run,
+                 .description = "One thing,\n\nthen no other.", .see_also = "nyx-multi(1)" },
 };
 static const nyx_tool several = {
     .command = { .name = "nyx-many", .purpose = "list files", .usage = "FILE...",
@@ -319,6 +323,43 @@ static void pages_are_on_stdout(void **state)
         assert_true(strlen(line) <= 80);
 }
 
+/* What roff would read as its own is spelt out, and a hidden option shows nowhere. */
+static void the_manual_page_has_every_section(void **state)
+{
+    static const char *const sections[] = { ".SH NAME\nnyx-single \\-\ndo one thing\n.SH SYNOPSIS\n",
+        ".SH DESCRIPTION\nOne thing,\n.PP\nthen no other.\n.SH OPTIONS\n", ".SS \"Arguments\"\n.TP\n\\fIIN\\fR\nwhat is read\n",
+        "\\fB\\-c\\fR, \\fB\\-\\-count\\fR=\\fIN\\fR\nhow often, a sentence so long that it cannot stand on one line of a page\n[3]\n",
+        "\\&.x \\(aqis\\(aq 3 \\[u00B1] 1 \\e \\(dqit\\(dq [all]\n", "what to do [print]; one of print, table,",
+        ".SH \"EXIT STATUS\"\n.TP\n.B 0\ndone\n", ".SH FILES\n", "read:\nwhat else is read\n", "written:\nwhat is written\n",
+        ".SH EXAMPLES\n.EX\n\\&nyx\\-single a\n\\&nyx\\-single a \\-o b\n.EE\n", ".SH \"SEE ALSO\"\nnyx\\-multi(1)\n" };
+
+    (void)state;
+    assert_int_equal(run_line("nyx-single --make-page=man", "out"), 0);
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (!strstr(out, sections[i]))
+            fail_msg("not in the page:\n%s\n%s", sections[i], out);
+    assert_null(strstr(out, "make\\-page\\fR"));
+    assert_int_equal(run_line("nyx-multi --make-page=man", "out"), 0);
+    assert_non_null(strstr(out, "\\fBnyx\\-multi make\\fR [OPTIONS] IN\n.br\n\\fBnyx\\-multi show\\fR [OPTIONS] IN\n"));
+    assert_non_null(strstr(out, ".SH \"COMMAND SHOW\"\n"));
+}
+
+static void the_completion_knows_names_words_and_files(void **state)
+{
+    static const char *const lines[] = { "_nyx_multi()\n", "'') files=0 words=' make show' ;;\n", "    'make')\n",
+        "names=' --fast --count= --ratio= --format= --mode= --output= --parts='\n", "--count|-c) files=0 ;;\n",
+        "--output|-o) files=1 ;;\n", "--parts) files=0 list=1 words=' left right' ;;\n",
+        "--mode) files=0 words=' print table", "--progress) files=0 words=' auto always never' ;;\n",
+        "names+=' --report= ", "complete -o bashdefault -o default -F _nyx_multi nyx-multi\n" };
+
+    (void)state;
+    assert_int_equal(run_line("nyx-multi --make-page=bash", "out"), 0);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!strstr(out, lines[i]))
+            fail_msg("not in the script:\n%s\n%s", lines[i], out);
+    assert_null(strstr(out, "--make-page= ")); /* hidden */
+}
+
 static void results_become_exit_statuses(void **state)
 {
     static const struct row rows[] = {
@@ -430,6 +471,8 @@ int main(void)
         cmocka_unit_test(wrong_lines_are_64_and_say_why),
         cmocka_unit_test(outputs_never_replace_inputs_or_each_other),
         cmocka_unit_test(pages_are_on_stdout),
+        cmocka_unit_test(the_manual_page_has_every_section),
+        cmocka_unit_test(the_completion_knows_names_words_and_files),
         cmocka_unit_test(results_become_exit_statuses),
         cmocka_unit_test(a_stdout_that_takes_nothing_is_74),
         cmocka_unit_test(reports_are_written_on_failure_too),

@@ -108,6 +108,9 @@ const nyx_command data_arc = {
     .examples = "nyx-data arc arc1-training.tar.xz conceptarc.tar.xz --evaluation=arc1-evaluation.tar.xz --augment=100 "
                 "-o arc.h5\n"
                 "nyx-data arc training/ --evaluation=evaluation/ --side=10 --augment=20 -o small.h5",
+    .description = "Reads tasks in the JSON of ARC-AGI. Each task and each image of it (turned, recoloured) becomes a "
+                   "puzzle of its own with rows for its pairs; test inputs of the evaluation tasks are the test side. "
+                   "nyx-eval --vote turns the answers back and counts them.",
     .opts = opts,
     .run = run,
 };

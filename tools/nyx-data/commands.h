@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "data/data.h"
 
-extern const nyx_command data_maze, data_arc, data_text, data_images, data_sort;
+extern const nyx_command data_maze, data_arc, data_text, data_images, data_sort, data_show;
 
 /* Print what a text dataset holds, and lines of tokens of a split; ends `dataset`. */
 int data_text_show(nyx_dataset *dataset, const char *name, int64_t from, int64_t lines);

@@ -90,6 +90,8 @@ const nyx_command data_images = {
     .purpose = "make a dataset of labelled images out of IDX files",
     .usage = "[OPTIONS] IMAGES LABELS -o OUT.h5",
     .examples = "nyx-data images t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz -o mnist.h5",
+    .description = "Reads two IDX files as MNIST has them. A row is an image, its pixels the tokens, and its one target the "
+                   "label. Nothing is shuffled.",
     .opts = images_opts,
     .run = run_images,
 };
@@ -99,6 +101,8 @@ const nyx_command data_sort = {
     .purpose = "make a dataset of all sequences of a few digits, to be sorted",
     .usage = "[OPTIONS] -o OUT.h5",
     .examples = "nyx-data sort --digits=6 --values=3 -o sort.h5",
+    .description = "Makes every sequence of so many digits, followed by the same digits in rising order: the sort task of "
+                   "minGPT. It is exhaustive, so both splits hold all rows.",
     .opts = sort_opts,
     .run = run_sort,
 };

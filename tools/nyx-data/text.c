@@ -101,6 +101,9 @@ const nyx_command data_text = {
     .usage = "[OPTIONS] INPUT... -o OUT.h5",
     .examples = "nyx-data text shakespeare.txt --split=tail --tokenizer=characters -o shakespeare.h5\n"
                 "nyx-data text stories.tar.gz --document='<|endoftext|>' --vocabulary=10000 -o stories.h5",
+    .description = "Reads text out of files, folders and archives, splits it into documents, sets some aside for testing, "
+                   "and codes it with a tokenizer that is learnt from the training side or read from a file. The "
+                   "tokenizer is kept inside the dataset.",
     .opts = opts,
     .run = run,
 };
