@@ -20,9 +20,9 @@ static const char *const dtypes[] = { "f32", "f16", "bf16", NULL };
 static const char *const targets[] = { "h5", "safetensors", "gguf", NULL };
 
 static const nyx_opt opts[] = {
-    { .kind = NYX_OPT_INPUT, .value = &args.input, .arg = "MODEL", .help = "a file or folder of another program, or MODEL.h5" },
+    { .kind = NYX_OPT_INPUT, .value = &args.input, .arg = "MODEL", .help = "a file or folder of another program, or MODEL.h5", .required = true },
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_OUTPUT, .name = "output", .letter = 'o', .value = &args.output, .arg = "FILE", .help = "FILE.h5; or FILE.gguf, FILE.safetensors, FOLDER/ out of MODEL.h5" },
+    { .kind = NYX_OPT_OUTPUT, .name = "output", .letter = 'o', .value = &args.output, .arg = "FILE", .help = "FILE.h5; or FILE.gguf, FILE.safetensors, FOLDER/ out of MODEL.h5", .required = true },
     { .kind = NYX_OPT_CHOICE, .name = "to", .value = &args.to, .arg = "KIND", .help = "what to write: h5, safetensors or gguf [by the output's name]", .choices = targets },
     { .kind = NYX_OPT_CHOICE, .name = "dtype", .value = &args.dtype, .arg = "TYPE", .help = "element type of plain matrices: f32, f16 or bf16 [as they are; f32 in, f16 out for what is decoded]", .choices = dtypes },
     { .kind = NYX_OPT_FLAG, .name = "decode", .value = &args.decode, .help = "write coded tensors as plain ones" },
@@ -59,10 +59,6 @@ static const char *target(void)
 
 static int check_usage(void)
 {
-    if (!args.input)
-        return nyx_error_set(NYX_ERR_USAGE, "MODEL is missing");
-    if (!args.output)
-        return nyx_error_set(NYX_ERR_USAGE, "-o FILE is needed");
     if (!target())
         return nyx_error_set(NYX_ERR_USAGE, "'%s' ends with none of .h5 .gguf .safetensors /; say what it is with --to",
                              args.output);

@@ -145,7 +145,7 @@ static const nyx_opt sudoku_opts[] = {
     { NYX_OPT_INT, "rating-max", .value = &sudoku.rating_max, .arg = "N",
       .help = "keep puzzles that need at most N guesses [no limit]" },
     { NYX_OPT_INPUT, "import", .value = &sudoku.import, .arg = "FILE",
-      .help = "take puzzles from a text or CSV, one a line; may be an archive" },
+      .help = "take puzzles from a text or CSV, one a line; may be an archive [none]" },
     { NYX_OPT_FLAG, "skip-bad", .value = &sudoku.skip_bad, .help = "leave out lines that cannot be used" },
     { NYX_OPT_GROUP, .help = "Rows" },
     { NYX_OPT_CHECK, "test", .value = &sudoku.test, .arg = "N|SHARE", .check = data_test_check,

@@ -98,6 +98,9 @@ int main(int argc, char **argv)
         .usage = "[OPTIONS] FILE... [-o PAGE]",
         .examples = "  nyx-report train.json eval-*.json\n"
                     "  nyx-report train.json train.jsonl quantize-*.json eval-*.json -o report.html\n",
+        .description = "Reads reports and logs in any order and shows what they say: as text, as Markdown, as CSV, or as one "
+                       "page of HTML with its figures inside, that needs neither network nor scripts.",
+        .see_also = "nyx-train(1), nyx-eval(1), nyx-bench(1); docs/report.md",
         .opts = opts,
         .run = run,
     } };

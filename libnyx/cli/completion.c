@@ -104,7 +104,8 @@ void nyx_cli__completion(void)
     nyx_cli_print("# bash completion of %s, made by %s --make-page=bash out of its option table.\n%s()\n{\n%s",
                   tool->command.name, tool->command.name, function, head);
     if (commands) {
-        nyx_cli_print("    [ ${#typed[@]} -le 2 ] || command=${typed[1]}\n    case $command in\n    '') files=0 words='");
+        nyx_cli_print("    [ ${#typed[@]} -le 2 ] || command=${typed[1]}\n"
+                      "    case $command in\n    '') files=0 words='");
         for (const nyx_command *c = commands; c->name; c++)
             put_word(c->name);
         nyx_cli_print("' ;;\n");

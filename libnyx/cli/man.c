@@ -13,7 +13,7 @@ enum { WIDTH = 72 };
 
 /* ---- text ------------------------------------------------------------------------ */
 
-/* One character of UTF-8 as \[uXXXX]; returns its bytes. */
+/* One character of UTF-8, spelt out by its number; returns its bytes. */
 static size_t put_character(const unsigned char *text)
 {
     const size_t bytes = *text >= 0xf0 ? 4 : *text >= 0xe0 ? 3 : 2;

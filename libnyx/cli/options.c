@@ -37,7 +37,7 @@ static const char *const pages[] = { "man", "bash", NULL };
 const nyx_opt nyx_cli__options[] = {
     { .kind = NYX_OPT_GROUP, .help = "Common options" },
     { .kind = NYX_OPT_OUTPUT, .name = "report", .value = &nyx_cli__line.report, .arg = "FILE",
-      .help = "write a JSON report, also after a failure; - is standard output" },
+      .help = "write a JSON report, also after a failure; - is standard output [none]" },
     { .kind = NYX_OPT_INT, .name = "seed", .value = &seed, .arg = "N",
       .help = "seed of every random choice [0]" },
     { .kind = NYX_OPT_CHECK, .name = "device", .value = &nyx_cli__common.device, .arg = "DEVICE",

@@ -25,6 +25,26 @@ nothing_given_is_64() {
     run --separate-stderr "$1"
     [ "$status" -eq 64 ] && [ -z "$output" ] && [ "$(wc -l <<< "$stderr")" -eq 1 ]
 }
+# The manual page shows what the table says: an option with a value names its
+# [default] or is (required).
+every_default_is_named() {
+    run "$1" --make-page=man
+    [ "$status" -eq 0 ]
+    awk '
+        /^\.SH FILES/ { exit }
+        /^\.TP/ { tag = ""; next }
+        tag == "" { tag = $0; text = ""; next }
+        { text = text " " $0 }
+        tag ~ /\\-\\-.*=\\fI/ && !(text ~ /\[.*\]|\(required\)/) { open[tag] = 1 }
+        text ~ /\[.*\]|\(required\)/ { delete open[tag] }
+        END { for (tag in open) { print "no [default] and not required: " tag; bad = 1 } exit bad }' <<< "$output"
+}
+every_page_has_its_sections() {
+    for section in NAME SYNOPSIS DESCRIPTION OPTIONS '"EXIT STATUS"' FILES EXAMPLES '"SEE ALSO"'; do
+        [ "$(grep -c "^\.SH $section\$" <<< "$("$1" --make-page=man)")" -eq 1 ]
+    done
+    [ -n "$("$1" --make-page=man | sed -n '/^\.EX/,/^\.EE/p' | grep "$(basename "$1" | sed 's/-/\\\\-/')")" ]
+}
 full_stdout_is_74() {
     run bash -c '"$0" --help > /dev/full' "$1"
     [ "$status" -eq 74 ]
@@ -37,6 +57,8 @@ closed_streams_do_no_harm() {
 @test "--help prints usage and exit status on stdout" { each_tool help_is_on_stdout; }
 @test "--version prints one line" { each_tool version_is_one_line; }
 @test "an unknown option exits 64 with one line" { each_tool unknown_option_is_64; }
+@test "every option with a value names its default" { each_tool every_default_is_named; }
+@test "every manual page has every section, and examples" { each_tool every_page_has_its_sections; }
 @test "no arguments at all exit 64 with one line" { each_tool nothing_given_is_64; }
 @test "a full standard output exits 74" { each_tool full_stdout_is_74; }
 @test "a closed standard output exits 74" { each_tool closed_streams_do_no_harm; }

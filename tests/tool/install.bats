@@ -74,3 +74,62 @@ setup() {
     diff -r stage other
     [ -z "$(find stage -type f ! -perm -444)" ]
 }
+
+@test "every program has a manual page that groff, mandoc and man take without a word" {
+    cd moved/nyx/share/man/man1
+    for tool in "$BATS_FILE_TMPDIR"/moved/nyx/bin/nyx-*; do [ -s "$(basename "$tool").1" ]; done
+    [ "$(ls | wc -l)" -eq "$(ls "$BATS_FILE_TMPDIR"/moved/nyx/bin | wc -l)" ]
+    for command in groff mandoc; do command -v $command > /dev/null || skip "no package $command"; done
+    for page in *.1; do
+        echo "$page"
+        [ -z "$(groff -man -ww -Tutf8 "$page" 2>&1 > /dev/null)" ]
+        mandoc -Tlint "$page"
+        ! command -v man > /dev/null || [ -n "$(man -l "$page" 2> /dev/null)" ]
+    done
+    mandoc -Tascii nyx-data.1 | col -b > text
+    for word in 'nyx-data sudoku' 'COMMAND SUDOKU' '-o, --output=FILE' 'EXIT STATUS' 'docs/index.md'; do grep -qF -- "$word" text; done
+    rm text
+}
+
+# A Tab, typed into an interactive bash: commands, long options, values, files.
+@test "bash completes what a person begins to type" {
+    cd "$BATS_TEST_TMPDIR"
+    echo > data.h5
+    mkdir "sub folder"
+    run "${PYTHON:-/usr/bin/python3}" "$BATS_TEST_DIRNAME/typed.py" "$BATS_FILE_TMPDIR/moved/nyx/share/bash-completion/completions" \
+        $'nyx-data sud\t' $'nyx-data sudoku --si\t9' $'nyx-data maze --augment=d\t' $'nyx-data maze --progress n\t' \
+        $'nyx-data sudoku --import=da\t' $'nyx-train --data da\t' $'nyx-data sudoku -o da\t' $'nyx-data show da\t' \
+        $'nyx-data text su\t' $'nyx-data sudoku --shuf\t' $'nyx-data sudoku --count=da\t' $'nyx-data sort da\t' \
+        $'nyx-quantize --format=int4:g3\t' $'nyx-quantize --format int4:g3\t' $'nyx-quantize --meth\tab\t' \
+        $'nyx-bench --op=copy,matv\t_c\t' $'nyx-eval --device=v\t da\t' $'nyx-data nonsense da\t' $'nyx-data --vers\t'
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$output" = "words: <sudoku>
+words: <sudoku> <--size=9>
+words: <maze> <--augment=dihedral>
+words: <maze> <--progress> <never>
+words: <sudoku> <--import=data.h5>
+words: <--data> <data.h5>
+words: <sudoku> <-o> <data.h5>
+words: <show> <data.h5>
+words: <text> <sub folder/>
+words: <sudoku> <--shuffle-labels>
+words: <sudoku> <--count=da>
+words: <sort> <da>
+words: <--format=int4:g32>
+words: <--format> <int4:g32>
+words: <--method=absmax>
+words: <--op=copy,matvec_coded>
+words: <--device=vulkan> <data.h5>
+words: <nonsense> <data.h5>
+words: <--version>" ]
+}
+
+@test "the pages by task are installed, and their links lead to files" {
+    cd moved/nyx/share/doc/nyx/docs
+    for link in $(grep -ohE '\]\([^)#:]+\)' *.md | tr -d '])('); do
+        case $link in ../libnyx/*|../tests/*|../pipelines/*|../tools/*) continue ;; esac # the source tree
+        echo "$link"
+        [ -e "$link" ]
+    done
+}

@@ -22,7 +22,7 @@ static const nyx_opt opts[] = {
     { NYX_OPT_INT, "path-least", .value = &args.path_least, .arg = "N", .least = 1,
       .help = "steps of the shortest path, at least [an eighth of the cells; with --import 1]" },
     { NYX_OPT_INPUT, "import", .value = &args.import, .arg = "FILE",
-      .help = "take mazes from a text or CSV, one a line; may be an archive" },
+      .help = "take mazes from a text or CSV, one a line; may be an archive [none]" },
     { NYX_OPT_FLAG, "skip-bad", .value = &args.skip_bad, .help = "leave out lines that cannot be used" },
     { NYX_OPT_GROUP, .help = "Rows" },
     { NYX_OPT_CHECK, "test", .value = &args.test, .arg = "N|SHARE", .check = data_test_check,

@@ -36,7 +36,7 @@ static const nyx_opt opts[] = {
     { NYX_OPT_TEXT, "tokenizer", .value = &args.tokenizer, .arg = "FILE|NAME",
       .help = "bytes; characters: the bytes in use; or a file: tokenizer.json, a dataset or model of ours, llama2.c's, "
               "GPT-2's vocab.json [learnt from the training side]" },
-    { NYX_OPT_INPUT, "merges", .value = &args.merges, .arg = "FILE", .help = "merges.txt of GPT-2, with its vocab.json" },
+    { NYX_OPT_INPUT, "merges", .value = &args.merges, .arg = "FILE", .help = "merges.txt of GPT-2, with its vocab.json [none]" },
     { NYX_OPT_INT, "vocabulary", .value = &args.vocabulary, .arg = "N", .least = 257,
       .help = "tokens to learn by byte-pair encoding [4096]" },
     { NYX_OPT_CHOICE, "pattern", .value = &args.pattern, .arg = "NAME", .choices = patterns,
