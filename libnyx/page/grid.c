@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+enum { WIDE = 48 }; /* letters; a cell with more may break its line */
+
 struct nyx_grid {
     int     columns;
     int64_t count, room;
@@ -194,7 +196,9 @@ static void put_html(nyx_page *page, const nyx_grid *grid, const char *caption)
         const bool head = column == 0;
 
         nyx_page_markup(page, head ? "<tr><th scope=\"row\"" : "<td");
-        nyx_page_markup(page, stands_right(grid, column) ? " class=\"n\">" : ">");
+        nyx_page_markup(page, stands_right(grid, column)          ? " class=\"n\">"
+                              : width_of(grid->cells[i]) > WIDE ? " class=\"wrap\">"
+                                                                : ">");
         nyx_page_add(page, "%s", grid->cells[i]);
         nyx_page_markup(page, head ? "</th>" : "</td>");
         nyx_page_markup(page, column == grid->columns - 1 ? "</tr>\n" : "");

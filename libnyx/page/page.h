@@ -122,6 +122,8 @@ void nyx_plot_band(nyx_plot *plot, const char *class, const double *x, const dou
                    int64_t count);
 /* A point, with its interval where low < high. */
 void nyx_plot_point(nyx_plot *plot, const char *class, double x, double y, double low, double high);
+/* Many small points, without their intervals. */
+void nyx_plot_dots(nyx_plot *plot, const char *class, const double *x, const double *y, int64_t count);
 /* A level line across the chart with its words. */
 void nyx_plot_rule(nyx_plot *plot, const char *class, double y, const char *text);
 /* Words at a point, put where they cover nothing; left out where there is no

@@ -204,6 +204,16 @@ void nyx_plot_point(nyx_plot *plot, const char *class, double x, double y, doubl
     take(plot, px - RADIUS, py - RADIUS, px + RADIUS, py + RADIUS);
 }
 
+/* One path: each dot is a stroke without length and with round ends. */
+void nyx_plot_dots(nyx_plot *plot, const char *class, const double *x, const double *y, int64_t count)
+{
+    nyx_page_add(plot->page, "<path class=\"dots %s\" d=\"", class);
+    for (int64_t i = 0; i < count; i++)
+        if (isfinite(x[i]) && isfinite(y[i]))
+            nyx_page_add(plot->page, "M%.1f %.1fh0", nyx_scale_at(&plot->x, x[i]), nyx_scale_at(&plot->y, y[i]));
+    nyx_page_markup(plot->page, "\"/>\n");
+}
+
 void nyx_plot_rule(nyx_plot *plot, const char *class, double y, const char *text)
 {
     const double py = nyx_scale_at(&plot->y, y);

@@ -51,6 +51,7 @@ static const char *const rules[] = {
     ".line{fill:none;stroke-width:2;stroke-linejoin:round}.line.a{stroke:var(--a)}.line.b{stroke:var(--b)}\n",
     ".line.c{stroke:var(--c);stroke-width:1.25;stroke-dasharray:4 3}\n",
     ".band{stroke:none;opacity:.2}.band.a{fill:var(--a)}.band.b{fill:var(--b)}\n",
+    ".dots{fill:none;stroke-linecap:round;stroke-width:4;opacity:.7}.dots.a{stroke:var(--a)}.dots.c{stroke:var(--c)}\n",
     ".rule{fill:none;stroke:var(--c);stroke-dasharray:2 3}\n",
     ".whisker{fill:none;stroke-width:1.25;stroke:var(--c)}.whisker.a{stroke:var(--a)}.whisker.b{stroke:var(--b)}\n",
     "circle.a{fill:var(--a)}circle.b{fill:var(--b)}circle.c{fill:var(--bg);stroke:var(--c);stroke-width:1.5}\n",
@@ -64,7 +65,8 @@ static const char *const rules[] = {
     ".n{text-align:right}\n",
     "td.wrap,th.wrap{white-space:normal;overflow-wrap:anywhere}\n",
     "table.full{width:100%}td.bar{width:45%;min-width:7rem;vertical-align:middle}td.bar svg{width:100%;height:14px}\n",
-    "th.op{padding-top:1rem;font-weight:650;border-bottom-color:var(--line)}.u{white-space:nowrap}code.sha{display:block;"
+    "th.op{padding-top:1rem;font-weight:650;border-bottom-color:var(--line)}.u{white-space:nowrap}"
+    "code.sha{display:block;"
     "font-weight:400;color:var(--soft);font-size:.6875rem;overflow-wrap:anywhere;white-space:normal}\n",
     "th.file{min-width:28rem}\n",
     ".bar rect.a{fill:var(--a)}.bar rect.room{fill:var(--grid)}.bar line{stroke:var(--ink);stroke-width:1.25}\n",
@@ -94,7 +96,8 @@ static const char *const rules[] = {
     "details::details-content{content-visibility:visible;display:block;height:auto}"
     "h2,h3{break-after:avoid}figure,tr,blockquote{break-inside:avoid}thead{display:table-header-group}"
     ".scroll{overflow:visible}"
-    "table{font-size:7.5pt}th.file{min-width:0}details.more{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n",
+    "table{font-size:7.5pt}th.file{min-width:0}details.more{display:none}*{print-color-adjust:exact;"
+    "-webkit-print-color-adjust:exact}}\n",
 };
 
 void nyx_page_style(nyx_page *page)

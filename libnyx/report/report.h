@@ -77,7 +77,8 @@ int nyx_json_print(char **out, const nyx_json *json, int indent) NYX_CHECKED;
  * JSON Schema 2020-12 that schemas/README.md lists). The sentence names
  * `subject`, the path inside the document and, for an unknown key, the
  * nearest known one. INPUT. */
-int nyx_schema_check(const char *schema, const nyx_json *json, const char *subject) NYX_CHECKED;
+int  nyx_schema_check(const char *schema, const nyx_json *json, const char *subject) NYX_CHECKED;
+bool nyx_schema_exists(const char *schema);
 
 /* ---- the report ----------------------------------------------------------- */
 

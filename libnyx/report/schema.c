@@ -466,3 +466,12 @@ int nyx_schema_check(const char *schema, const nyx_json *json, const char *subje
         nyx_json_free(check.schemas[i].json);
     return status;
 }
+
+bool nyx_schema_exists(const char *schema)
+{
+    const struct nyx_schema_source *source = nyx_schema_sources;
+
+    while (source->name && strcmp(source->name, schema))
+        source++;
+    return source->name;
+}

@@ -61,7 +61,7 @@ CASES
 key 'result.model' is missing|del r["result"]["model"]
 'result.model.token_accuracy.value' is -0.5, at least 0 expected|r["result"]["model"]["token_accuracy"]["value"] = -0.5
 unknown key 'result.storage.bites'|r["result"]["storage"]["bites"] = 1
-'bad.json' has the schema 'nyx.recipe/1', which cannot be shown; reports of nyx-data, nyx-train, nyx-quantize, nyx-eval, nyx-bench and nyx-convert can, and logs of nyx-train|r["schema"] = "nyx.recipe/1"
+'bad.json' has the schema 'nyx.recipe/1', which cannot be shown; reports of nyx-data, nyx-train, nyx-quantize, nyx-eval, nyx-bench, nyx-convert|r["schema"] = "nyx.recipe/1"
 'bad.json' has the schema 'nyx.evaluation/1', which cannot be shown|r["schema"] = "nyx.evaluation/1"
 'bad.json' has the schema 'nyx.eval/2', of another version of Nyx (9.1.0); this one reads 'nyx.eval/1': show it with that version's nyx-report, or run nyx-eval again|r["schema"] = "nyx.eval/2"; r["run"]["version"] = "9.1.0"
 CASES
@@ -87,15 +87,17 @@ CASES
         [ ! -e page.html ]
     done <<'CASES'
 cannot read 'bad.jsonl:2': line 1|{"kind":"step","loss":1.5
-'bad.jsonl:2' has no 'kind'; is it a log of nyx-train?|{"loss":1.5,"step":1}
-'bad.jsonl:2': kind 'stop' is unknown|{"kind":"stop","step":1}
-'bad.jsonl:2': 'step' is no number of a step|{"kind":"step","loss":1.5,"step":"1"}
-'bad.jsonl:2': 'step' is no number of a step|{"kind":"evaluation","loss":1.5,"step":-1}
+'bad.jsonl:2' has no 'kind'; is it a log of nyx-train or nyx-evolve?|{"loss":1.5,"step":1}
+'bad.jsonl:2': kind 'stop' is unknown; logs have step, evaluation, candidate, front, sensitivity|{"kind":"stop","step":1}
+'bad.jsonl:2': 'step' is no count|{"kind":"step","loss":1.5,"step":"1"}
+'bad.jsonl:2': 'step' is no count|{"kind":"evaluation","loss":1.5,"step":-1}
 'bad.jsonl:2': 'loss' is no number|{"kind":"step","loss":"low","step":2}
 'bad.jsonl:2': 'loss' is no number|{"kind":"step","step":2}
+'bad.jsonl:2': 'token_forwards' is no count|{"kind":"candidate","kl":1.5}
+'bad.jsonl:2': 'kl' is no number|{"kind":"candidate","token_forwards":1}
 CASES
     : > bad.jsonl
-    bad 65 "'bad.jsonl' has no complete line; has the training begun?" bad.jsonl
+    bad 65 "'bad.jsonl' has no complete line; has the run begun?" bad.jsonl
     printf '%s' '{"kind":"st' > bad.jsonl
     bad 65 "'bad.jsonl' has no complete line" bad.jsonl
     bad 66 "missing.jsonl" missing.jsonl

@@ -404,3 +404,29 @@ labels = {e.text: e.get("class") for e in wide.iter() if e.tag.endswith("}text")
 assert labels["a"] == labels["c"] == "label a" and labels["b"] == "label c", labels
 PY
 }
+
+@test "the log of a search: every candidate as a dot, those accepted in colour" {
+    "$PYTHON" - <<'PY'
+import json
+with open("search.jsonl", "w") as f:
+    f.write(json.dumps({"kind": "sensitivity", "token_forwards": 5, "squared_distance": 0.5, "tensor": "a"}) + "\n")
+    for i in range(50):
+        f.write(json.dumps({"kind": "candidate", "token_forwards": 10 + i, "kl": 0.5 - i / 200 if i else None, "bits": 2.5, "accepted": i % 10 == 9}) + "\n")
+    f.write(json.dumps({"kind": "front", "token_forwards": 60, "hypervolume": 0.5}) + "\n")
+PY
+    run nyx-report search.jsonl
+    [[ "$output" == "search.jsonl "*" log of 50 candidates" ]]
+    nyx-report search.jsonl -o page.html
+    "$PYTHON" - <<PY
+$page_py
+p = page("page.html")
+assert "50 candidates, 5 accepted" in p.text
+dots = {}
+for e in p.root.iter():
+    if (e.get("class") or "").startswith("dots "):
+        dots.setdefault(e.get("class"), []).append(e.get("d").count("h0"))
+assert dots == {"dots c": [44, 44], "dots a": [5, 5]}, dots
+PY
+    nyx-report search.jsonl --format=csv > search.csv
+    [ "$(sed -n 3p search.csv | tr -d '\r')" = "search.jsonl,11,0.495,2.5,0" ]
+}

@@ -219,6 +219,7 @@ static void charts_hold_what_was_drawn(void **state)
     nyx_plot_band(&plot, "a", x, y, y, 3);
     nyx_plot_steps(&plot, "c", x, x, 3);
     nyx_plot_point(&plot, "b", 5.0, 0.5, 0.25, 0.75);
+    nyx_plot_dots(&plot, "c", x, y, 3);
     nyx_plot_rule(&plot, "c", 1.0, "all");
     nyx_plot_label(&plot, "b", 5.0, 0.5, "half <1>", false);
     nyx_plot_close(&plot);
@@ -226,6 +227,7 @@ static void charts_hold_what_was_drawn(void **state)
     assert_non_null(strstr(text_of(page), "<title id=\"id-t\">T&lt;</title><desc id=\"id-d\">D&amp;</desc>"));
     assert_non_null(strstr(text_of(page), ">half &lt;1&gt;</text>"));
     assert_non_null(strstr(text_of(page), "M31.0 198.0M390.0 32.0\"/>")); /* the NaN interrupts the line */
+    assert_non_null(strstr(text_of(page), "M31.0 198.0h0M390.0 32.0h0\"/>"));
     assert_null(strstr(text_of(page), "nan"));
     assert_memory_equal(text_of(page) + strlen(text_of(page)) - 7, "</svg>\n", 7);
     nyx_page_free(page);

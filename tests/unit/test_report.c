@@ -289,10 +289,20 @@ static void a_report_that_cannot_be_written_says_so(void **state)
     nyx_report_free(NULL);
 }
 
+static void schemas_are_known_by_name(void **state)
+{
+    (void)state;
+    assert_true(nyx_schema_exists("report"));
+    assert_true(nyx_schema_exists("eval"));
+    assert_false(nyx_schema_exists("eval.schema.json"));
+    assert_false(nyx_schema_exists(""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_print_sorted_and_exact),
+        cmocka_unit_test(schemas_are_known_by_name),
         cmocka_unit_test(malformed_documents_are_refused_with_their_place),
         cmocka_unit_test(values_are_found_by_path),
         cmocka_unit_test(setters_build_what_they_say),

@@ -15,10 +15,15 @@ typedef struct {
     double            steps_each;
 } curve;
 
+static bool is_training(const report_item *item)
+{
+    return item->log && item->log->steps.count + item->log->tests.count > 0;
+}
+
 bool has_curves(const report_set *set)
 {
     for (int i = 0; i < set->count; i++)
-        if (set->items[i].log)
+        if (is_training(&set->items[i]))
             return true;
     return false;
 }
@@ -26,36 +31,36 @@ bool has_curves(const report_set *set)
 /* Of many evaluations every so manieth, and the last. */
 static void thin_tests(curve *c, const report_log *log)
 {
-    c->tests = (int)(log->evaluations < GROUPS ? log->evaluations : GROUPS);
+    c->tests = (int)(log->tests.count < GROUPS ? log->tests.count : GROUPS);
     for (int i = 0; i < c->tests; i++) {
-        const int64_t e = (log->evaluations * (i + 1)) / c->tests - 1;
+        const int64_t e = (log->tests.count * (i + 1)) / c->tests - 1;
 
-        c->at[i] = log->at[e];
-        c->test[i] = log->test_loss[e];
-        c->exact[i] = 100.0 * log->test_exact[e];
-        c->tokens[i] = 100.0 * log->test_tokens[e];
+        c->at[i] = log->tests.column[LOG_STEP][e];
+        c->test[i] = log->tests.column[LOG_LOSS][e];
+        c->exact[i] = 100.0 * log->tests.column[LOG_EXACT][e];
+        c->tokens[i] = 100.0 * log->tests.column[LOG_TOKENS][e];
     }
 }
 
 /* Groups are ranges of lines, which are a step each. */
 static void thin(curve *c, const report_log *log)
 {
-    *c = (curve){ .log = log, .groups = (int)(log->steps < GROUPS ? log->steps : GROUPS) };
-    c->steps_each = c->groups ? (double)log->steps / c->groups : 0.0;
+    *c = (curve){ .log = log, .groups = (int)(log->steps.count < GROUPS ? log->steps.count : GROUPS) };
+    c->steps_each = c->groups ? (double)log->steps.count / c->groups : 0.0;
     for (int g = 0; g < c->groups; g++) {
-        const int64_t from = log->steps * g / c->groups, to = log->steps * (g + 1) / c->groups;
+        const int64_t from = log->steps.count * g / c->groups, to = log->steps.count * (g + 1) / c->groups;
         double        sum = 0.0, at = 0.0;
         int64_t       known = 0;
 
         c->low[g] = INFINITY;
         c->high[g] = -INFINITY;
         for (int64_t i = from; i < to; i++) {
-            at += log->step[i];
-            if (!isfinite(log->loss[i]))
+            at += log->steps.column[LOG_STEP][i];
+            if (!isfinite(log->steps.column[LOG_LOSS][i]))
                 continue;
-            sum += log->loss[i];
-            c->low[g] = fmin(c->low[g], log->loss[i]);
-            c->high[g] = fmax(c->high[g], log->loss[i]);
+            sum += log->steps.column[LOG_LOSS][i];
+            c->low[g] = fmin(c->low[g], log->steps.column[LOG_LOSS][i]);
+            c->high[g] = fmax(c->high[g], log->steps.column[LOG_LOSS][i]);
             known++;
         }
         c->x[g] = at / (double)(to - from);
@@ -114,10 +119,10 @@ static void loss_chart(nyx_chart *chart, const curve *c, char desc[400])
         high = fmax(high, c->high[g]);
         last = c->x[g];
     }
-    for (int64_t i = 0; i < log->evaluations; i++) {
-        low = isfinite(log->test_loss[i]) ? fmin(low, log->test_loss[i]) : low;
-        high = isfinite(log->test_loss[i]) ? fmax(high, log->test_loss[i]) : high;
-        last = fmax(last, log->at[i]);
+    for (int64_t i = 0; i < log->tests.count; i++) {
+        low = isfinite(log->tests.column[LOG_LOSS][i]) ? fmin(low, log->tests.column[LOG_LOSS][i]) : low;
+        high = isfinite(log->tests.column[LOG_LOSS][i]) ? fmax(high, log->tests.column[LOG_LOSS][i]) : high;
+        last = fmax(last, log->tests.column[LOG_STEP][i]);
     }
     chart->x = (nyx_axis){ "step", 0.0, last, false, true };
     chart->y = (nyx_axis){ "loss", low, high, low > 0.0 && high > 20.0 * low, false };
@@ -125,12 +130,13 @@ static void loss_chart(nyx_chart *chart, const curve *c, char desc[400])
         chart->y = (nyx_axis){ "loss", low / 1.15, high * 1.15, true, true };
     else
         chart->y.low = fmin(0.0, low);
-    snprintf(desc, 400, "Over %lld steps the mean training loss went from %.3g to %.3g.", (long long)log->steps,
+    snprintf(desc, 400, "Over %lld steps the mean training loss went from %.3g to %.3g.", (long long)log->steps.count,
              c->groups ? c->mean[0] : (double)NAN, c->groups ? c->mean[c->groups - 1] : (double)NAN);
-    if (log->evaluations)
+    if (log->tests.count)
         snprintf(desc + strlen(desc), 400 - strlen(desc),
-                 " On the test rows the loss was %.3g at step %.0f and %.3g at step %.0f.", log->test_loss[0],
-                 log->at[0], log->test_loss[log->evaluations - 1], log->at[log->evaluations - 1]);
+                 " On the test rows the loss was %.3g at step %.0f and %.3g at step %.0f.",
+                 log->tests.column[LOG_LOSS][0], log->tests.column[LOG_STEP][0],
+                 log->tests.column[LOG_LOSS][log->tests.count - 1], log->tests.column[LOG_STEP][log->tests.count - 1]);
     chart->desc = desc;
 }
 
@@ -145,12 +151,12 @@ static void put(nyx_page *page, const report_item *item, int number)
     snprintf(id, sizeof id, "loss%d", number);
     loss_chart(&chart, &c, desc);
     figure(page, &chart, draw_loss, &c);
-    nyx_page_add(page, "<figcaption>Loss of %s training steps", nyx_number_count(steps, item->log->steps));
+    nyx_page_add(page, "<figcaption>Loss of %s training steps", nyx_number_count(steps, item->log->steps.count));
     if (c.steps_each > 1.0)
         nyx_page_add(page,
                      ": the line is the mean of about %.0f steps, the band reaches from their least to their largest",
                      c.steps_each);
-    nyx_page_markup(page, item->log->evaluations
+    nyx_page_markup(page, item->log->tests.count
                               ? "; points are evaluations on the test rows.</figcaption>\n</figure>\n"
                               : ".</figcaption>\n</figure>\n");
     if (c.tests < 2 || !any_exact(&c))
@@ -172,7 +178,7 @@ void section_curves(nyx_page *page, const report_set *set)
         return;
     nyx_page_markup(page, "<section id=\"training\">\n<h2>Training</h2>\n");
     for (int i = 0; i < set->count; i++)
-        if (set->items[i].log)
+        if (is_training(&set->items[i]))
             put(page, &set->items[i], ++number);
     nyx_page_markup(page, "</section>\n");
 }

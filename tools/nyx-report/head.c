@@ -186,10 +186,35 @@ static void timed(nyx_page *page, const report_item *item)
                      (long long)nyx_json_count(figures));
 }
 
+/* The plan of that name, or NULL. */
+static const nyx_json *plan_of(const report_item *item, const char *name)
+{
+    const nyx_json *plans = item_get(item, "result.plans");
+
+    for (int64_t i = 0; i < nyx_json_count(plans); i++)
+        if (!strcmp(nyx_json_text(nyx_json_get(nyx_json_item(plans, i), "name"), ""), name))
+            return nyx_json_item(plans, i);
+    return NULL;
+}
+
+static void searched(nyx_page *page, const report_item *item)
+{
+    const nyx_json *evolved = plan_of(item, "evolved"), *uniform = plan_of(item, "uniform");
+    const double    kl = json_number(nyx_json_get(evolved, "kl.value")),
+                 other = json_number(nyx_json_get(uniform, "kl.value"));
+
+    nyx_page_add(page, "<h1>A recipe of %.2f bits a weight", json_number(nyx_json_get(evolved, "bits_per_weight")));
+    if (isfinite(kl))
+        nyx_page_add(page, ": KL %.3g", kl);
+    if (isfinite(kl) && isfinite(other))
+        nyx_page_add(page, ", one format for all %.3g", other);
+    nyx_page_markup(page, "</h1>\n");
+}
+
 static void words(nyx_page *page, const report_set *set, const front *f)
 {
     const report_item *train = first(set, "train", "result.test"), *quantize = first(set, "quantize", "result.totals");
-    const report_item *bench = first(set, "bench", "run.figures");
+    const report_item *bench = first(set, "bench", "run.figures"), *evolve = first(set, "evolve", "result.plans");
     int                logs = 0;
 
     for (int i = 0; i < set->count; i++)
@@ -198,6 +223,8 @@ static void words(nyx_page *page, const report_set *set, const front *f)
         perplexity(page, f);
     else if (f)
         preserved(page, f);
+    else if (evolve)
+        searched(page, evolve);
     else if (train)
         trained(page, train);
     else if (quantize)

@@ -109,8 +109,10 @@ static void contents(nyx_page *page, const report_set *set)
         { "quality", "Size and quality", has(set, "eval", "result.model") },
         { "training", "Training", has_curves(set) },
         { "tensors", "Tensors", has(set, "quantize", "result.tensors") },
+        { "search", "Search", has_search(set) },
         { "texts", "Generated text", has(set, "eval", "result.generation") },
         { "speed", "Speed", has(set, "bench", "run.figures") },
+        { "machine", "Machine", has(set, "profile", "result.processor") },
         { "provenance", "Provenance", true },
     };
 
@@ -153,8 +155,12 @@ int form_html(nyx_page *page, const report_set *set)
     section_curves(page, set);
     if ((status = section_tensors(page, set)) < 0)
         return status;
+    if ((status = section_search(page, set)) < 0)
+        return status;
     section_texts(page, set);
     section_bench(page, set);
+    if ((status = section_machine(page, set)) < 0)
+        return status;
     if ((status = section_provenance(page, set)) < 0)
         return status;
     nyx_page_add(

@@ -1,5 +1,5 @@
-/* log -- the JSON Lines that nyx-train --log appends while it runs. A run may
- * have been killed in the middle of a line: the last one may be half there. */
+/* log -- the JSON Lines that nyx-train and nyx-evolve append while they run. A
+ * run may have been killed in the middle of a line: the last may be half there. */
 #include "file/file.h"
 #include "set.h"
 
@@ -31,34 +31,35 @@ void log_free(report_log *log)
 {
     if (!log)
         return;
-    nyx_free(log->step);
-    nyx_free(log->loss);
-    nyx_free(log->at);
-    nyx_free(log->test_loss);
-    nyx_free(log->test_exact);
-    nyx_free(log->test_tokens);
+    for (int c = 0; c < 4; c++) {
+        nyx_free(log->steps.column[c]);
+        nyx_free(log->tests.column[c]);
+        nyx_free(log->candidates.column[c]);
+        nyx_free(log->fronts.column[c]);
+    }
     nyx_free(log);
 }
 
-/* Room for one more in each of `columns`. */
-static int grow(double **columns[], int count, int64_t used, int64_t *room)
+static int add_row(log_part *part, const double values[4])
 {
-    const int64_t more = *room ? 2 * *room : 1024;
+    const int64_t room = part->room ? 2 * part->room : 1024;
 
-    if (used < *room)
-        return 0;
-    for (int c = 0; c < count; c++) {
+    for (int c = 0; c < 4 && part->count == part->room; c++) {
         double *grown;
-        int     status = nyx_alloc(&grown, more * (int64_t)sizeof *grown);
+        int     status = nyx_alloc(&grown, room * (int64_t)sizeof *grown);
 
         if (status < 0)
             return status;
-        if (used)
-            memcpy(grown, *columns[c], (size_t)used * sizeof *grown);
-        nyx_free(*columns[c]);
-        *columns[c] = grown;
+        if (part->count)
+            memcpy(grown, part->column[c], (size_t)part->count * sizeof *grown);
+        nyx_free(part->column[c]);
+        part->column[c] = grown;
     }
-    *room = more;
+    if (part->count == part->room)
+        part->room = room;
+    for (int c = 0; c < 4; c++)
+        part->column[c][part->count] = values[c];
+    part->count++;
     return 0;
 }
 
@@ -69,48 +70,74 @@ static double share(const nyx_json *json, const char *part, const char *whole)
     return all > 0.0 ? json_number(nyx_json_get(json, part)) / all : (double)NAN;
 }
 
+static double number(const nyx_json *json, const char *key)
+{
+    return json_number(nyx_json_get(json, key));
+}
+
 static int add_step(report_log *log, const nyx_json *json)
 {
-    double **columns[] = { &log->step, &log->loss };
-    int      status = grow(columns, 2, log->steps, &log->steps_room);
-
-    if (status < 0)
-        return status;
-    log->step[log->steps] = json_number(nyx_json_get(json, "step"));
-    log->loss[log->steps++] = json_number(nyx_json_get(json, "loss"));
-    return 0;
+    return add_row(&log->steps, (double[4]){ number(json, "step"), number(json, "loss"), (double)NAN, (double)NAN });
 }
 
 static int add_evaluation(report_log *log, const nyx_json *json)
 {
-    double **columns[] = { &log->at, &log->test_loss, &log->test_exact, &log->test_tokens };
-    int      status = grow(columns, 4, log->evaluations, &log->evaluations_room);
+    return add_row(&log->tests, (double[4]){ number(json, "step"), number(json, "loss"), share(json, "exact", "rows"),
+                                             share(json, "tokens_right", "tokens") });
+}
 
-    if (status < 0)
-        return status;
-    log->at[log->evaluations] = json_number(nyx_json_get(json, "step"));
-    log->test_loss[log->evaluations] = json_number(nyx_json_get(json, "loss"));
-    log->test_exact[log->evaluations] = share(json, "exact", "rows");
-    log->test_tokens[log->evaluations++] = share(json, "tokens_right", "tokens");
+static int add_candidate(report_log *log, const nyx_json *json)
+{
+    return add_row(&log->candidates,
+                   (double[4]){ number(json, "token_forwards"), number(json, "kl"), number(json, "bits"),
+                                nyx_json_bool(nyx_json_get(json, "accepted"), false) ? 1.0 : 0.0 });
+}
+
+static int add_front(report_log *log, const nyx_json *json)
+{
+    return add_row(&log->fronts, (double[4]){ number(json, "token_forwards"), number(json, "hypervolume"), 0.0, 0.0 });
+}
+
+/* What was measured of single tensors stands in the report. */
+static int pass_over(report_log *log, const nyx_json *json)
+{
+    (void)log;
+    (void)json;
     return 0;
 }
 
+/* Kinds of line; the count of which run, and the figure that they all have. */
+static const struct {
+    const char *kind, *count, *figure;
+    int (*add)(report_log *log, const nyx_json *json);
+} kinds[] = {
+    { "step", "step", "loss", add_step },
+    { "evaluation", "step", "loss", add_evaluation },
+    { "candidate", "token_forwards", "kl", add_candidate },
+    { "front", "token_forwards", "hypervolume", add_front },
+    { "sensitivity", "token_forwards", "squared_distance", pass_over },
+};
+
 static int add_line(report_log *log, const nyx_json *json, const char *place)
 {
-    const char              *kind = nyx_json_text(nyx_json_get(json, "kind"), NULL);
-    const enum nyx_json_kind loss = nyx_json_kind_of(nyx_json_get(json, "loss"));
+    const char *kind = nyx_json_text(nyx_json_get(json, "kind"), NULL);
 
     if (!kind)
-        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no 'kind'; is it a log of nyx-train?", place);
-    if (strcmp(kind, "step") && strcmp(kind, "evaluation"))
-        return nyx_error_set(NYX_ERR_INPUT,
-                             "'%s': kind '%.32s' is unknown; logs of nyx-train have 'step' and 'evaluation'", place,
-                             kind);
-    if (nyx_json_int(nyx_json_get(json, "step"), -1) < 0)
-        return nyx_error_set(NYX_ERR_INPUT, "'%s': 'step' is no number of a step", place);
-    if (!nyx_json_get(json, "loss") || (loss != NYX_JSON_NULL && !json_is_number(nyx_json_get(json, "loss"))))
-        return nyx_error_set(NYX_ERR_INPUT, "'%s': 'loss' is no number", place);
-    return !strcmp(kind, "step") ? add_step(log, json) : add_evaluation(log, json);
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no 'kind'; is it a log of nyx-train or nyx-evolve?", place);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const nyx_json *figure = nyx_json_get(json, kinds[i].figure);
+
+        if (strcmp(kind, kinds[i].kind))
+            continue;
+        if (nyx_json_int(nyx_json_get(json, kinds[i].count), -1) < 0)
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' is no count", place, kinds[i].count);
+        if (!figure || (nyx_json_kind_of(figure) != NYX_JSON_NULL && !json_is_number(figure)))
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' is no number", place, kinds[i].figure);
+        return kinds[i].add(log, json);
+    }
+    return nyx_error_set(NYX_ERR_INPUT,
+                         "'%s': kind '%.32s' is unknown; logs have step, evaluation, candidate, front, sensitivity",
+                         place, kind);
 }
 
 /* Line after line; one that cannot be parsed is forgiven if it is the last. */
@@ -131,12 +158,13 @@ static int read_lines(report_log *log, nyx_lines *lines, const char *path)
             continue;
         }
         status = add_line(log, json, nyx_lines_place(lines));
+        log->lines++;
         nyx_json_free(json);
         if (status < 0)
             return status;
     }
-    if (status == 0 && log->steps + log->evaluations == 0)
-        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no complete line; has the training begun?", path);
+    if (status == 0 && log->lines == 0)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no complete line; has the run begun?", path);
     if (status == 0 && *cut)
         nyx_cli_note("warning: the last line of '%s' is not whole and was left out", path);
     return status;

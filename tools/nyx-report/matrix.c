@@ -6,7 +6,7 @@
 
 bool tensor_coded(const tensor *t)
 {
-    return nyx_json_bool(nyx_json_get(t->json, "coded"), false);
+    return nyx_json_bool(nyx_json_get(t->json, "coded"), true);
 }
 
 static size_t block_of(const char *name)

@@ -61,17 +61,32 @@ static void steps(nyx_grid *grid, const report_set *set)
     for (int i = 0; i < set->count; i++) {
         const report_log *log = set->items[i].log;
 
-        for (int64_t k = 0, e = 0; log && (k < log->steps || e < log->evaluations);) {
-            const bool step = k < log->steps && !(e < log->evaluations && log->at[e] < log->step[k]);
+        for (int64_t k = 0, e = 0; log && (k < log->steps.count || e < log->tests.count);) {
+            const bool step = k < log->steps.count && !(e < log->tests.count && log->tests.column[LOG_STEP][e] <
+                                                                                    log->steps.column[LOG_STEP][k]);
 
             nyx_grid_cell(grid, "%s", set->items[i].name);
             nyx_grid_cell(grid, "%s", step ? "step" : "evaluation");
-            number(grid, step ? log->step[k] : log->at[e]);
-            number(grid, step ? log->loss[k] : log->test_loss[e]);
-            number(grid, step ? (double)NAN : log->test_exact[e]);
-            number(grid, step ? (double)NAN : log->test_tokens[e]);
+            number(grid, step ? log->steps.column[LOG_STEP][k] : log->tests.column[LOG_STEP][e]);
+            number(grid, step ? log->steps.column[LOG_LOSS][k] : log->tests.column[LOG_LOSS][e]);
+            number(grid, step ? (double)NAN : log->tests.column[LOG_EXACT][e]);
+            number(grid, step ? (double)NAN : log->tests.column[LOG_TOKENS][e]);
             k += step;
             e += !step;
+        }
+    }
+}
+
+static void candidates(nyx_grid *grid, const report_set *set)
+{
+    heads(grid, (const char *const[]){ "log", "token_forwards", "kl", "bits", "accepted", NULL });
+    for (int i = 0; i < set->count; i++) {
+        const log_part *part = set->items[i].log ? &set->items[i].log->candidates : NULL;
+
+        for (int64_t k = 0; part && k < part->count; k++) {
+            nyx_grid_cell(grid, "%s", set->items[i].name);
+            for (int c = LOG_SPENT; c <= LOG_ACCEPTED; c++)
+                number(grid, part->column[c][k]);
         }
     }
 }
@@ -151,7 +166,7 @@ static void runs(nyx_grid *grid, const report_set *set)
     }
 }
 
-const char *const form_tables[] = { "evaluations", "bench", "training", "tensors", "runs", NULL };
+const char *const form_tables[] = { "evaluations", "bench", "training", "search", "tensors", "runs", NULL };
 
 static const struct {
     const char *name;
@@ -160,6 +175,7 @@ static const struct {
 } others[] = {
     { "bench", sizeof bench_columns / sizeof *bench_columns, bench },
     { "training", 6, steps },
+    { "search", 5, candidates },
     { "tensors", sizeof tensor_columns / sizeof *tensor_columns, tensors },
     { "runs", sizeof run_columns / sizeof *run_columns, runs },
 };

@@ -41,10 +41,16 @@ int  section_provenance(nyx_page *page, const report_set *set) NYX_CHECKED; /* p
 
 int  provenance_unknown(nyx_page *page, const report_set *set) NYX_CHECKED; /* unknown.c: a part of it */
 
+int  section_search(nyx_page *page, const report_set *set) NYX_CHECKED;  /* search.c */
+int  section_machine(nyx_page *page, const report_set *set) NYX_CHECKED; /* machine.c */
+int  tensors_heat(nyx_page *page, const nyx_json *tensors) NYX_CHECKED;  /* tensors.c: any such list as a heat map */
+
+bool has_search(const report_set *set);
 bool has_curves(const report_set *set);
 bool has(const report_set *set, const char *kind, const char *path); /* a report of that kind with that part */
 
 /* A chart in both widths: `draw` is called for each. */
-void figure(nyx_page *page, const nyx_chart *chart, void (*draw)(nyx_plot *plot, const void *context), const void *context);
+void figure(nyx_page *page, const nyx_chart *chart, void (*draw)(nyx_plot *plot, const void *context),
+            const void *context);
 
 #endif

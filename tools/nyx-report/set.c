@@ -4,7 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const kinds[] = { "data", "train", "quantize", "eval", "bench", "convert", NULL };
+/* Programs whose reports can be shown: those of them that this build has. */
+static const char *const kinds[] = { "data",    "train",   "quantize", "eval",   "bench",
+                                     "convert", "profile", "evolve",   "bundle", NULL };
 
 /* ---- questions ------------------------------------------------------------------ */
 
@@ -87,16 +89,28 @@ const char *item_input(const report_item *item, const char *path)
 
 /* ---- reading ----------------------------------------------------------------------- */
 
+static int no_kind(const char *path, const char *schema)
+{
+    char names[160] = "";
+
+    for (int i = 0; kinds[i]; i++)
+        if (nyx_schema_exists(kinds[i]))
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%snyx-%s", *names ? ", " : "", kinds[i]);
+    return nyx_error_set(NYX_ERR_INPUT,
+                         "'%s' has the schema '%.64s', which cannot be shown; reports of %s can, and logs", path,
+                         schema, names);
+}
+
 /* The kind of a report in kinds[]; or why it cannot be shown. */
 static int find_kind(const char **out, const nyx_json *json, const char *path)
 {
     const char *schema = nyx_json_text(nyx_json_get(json, "schema"), ""), *slash = strrchr(schema, '/');
-    const char *version = nyx_json_text(nyx_json_get(json, "run.version"), "?");
 
     for (int i = 0; kinds[i]; i++) {
         const size_t length = strlen(kinds[i]);
 
-        if (strncmp(schema, "nyx.", 4) || strncmp(schema + 4, kinds[i], length) || schema + 4 + length != slash)
+        if (strncmp(schema, "nyx.", 4) || strncmp(schema + 4, kinds[i], length) || schema + 4 + length != slash ||
+            !nyx_schema_exists(kinds[i]))
             continue;
         *out = kinds[i];
         if (strcmp(slash, "/1") == 0)
@@ -104,13 +118,10 @@ static int find_kind(const char **out, const nyx_json *json, const char *path)
         return nyx_error_set(NYX_ERR_INPUT,
                              "'%s' has the schema '%.64s', of another version of Nyx (%.32s); this one reads "
                              "'nyx.%s/1': show it with that version's nyx-report, or run %.32s again",
-                             path, schema, version, kinds[i],
+                             path, schema, nyx_json_text(nyx_json_get(json, "run.version"), "?"), kinds[i],
                              nyx_json_text(nyx_json_get(json, "run.tool"), "the tool"));
     }
-    return nyx_error_set(NYX_ERR_INPUT,
-                         "'%s' has the schema '%.64s', which cannot be shown; reports of nyx-data, nyx-train, "
-                         "nyx-quantize, nyx-eval, nyx-bench and nyx-convert can, and logs of nyx-train",
-                         path, schema);
+    return no_kind(path, schema);
 }
 
 static int read_item(report_item *item, nyx_report *report, const char *path)

@@ -7,11 +7,20 @@
 
 enum { REPORTS_MOST = 64 };
 
-/* What a training log holds: a loss for each step, scores for each evaluation. */
+/* What a log holds, column by column: of a training a loss for each step and
+ * scores for each evaluation, of a search each candidate. NaN: unknown. */
+enum { LOG_STEP, LOG_LOSS, LOG_EXACT, LOG_TOKENS };  /* steps, tests; the last two are shares and of tests only */
+enum { LOG_SPENT, LOG_KL, LOG_BITS, LOG_ACCEPTED };  /* candidates; spent: token-forwards so far; accepted: 1 or 0 */
+enum { LOG_VOLUME = 1 };                             /* fronts: behind what was spent */
+
 typedef struct {
-    int64_t steps, evaluations, steps_room, evaluations_room;
-    double *step, *loss;                                  /* [steps]; NaN: null in the log */
-    double *at, *test_loss, *test_exact, *test_tokens;    /* [evaluations]; shares, NaN where nothing was scored */
+    int64_t count, room;
+    double *column[4];
+} log_part;
+
+typedef struct {
+    log_part steps, tests, candidates, fronts;
+    int64_t  lines;
 } report_log;
 
 typedef struct {

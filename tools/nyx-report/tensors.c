@@ -13,20 +13,22 @@ static const double steps[] = { 0.1, 0.3, 1.0, 3.0, 10.0, 30.0 }; /* relative er
 static void cell(nyx_page *page, const matrix *m, const tensor *t)
 {
     const double error = tensor_error(t), bits = json_number(nyx_json_get(t->json, "bits_per_weight"));
+    const char  *format = nyx_json_text(nyx_json_get(t->json, "format"), "?");
     int          heat = 0;
 
     if (!tensor_coded(t) || !isfinite(error)) {
-        nyx_page_add(page, "<td class=\"kept\">%s</td>", nyx_json_text(nyx_json_get(t->json, "format"), "?"));
+        nyx_page_add(page, "<td class=\"kept\">%s</td>", format);
         return;
     }
     while (heat < 6 && error >= steps[heat])
         heat++;
-    nyx_page_add(page, "<td class=\"q%d\" title=\"%s, %.3g %%\">", heat,
-                 nyx_json_text(nyx_json_get(t->json, "format"), "?"), error);
+    nyx_page_add(page, "<td class=\"q%d\" title=\"%s, %.3g %%\">", heat, format, error);
     if (m->uniform)
         nyx_page_add(page, "%.2g</td>", error);
-    else
+    else if (isfinite(bits))
         nyx_page_add(page, "%.2f</td>", bits);
+    else
+        nyx_page_add(page, "%.*s</td>", (int)strcspn(format, ":"), format);
 }
 
 static void key(nyx_page *page)
@@ -148,6 +150,23 @@ static int all(nyx_page *page, const matrix *m)
     nyx_page_markup(page, "</details>\n");
     nyx_grid_free(grid);
     return 0;
+}
+
+int tensors_heat(nyx_page *page, const nyx_json *tensors)
+{
+    matrix m;
+    int    status = matrix_make(&m, tensors);
+
+    if (status == 0) {
+        nyx_page_add(page, "<p class=\"note\">The format of each tensor%s; the colour is its error.</p>\n",
+                     m.uniform ? " is the same" : "");
+        key(page);
+        if (m.part_count)
+            blocks(page, &m);
+        others(page, &m);
+    }
+    nyx_free(m.tensors);
+    return status;
 }
 
 /* One format for all is soon said, and folded away where there are several. */

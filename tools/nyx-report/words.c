@@ -76,12 +76,52 @@ static void convert(nyx_page *page, const report_item *item, const nyx_json *res
                  whole(result, "rounded_tensors"));
 }
 
+static void profile(nyx_page *page, const report_item *item, const nyx_json *result)
+{
+    char ops[NYX_NUMBER], memory[NYX_NUMBER];
+
+    nyx_page_add(page, "%s, %lld threads, %s",
+                 nyx_json_text(nyx_json_get(result, "processor.name"), "unknown processor"),
+                 whole(result, "processor.threads"),
+                 nyx_number_bytes(memory, nyx_json_real(nyx_json_get(result, "memory.bytes"), 0.0)));
+    if (json_is_number(item_get(item, "run.measured.operations_per_s.f32")))
+        nyx_page_add(page, ", %s in f32",
+                     nyx_number_rate(ops, nyx_json_real(item_get(item, "run.measured.operations_per_s.f32"), 0.0),
+                                     "FLOP"));
+    if (nyx_json_get(result, "plan.predicted_peak_bytes"))
+        nyx_page_add(page, "; plan of %s",
+                     nyx_number_bytes(memory, nyx_json_real(nyx_json_get(result, "plan.predicted_peak_bytes"), 0.0)));
+}
+
+static void evolve(nyx_page *page, const report_item *item, const nyx_json *result)
+{
+    const nyx_json *plans = nyx_json_get(result, "plans");
+
+    (void)item;
+    nyx_page_add(page, "%lld candidates, %lld token-forwards", whole(result, "search.candidates"),
+                 whole(result, "search.token_forwards"));
+    for (int64_t i = 0; i < nyx_json_count(plans); i++) {
+        const nyx_json *plan = nyx_json_item(plans, i);
+        const double    kl = json_number(nyx_json_get(plan, "kl.value"));
+
+        nyx_page_add(page, "%s%s %.2f bits", i ? ", " : "; ", nyx_json_text(nyx_json_get(plan, "name"), "?"),
+                     nyx_json_real(nyx_json_get(plan, "bits_per_weight"), 0.0));
+        if (json_is_number(nyx_json_get(plan, "kl.value")))
+            nyx_page_add(page, " KL %.3g", kl);
+    }
+}
+
+static void bundle(nyx_page *page, const report_item *item, const nyx_json *result)
+{
+    (void)item;
+    nyx_page_add(page, "%lld files", (long long)nyx_json_count(nyx_json_get(result, "files")));
+}
+
 static const struct {
     const char *kind;
     void (*say)(nyx_page *page, const report_item *item, const nyx_json *result);
-} sayings[] = {
-    { "data", data }, { "train", train }, { "quantize", quantize }, { "bench", bench }, { "convert", convert }
-};
+} sayings[] = { { "data", data },       { "train", train },     { "quantize", quantize }, { "bench", bench },
+                { "convert", convert }, { "profile", profile }, { "evolve", evolve },     { "bundle", bundle } };
 
 bool words_has(const report_item *item)
 {
@@ -92,9 +132,13 @@ void words_of(nyx_page *page, const report_item *item)
 {
     const char *why = item->log ? NULL : why_no_result(item), *sentence = item_text(item, "error");
 
+    if (item->log && item->log->candidates.count) {
+        nyx_page_add(page, "log of %lld candidates", (long long)item->log->candidates.count);
+        return;
+    }
     if (item->log) {
-        nyx_page_add(page, "log of %lld steps and %lld evaluations", (long long)item->log->steps,
-                     (long long)item->log->evaluations);
+        nyx_page_add(page, "log of %lld steps and %lld evaluations", (long long)item->log->steps.count,
+                     (long long)item->log->tests.count);
         return;
     }
     if (why) {
