@@ -179,6 +179,17 @@ void        nyx_output_discard(nyx_output *out);
 void        nyx_output_abandon(void); /* remove every temporary of this process; from a signal handler, before _exit */
 int         nyx_output_try(const char *path) NYX_CHECKED; /* open and discard: asked before long work. CREATE */
 
+/* The same for a folder with its files. Names are parts joined by '/', no part
+ * empty, "." or ".."; the folders on the way are made. What is there already
+ * is never replaced: neither the target (CREATE) nor a file (OUTPUT). */
+typedef struct nyx_folder nyx_folder;
+int  nyx_folder_open(nyx_folder **out, const char *path) NYX_CHECKED;
+int  nyx_folder_begin(nyx_folder *folder, const char *name) NYX_CHECKED;
+int  nyx_folder_write(nyx_folder *folder, const void *data, int64_t bytes) NYX_CHECKED;
+int  nyx_folder_end(nyx_folder *folder) NYX_CHECKED;
+int  nyx_folder_commit(nyx_folder *folder) NYX_CHECKED; /* ends `folder` in every case */
+void nyx_folder_discard(nyx_folder *folder);            /* NULL is fine */
+
 /* An append-only log of lines that survives a kill: one write(2) a line.
  * Opening cuts the file back to `offset` bytes (0 starts afresh) and makes
  * it if it is missing; shorter than `offset` is an INPUT error. */

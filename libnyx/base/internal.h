@@ -15,6 +15,12 @@ int nyx_base__sync_folder(const char *path);
  * there is none. */
 int nyx_base__folder_length(const char *path);
 
+/* A fresh hidden name beside `target` for what will take its place; what dead
+ * processes left of the same target is removed. *out ends with nyx_free. */
+int nyx_base__temporary_name(char **out, const char *target) NYX_CHECKED;
+/* Remove a file, or a folder with all in it; what cannot be removed stays. */
+void nyx_base__remove(int folder, const char *name);
+
 /* Blocks of SHA-256 in plain C, and with the processor's own instructions;
  * the latter only where it has them. */
 extern const uint32_t nyx_base__sha256_constants[64];

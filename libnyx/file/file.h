@@ -1,5 +1,5 @@
 /* file -- model, dataset and checkpoint files (the only home of HDF5), lines
- * out of archives (the only home of libarchive), recipes as JSON.
+ * out of archives and packed streams (the only home of libarchive), recipes as JSON.
  *
  * The HDF5 files follow the narrow profile of schemas/README.md. A file that
  * leaves it (external storage, links, filters, unknown layout ...) is refused
@@ -187,6 +187,25 @@ int  nyx_lines_open(nyx_lines **out, const char *path) NYX_CHECKED;
 int  nyx_lines_next(nyx_lines *lines, const char **line, int64_t *bytes) NYX_CHECKED;
 const char *nyx_lines_place(const nyx_lines *lines); /* "puzzles.csv:17" inside the archive */
 void nyx_lines_close(nyx_lines *lines);
+
+/* ---- packed streams ----------------------------------------------------------------- */
+
+/* One stream of bytes as a zstd file (written atomically) that ends with the
+ * SHA-256 of what lies before; equal streams give equal files. */
+typedef struct nyx_packer nyx_packer;
+int  nyx_packer_open(nyx_packer **out, const char *path) NYX_CHECKED; /* CREATE */
+int  nyx_packer_write(nyx_packer *packer, const void *data, int64_t bytes) NYX_CHECKED; /* OUTPUT, MEMORY */
+/* Size and digest of the whole file. Ends `packer` in every case. */
+int  nyx_packer_commit(nyx_packer *packer, int64_t *bytes, char sha256[NYX_SHA256_HEX]) NYX_CHECKED;
+void nyx_packer_discard(nyx_packer *packer); /* NULL is fine */
+
+/* Checks the digest before anything is unpacked. INPUT, MISSING. */
+typedef struct nyx_unpacker nyx_unpacker;
+int         nyx_unpacker_open(nyx_unpacker **out, const char *path) NYX_CHECKED;
+int         nyx_unpacker_read(nyx_unpacker *unpacker, void *out, int64_t bytes, int64_t *got) NYX_CHECKED; /* fewer: the end */
+int64_t     nyx_unpacker_bytes(const nyx_unpacker *unpacker);  /* of the whole file, as packed */
+const char *nyx_unpacker_sha256(const nyx_unpacker *unpacker); /* of the same */
+void        nyx_unpacker_close(nyx_unpacker *unpacker); /* NULL is fine */
 
 /* ---- recipes ------------------------------------------------------------------------ */
 

@@ -139,15 +139,26 @@ static void blanks(nyx_page *page, int count)
 
 static void put_text(nyx_page *page, const nyx_grid *grid)
 {
+    struct { int width; bool right; } *columns;
+
+    if (nyx_alloc(&columns, grid->columns * (int64_t)sizeof *columns) < 0) {
+        nyx_page__lose(page);
+        return;
+    }
+    for (int c = 0; c < grid->columns; c++) {
+        columns[c].width = widest(grid, c);
+        columns[c].right = stands_right(grid, c);
+    }
     for (int64_t i = 0; i < grid->count; i++) {
-        const int  column = (int)(i % grid->columns), room = widest(grid, column) - width_of(grid->cells[i]);
-        const bool right = stands_right(grid, column), last = column == grid->columns - 1 || i == grid->count - 1;
+        const int  column = (int)(i % grid->columns), room = columns[column].width - width_of(grid->cells[i]);
+        const bool right = columns[column].right, last = column == grid->columns - 1 || i == grid->count - 1;
 
         blanks(page, right ? room : 0);
         nyx_page_add(page, "%s", grid->cells[i]);
         blanks(page, right || last ? 0 : room);
         nyx_page_markup(page, last ? "\n" : "  ");
     }
+    nyx_free(columns);
 }
 
 static void put_markdown(nyx_page *page, const nyx_grid *grid)

@@ -82,3 +82,30 @@ sweep() { # TARGET COMMAND...
     sweep folder/model.safetensors nyx-convert m.h5 -o folder
     sweep folder/config.json nyx-convert m.h5 -o folder
 }
+
+@test "nyx-bundle publishes a whole file or none" {
+    cp m.h5 model.h5
+    sweep out.tar.zst nyx-bundle create model.h5 -o out.tar.zst
+}
+
+@test "nyx-bundle extracts a whole folder or none" {
+    cp m.h5 model.h5
+    cp c.json config.json
+    nyx-bundle create model.h5 config.json -o b.tar.zst
+    for kind in write rename close; do
+        rm -rf out
+        with_fault "$kind" 0 0 nyx-bundle extract b.tar.zst -o out
+        total=$(cat count)
+        [ "$total" -ge 1 ]
+        for nth in $(seq 1 "$total"); do
+            for sticky in 0 1; do
+                rm -rf out
+                status=0
+                with_fault "$kind" "$nth" "$sticky" nyx-bundle extract b.tar.zst -o out > /dev/null 2> err || status=$?
+                echo "$kind $nth/$total sticky $sticky: exit $status, $(cat err)"
+                [ "$status" -eq 74 ] && [ "$(wc -l < err)" -eq 1 ] && [ ! -e out ]
+                [ -z "$(find . -name '.*.nyx-*')" ]
+            done
+        done
+    done
+}

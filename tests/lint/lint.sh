@@ -18,6 +18,7 @@ quant: base tensor
 file: base report tensor quant
 foreign: base report tensor quant file
 text: base report file
+bundle: base report tensor quant file
 graph: base tensor quant
 pass: base tensor quant graph
 device: base tensor quant graph pass

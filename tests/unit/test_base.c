@@ -514,6 +514,79 @@ static void leftovers_of_dead_processes_are_removed(void **state)
     nyx_output_discard(out);
 }
 
+/* ---- folders ----------------------------------------------------------- */
+
+static void put(nyx_folder *into, const char *name, const char *text)
+{
+    assert_int_equal(nyx_folder_begin(into, name), 0);
+    assert_int_equal(nyx_folder_write(into, text, (int64_t)strlen(text)), 0);
+    assert_int_equal(nyx_folder_end(into), 0);
+}
+
+static void a_folder_appears_only_when_committed(void **state)
+{
+    nyx_folder *made;
+
+    (void)state;
+    for (int commit = 0; commit < 2; commit++) {
+        assert_int_equal(nyx_folder_open(&made, in_folder("made/")), 0);
+        put(made, "a/b/c", "deep");
+        put(made, "a/d", "less");
+        assert_int_equal(access(in_folder("made"), F_OK), -1);
+        if (commit)
+            assert_int_equal(nyx_folder_commit(made), 0);
+        else
+            nyx_folder_discard(made);
+    }
+    assert_file_is(in_folder("made/a/b/c"), "deep");
+    assert_file_is(in_folder("made/a/d"), "less");
+    assert_int_equal(nyx_folder_open(&made, in_folder("made")), NYX_ERR_CREATE);
+    assert_null(made);
+    nyx_folder_discard(NULL);
+}
+
+static void a_folder_never_replaces_or_leaves_itself(void **state)
+{
+    nyx_folder *made;
+
+    (void)state;
+    assert_int_equal(nyx_folder_open(&made, in_folder("none/made")), NYX_ERR_CREATE);
+    assert_int_equal(nyx_folder_open(&made, ""), NYX_ERR_CREATE);
+    assert_int_equal(nyx_folder_open(&made, in_folder("late")), 0);
+    put(made, "a", "once");
+    assert_int_equal(nyx_folder_begin(made, "a"), NYX_ERR_OUTPUT);
+    assert_int_equal(nyx_folder_begin(made, "a/b"), NYX_ERR_OUTPUT);
+    write_file(in_folder("late"), "another's");
+    assert_int_equal(nyx_folder_commit(made), NYX_ERR_CREATE);
+    assert_file_is(in_folder("late"), "another's");
+}
+
+/* What a dead process left of a folder goes with all in it; what links in it
+ * lead to stays. */
+static void leftovers_of_folders_are_removed(void **state)
+{
+    nyx_folder *made;
+    char        dead[PATH_MAX], inside[PATH_MAX + 16], *name;
+
+    (void)state;
+    write_file(in_folder("precious"), "kept");
+    assert_int_equal(nyx_base__temporary_name(&name, in_folder("left")), 0);
+    /* this host and boot, and a process that cannot be */
+    snprintf(dead, sizeof dead, "%.*s999999999-1-0", (int)(strstr(name, ".nyx-") + strlen(".nyx-HHHHHHHH-BBBBBBBB-") - name), name);
+    nyx_free(name);
+    assert_int_equal(mkdir(dead, 0777), 0);
+    snprintf(inside, sizeof inside, "%s/link", dead);
+    assert_int_equal(symlink(in_folder("precious"), inside), 0);
+    snprintf(inside, sizeof inside, "%s/deep", dead);
+    assert_int_equal(mkdir(inside, 0777), 0);
+    snprintf(inside, sizeof inside, "%s/deep/file", dead);
+    write_file(inside, "half");
+    assert_int_equal(nyx_folder_open(&made, in_folder("left")), 0);
+    assert_int_equal(access(dead, F_OK), -1);
+    nyx_folder_discard(made);
+    assert_file_is(in_folder("precious"), "kept");
+}
+
 static void a_journal_is_cut_back_when_continued(void **state)
 {
     const char  *path = in_folder("log");
@@ -590,6 +663,9 @@ int main(void)
         cmocka_unit_test(a_trial_leaves_everything_as_it_was),
         cmocka_unit_test(a_full_device_is_an_output_error),
         cmocka_unit_test(leftovers_of_dead_processes_are_removed),
+        cmocka_unit_test(a_folder_appears_only_when_committed),
+        cmocka_unit_test(a_folder_never_replaces_or_leaves_itself),
+        cmocka_unit_test(leftovers_of_folders_are_removed),
         cmocka_unit_test(a_journal_is_cut_back_when_continued),
         cmocka_unit_test(a_wish_to_stop_is_remembered),
     };
