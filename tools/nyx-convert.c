@@ -33,13 +33,6 @@ static const nyx_opt opts[] = {
 
 /* ---- what was asked ------------------------------------------------------------ */
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t length = strlen(text), tail = strlen(end);
-
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* What the output is to be: --to, or by its name. */
 static const char *target(void)
 {
@@ -47,11 +40,11 @@ static const char *target(void)
 
     if (args.to)
         return args.to;
-    if (ends_with(args.output, ".h5"))
+    if (nyx_text_ends(args.output, ".h5"))
         return "h5";
-    if (ends_with(args.output, ".gguf"))
+    if (nyx_text_ends(args.output, ".gguf"))
         return "gguf";
-    if (ends_with(args.output, ".safetensors") || ends_with(args.output, "/") ||
+    if (nyx_text_ends(args.output, ".safetensors") || nyx_text_ends(args.output, "/") ||
         (stat(args.output, &st) == 0 && S_ISDIR(st.st_mode)))
         return "safetensors";
     return NULL;

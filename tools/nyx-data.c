@@ -52,7 +52,7 @@ void data_progress(void *context, int64_t done, int64_t total)
     nyx_cli_progress("puzzles", done, total, "");
 }
 
-void data_import_describe(nyx_report *report, const nyx_sudoku_counts *counts)
+void data_import_describe(nyx_report *report, const nyx_import_counts *counts)
 {
     nyx_json *json = nyx_json_add_object(nyx_report_result(report), "import");
 
@@ -67,7 +67,7 @@ void data_import_describe(nyx_report *report, const nyx_sudoku_counts *counts)
 
 static int read_import(nyx_sudoku_list *list, const nyx_sudoku_options *o, nyx_pool *pool, nyx_report *report)
 {
-    nyx_sudoku_counts counts;
+    nyx_import_counts counts;
     int               status;
 
     if (strcmp(sudoku.import, "-") != 0 && (status = nyx_report_input(report, sudoku.import)) < 0)

@@ -79,6 +79,8 @@ int nyx_text_copy(char **out, const char *text) NYX_CHECKED;
 /* printf into fresh memory. */
 int nyx_text_format(char **out, const char *fmt, ...) NYX_PRINTF(2, 3) NYX_CHECKED;
 
+bool nyx_text_ends(const char *text, const char *end); /* does it end so? */
+
 /* Edit distance: letters inserted, deleted, replaced, or swapped with their
  * neighbour; the first 64 letters count. */
 int nyx_text_distance(const char *a, const char *b);

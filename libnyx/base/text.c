@@ -12,6 +12,13 @@ static int least(int a, int b)
 
 /* Optimal string alignment: Wagner and Fischer's table (J. ACM 21, 1974) with
  * the swap of two neighbours as one step. */
+bool nyx_text_ends(const char *text, const char *end)
+{
+    const size_t length = strlen(text), tail = strlen(end);
+
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
 int nyx_text_distance(const char *a, const char *b)
 {
     int cost[MOST + 1][MOST + 1];

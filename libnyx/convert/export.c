@@ -290,30 +290,18 @@ static int64_t parts_at(const work *w, int64_t first)
     return count;
 }
 
-static nyx_shape shape_there(const nyx_convert__part *part)
-{
-    nyx_shape shape = part->shape;
-
-    shape.dims[0] = part->total;
-    if (part->transposed) {
-        shape.dims[0] = part->shape.dims[1];
-        shape.dims[1] = part->total;
-    }
-    return shape;
-}
-
 static int put_tensors(work *w)
 {
     int     status = 0;
     int64_t n;
 
     for (int64_t i = 0; i < w->map.count && status == 0; i += parts_at(w, i)) {
-        const nyx_shape shape = shape_there(&w->map.parts[i]);
+        const nyx_shape shape = nyx_convert__foreign_shape(&w->map.parts[i]);
 
         status = nyx_foreign_writer_declare(w->writer, w->map.parts[i].foreign, w->types[i], &shape);
     }
     for (int64_t i = 0; i < w->map.count && status == 0; i += n) {
-        const nyx_shape shape = shape_there(&w->map.parts[i]);
+        const nyx_shape shape = nyx_convert__foreign_shape(&w->map.parts[i]);
 
         n = parts_at(w, i);
         if ((status = put_tensor(w, i, n)) == 0) {

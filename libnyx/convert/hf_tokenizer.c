@@ -87,20 +87,6 @@ static int put_added(nyx_json *out, const nyx_tokenizer *t)
 
 /* ---- merges ----------------------------------------------------------------------- */
 
-static int push_pair(nyx_json *merges, const nyx_tokenizer *t, int32_t a, int32_t b)
-{
-    char *left = NULL, *right = NULL, *pair = NULL;
-    int   status;
-
-    if ((status = nyx_convert__piece(&left, t, a)) == 0 && (status = nyx_convert__piece(&right, t, b)) == 0 &&
-        (status = nyx_text_format(&pair, "%s %s", left, right)) == 0)
-        nyx_json_push_text(merges, pair);
-    nyx_free(left);
-    nyx_free(right);
-    nyx_free(pair);
-    return status;
-}
-
 /* A way to make piece `whole` out of two. */
 typedef struct {
     int32_t left, right, whole;
@@ -155,7 +141,7 @@ static int put_scored_merges(nyx_json *merges, const nyx_tokenizer *t)
     if (count)
         qsort(pairs, (size_t)count, sizeof *pairs, by_score);
     for (int64_t i = 0; i < count && status == 0; i++)
-        status = push_pair(merges, t, pairs[i].left, pairs[i].right);
+        status = nyx_convert__push_merge(merges, t, pairs[i].left, pairs[i].right);
     nyx_free(pairs);
     return status;
 }
@@ -171,7 +157,7 @@ static int put_merges(nyx_json *model, const nyx_tokenizer *t)
         int32_t a, b;
 
         nyx_tokenizer_merge(t, i, &a, &b);
-        status = push_pair(merges, t, a, b);
+        status = nyx_convert__push_merge(merges, t, a, b);
     }
     return status;
 }

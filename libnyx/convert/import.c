@@ -33,23 +33,10 @@ static const nyx_foreign_tensor *source_of(const work *w, const nyx_convert__par
     return strstr(part->name, ".bias") ? nyx_convert__mlp_bias(w->file, weight) : weight;
 }
 
-/* Shape that the configuration gives the foreign tensor. */
-static nyx_shape shape_there(const nyx_convert__part *part)
-{
-    nyx_shape shape = part->shape;
-
-    shape.dims[0] = part->total;
-    if (part->transposed) {
-        shape.dims[0] = part->shape.dims[1];
-        shape.dims[1] = part->total;
-    }
-    return shape;
-}
-
 static int check_part(const work *w, const nyx_convert__part *part)
 {
     const nyx_foreign_tensor *t = source_of(w, part);
-    const nyx_shape           want = shape_there(part);
+    const nyx_shape           want = nyx_convert__foreign_shape(part);
     char                      is[96], should[96];
 
     if (!t)
@@ -65,13 +52,6 @@ static int check_part(const work *w, const nyx_convert__part *part)
                          path_of(w), t->name, is, should);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t length = strlen(text), tail = strlen(end);
-
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* Tables that old files keep beside the weights, and a head that is the
  * embedding again. */
 static bool is_ballast(const work *w, const nyx_foreign_tensor *t)
@@ -79,7 +59,7 @@ static bool is_ballast(const work *w, const nyx_foreign_tensor *t)
     static const char *const ends[] = { ".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias" };
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        if (ends_with(t->name, ends[i]))
+        if (nyx_text_ends(t->name, ends[i]))
             return true;
     }
     return w->who.config.model.tied && strcmp(t->name, "lm_head.weight") == 0;

@@ -39,6 +39,9 @@ void nyx_convert__map_release(nyx_convert__map *map);
 /* The foreign row, counted from part->first, of row r of ours. */
 int64_t nyx_convert__foreign_row(const nyx_convert__part *part, int64_t r);
 
+/* Shape that the configuration gives the foreign tensor. */
+nyx_shape nyx_convert__foreign_shape(const nyx_convert__part *part);
+
 /* Which family a configuration of ours is; UNSUPPORTED for mixtures that no
  * other program knows. */
 int nyx_convert__family_of(enum nyx_convert__family *out, const nyx_config *config, const char *subject) NYX_CHECKED;
@@ -70,6 +73,8 @@ int nyx_convert__tokenizer_find(nyx_tokenizer **out, const nyx_foreign *file, co
 /* How GGUF and HF write a token: in letters for bytes, or U+2581 for spaces.
  * *out ends with nyx_free. */
 int nyx_convert__piece(char **out, const nyx_tokenizer *tokenizer, int32_t id) NYX_CHECKED;
+/* "left right" behind `merges`. */
+int nyx_convert__push_merge(nyx_json *merges, const nyx_tokenizer *tokenizer, int32_t left, int32_t right) NYX_CHECKED;
 /* Keys of GGUF for it, filled up to `vocabulary` tokens. */
 int nyx_convert__tokenizer_keys(nyx_json *out, const nyx_tokenizer *tokenizer, int64_t vocabulary) NYX_CHECKED;
 /* tokenizer.json of HF; *out also on failure. */

@@ -215,3 +215,15 @@ int64_t nyx_convert__foreign_row(const nyx_convert__part *part, int64_t r)
         return r;
     return r - in + (in < d / 2 ? 2 * in : 2 * (in - d / 2) + 1);
 }
+
+nyx_shape nyx_convert__foreign_shape(const nyx_convert__part *part)
+{
+    nyx_shape shape = part->shape;
+
+    shape.dims[0] = part->total;
+    if (part->transposed) {
+        shape.dims[0] = part->shape.dims[1];
+        shape.dims[1] = part->total;
+    }
+    return shape;
+}

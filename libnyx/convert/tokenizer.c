@@ -226,22 +226,30 @@ int nyx_convert__piece(char **out, const nyx_tokenizer *t, int32_t id)
     return 0;
 }
 
+int nyx_convert__push_merge(nyx_json *merges, const nyx_tokenizer *t, int32_t a, int32_t b)
+{
+    char *left = NULL, *right = NULL, *pair = NULL;
+    int   status;
+
+    if ((status = nyx_convert__piece(&left, t, a)) == 0 && (status = nyx_convert__piece(&right, t, b)) == 0 &&
+        (status = nyx_text_format(&pair, "%s %s", left, right)) == 0)
+        nyx_json_push_text(merges, pair);
+    nyx_free(left);
+    nyx_free(right);
+    nyx_free(pair);
+    return status;
+}
+
 static int gguf_merges(nyx_json *out, const nyx_tokenizer *t)
 {
     nyx_json *merges = nyx_json_add_array(out, "tokenizer.ggml.merges");
     int       status = 0;
 
     for (int64_t i = 0; i < nyx_tokenizer_merge_count(t) && status == 0; i++) {
-        char   *left = NULL, *right = NULL, *pair = NULL;
         int32_t a, b;
 
         nyx_tokenizer_merge(t, i, &a, &b);
-        if ((status = nyx_convert__piece(&left, t, a)) == 0 && (status = nyx_convert__piece(&right, t, b)) == 0 &&
-            (status = nyx_text_format(&pair, "%s %s", left, right)) == 0)
-            nyx_json_push_text(merges, pair);
-        nyx_free(left);
-        nyx_free(right);
-        nyx_free(pair);
+        status = nyx_convert__push_merge(merges, t, a, b);
     }
     return status;
 }

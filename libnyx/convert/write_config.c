@@ -2,77 +2,99 @@
  */
 #include "convert/internal.h"
 
+#include <stddef.h>
 #include <string.h>
 
-static void hf_llama(nyx_json *out, const nyx_config *config)
+/* A number of ours under another name. */
+typedef struct {
+    const char *key;
+    size_t      offset; /* in nyx_config */
+    enum { WHOLE, REAL, TRUTH } kind;
+} field;
+
+#define MODEL(member) offsetof(nyx_config, model.member)
+#define DATA(member)  offsetof(nyx_config, data.member)
+
+static const field hf_llama[] = {
+    { "hidden_size", MODEL(width), WHOLE },         { "intermediate_size", MODEL(inner), WHOLE },
+    { "num_hidden_layers", MODEL(h_layers), WHOLE }, { "num_attention_heads", MODEL(heads), WHOLE },
+    { "num_key_value_heads", MODEL(kv_heads), WHOLE }, { "head_dim", MODEL(head_width), WHOLE },
+    { "max_position_embeddings", MODEL(context), WHOLE }, { "rms_norm_eps", MODEL(norm_epsilon), REAL },
+    { "rope_theta", MODEL(rope_theta), REAL },      { "attention_bias", MODEL(bias), TRUTH },
+    { "mlp_bias", MODEL(bias), TRUTH },             { 0 },
+};
+static const field hf_gpt2[] = {
+    { "n_embd", MODEL(width), WHOLE },   { "n_inner", MODEL(inner), WHOLE },
+    { "n_layer", MODEL(h_layers), WHOLE }, { "n_head", MODEL(heads), WHOLE },
+    { "n_positions", MODEL(context), WHOLE }, { "layer_norm_epsilon", MODEL(norm_epsilon), REAL },
+    { 0 },
+};
+static const field hrm[] = { /* as the original code names them */
+    { "hidden_size", MODEL(width), WHOLE },       { "num_heads", MODEL(heads), WHOLE },
+    { "H_layers", MODEL(h_layers), WHOLE },       { "L_layers", MODEL(l_layers), WHOLE },
+    { "H_cycles", MODEL(h_cycles), WHOLE },       { "L_cycles", MODEL(l_cycles), WHOLE },
+    { "halt_max_steps", MODEL(halt_max_steps), WHOLE }, { "halt_exploration_prob", MODEL(halt_exploration), REAL },
+    { "puzzle_emb_ndim", MODEL(puzzle_width), WHOLE }, { "num_puzzle_identifiers", DATA(puzzles), WHOLE },
+    { "rope_theta", MODEL(rope_theta), REAL },    { "rms_norm_eps", MODEL(rms_epsilon), REAL },
+    { "seq_len", DATA(length), WHOLE },           { "ignore_label_id", DATA(ignore), WHOLE },
+    { 0 },
+};
+static const field gguf[] = { /* behind "llama." or "gpt2." */
+    { "embedding_length", MODEL(width), WHOLE },  { "feed_forward_length", MODEL(inner), WHOLE },
+    { "block_count", MODEL(h_layers), WHOLE },    { "attention.head_count", MODEL(heads), WHOLE },
+    { "context_length", MODEL(context), WHOLE },  { "vocab_size", DATA(vocabulary), WHOLE },
+    { 0 },
+};
+static const field gguf_llama[] = {
+    { "attention.head_count_kv", MODEL(kv_heads), WHOLE }, { "attention.key_length", MODEL(head_width), WHOLE },
+    { "attention.value_length", MODEL(head_width), WHOLE }, { "rope.dimension_count", MODEL(head_width), WHOLE },
+    { "rope.freq_base", MODEL(rope_theta), REAL }, { "attention.layer_norm_rms_epsilon", MODEL(norm_epsilon), REAL },
+    { 0 },
+};
+static const field gguf_gpt2[] = { { "attention.layer_norm_epsilon", MODEL(norm_epsilon), REAL }, { 0 } };
+
+static void put_fields(nyx_json *out, const char *prefix, const field *fields, const nyx_config *config)
 {
-    nyx_json_push_text(nyx_json_add_array(out, "architectures"), "LlamaForCausalLM");
-    nyx_json_set_text(out, "model_type", "llama");
-    nyx_json_set_int(out, "hidden_size", config->model.width);
-    nyx_json_set_int(out, "intermediate_size", config->model.inner);
-    nyx_json_set_int(out, "num_hidden_layers", config->model.h_layers);
-    nyx_json_set_int(out, "num_attention_heads", config->model.heads);
-    nyx_json_set_int(out, "num_key_value_heads", config->model.kv_heads);
-    nyx_json_set_int(out, "head_dim", config->model.head_width);
-    nyx_json_set_int(out, "max_position_embeddings", config->model.context);
-    nyx_json_set_real(out, "rms_norm_eps", config->model.norm_epsilon);
-    nyx_json_set_real(out, "rope_theta", config->model.rope_theta);
-    nyx_json_set_text(out, "hidden_act", "silu");
-    nyx_json_set_bool(out, "attention_bias", config->model.bias);
-    nyx_json_set_bool(out, "mlp_bias", config->model.bias);
+    for (; fields->key; fields++) {
+        const void *at = (const char *)config + fields->offset;
+        char        key[96];
+
+        snprintf(key, sizeof key, "%s%s", prefix, fields->key);
+        if (fields->kind == WHOLE)
+            nyx_json_set_int(out, key, *(const int64_t *)at);
+        else if (fields->kind == REAL)
+            nyx_json_set_real(out, key, *(const double *)at);
+        else
+            nyx_json_set_bool(out, key, *(const bool *)at);
+    }
 }
 
-static void hf_gpt2(nyx_json *out, const nyx_config *config)
+/* The original works the inner width out of the expansion, as a multiple of
+ * 256; here the shapes say it. */
+static void put_hrm(nyx_json *out, const nyx_config *config)
 {
-    nyx_json_push_text(nyx_json_add_array(out, "architectures"), "GPT2LMHeadModel");
-    nyx_json_set_text(out, "model_type", "gpt2");
-    nyx_json_set_int(out, "n_embd", config->model.width);
-    nyx_json_set_int(out, "n_inner", config->model.inner);
-    nyx_json_set_int(out, "n_layer", config->model.h_layers);
-    nyx_json_set_int(out, "n_head", config->model.heads);
-    nyx_json_set_int(out, "n_positions", config->model.context);
-    nyx_json_set_real(out, "layer_norm_epsilon", config->model.norm_epsilon);
-    nyx_json_set_text(out, "activation_function", "gelu_new");
-}
-
-/* As the original code names them. It works the inner width out of the
- * expansion, as a multiple of 256; here the shapes say it. */
-static void hrm(nyx_json *out, const nyx_config *config)
-{
-    nyx_json_set_int(out, "hidden_size", config->model.width);
-    nyx_json_set_int(out, "num_heads", config->model.heads);
+    put_fields(out, "", hrm, config);
     nyx_json_set_real(out, "expansion", 1.5 * (double)config->model.inner / (double)config->model.width);
-    nyx_json_set_int(out, "H_layers", config->model.h_layers);
-    nyx_json_set_int(out, "L_layers", config->model.l_layers);
-    nyx_json_set_int(out, "H_cycles", config->model.h_cycles);
-    nyx_json_set_int(out, "L_cycles", config->model.l_cycles);
-    nyx_json_set_int(out, "halt_max_steps", config->model.halt_max_steps);
-    nyx_json_set_real(out, "halt_exploration_prob", config->model.halt_exploration);
-    nyx_json_set_int(out, "puzzle_emb_ndim", config->model.puzzle_width);
-    nyx_json_set_int(out, "num_puzzle_identifiers", config->data.puzzles);
     nyx_json_set_text(out, "pos_encodings", config->model.position == NYX_POSITION_ROPE ? "rope" : "learned");
-    nyx_json_set_real(out, "rope_theta", config->model.rope_theta);
-    nyx_json_set_real(out, "rms_norm_eps", config->model.rms_epsilon);
     nyx_json_set_text(out, "loss_type", config->model.loss == NYX_SOFTMAX ? "softmax_cross_entropy"
                                                                           : "stablemax_cross_entropy");
-    nyx_json_set_int(out, "seq_len", config->data.length);
-    nyx_json_set_int(out, "ignore_label_id", config->data.ignore);
 }
 
 nyx_json *nyx_convert__hf_config(const nyx_config *config, enum nyx_convert__family family, const char *dtype,
                                  const nyx_tokenizer *tokenizer)
 {
-    nyx_json *out = nyx_json_object();
+    const bool llama = family == NYX_CONVERT__LLAMA;
+    nyx_json  *out = nyx_json_object();
 
     nyx_json_set_int(out, "vocab_size", config->data.vocabulary);
     if (family == NYX_CONVERT__HRM) {
-        hrm(out, config);
+        put_hrm(out, config);
         return out;
     }
-    if (family == NYX_CONVERT__LLAMA)
-        hf_llama(out, config);
-    else
-        hf_gpt2(out, config);
+    put_fields(out, "", llama ? hf_llama : hf_gpt2, config);
+    nyx_json_push_text(nyx_json_add_array(out, "architectures"), llama ? "LlamaForCausalLM" : "GPT2LMHeadModel");
+    nyx_json_set_text(out, "model_type", nyx_convert__family_name(family));
+    nyx_json_set_text(out, llama ? "hidden_act" : "activation_function", llama ? "silu" : "gelu_new");
     nyx_json_set_bool(out, "tie_word_embeddings", config->model.tied);
     nyx_json_set_text(out, "torch_dtype", dtype);
     if (tokenizer && nyx_tokenizer_bos(tokenizer) >= 0)
@@ -82,36 +104,15 @@ nyx_json *nyx_convert__hf_config(const nyx_config *config, enum nyx_convert__fam
     return out;
 }
 
-static void set(nyx_json *out, const char *prefix, const char *name, int64_t value)
-{
-    char key[96];
-
-    snprintf(key, sizeof key, "%s%s", prefix, name);
-    nyx_json_set_int(out, key, value);
-}
-
 nyx_json *nyx_convert__gguf_keys(const nyx_config *config, enum nyx_convert__family family)
 {
-    const char *prefix = family == NYX_CONVERT__LLAMA ? "llama." : "gpt2.";
+    const bool  llama = family == NYX_CONVERT__LLAMA;
+    const char *prefix = llama ? "llama." : "gpt2.";
     nyx_json   *out = nyx_json_object();
 
     nyx_json_set_text(out, "general.architecture", nyx_convert__family_name(family));
     nyx_json_set_text(out, "general.type", "model");
-    set(out, prefix, "embedding_length", config->model.width);
-    set(out, prefix, "feed_forward_length", config->model.inner);
-    set(out, prefix, "block_count", config->model.h_layers);
-    set(out, prefix, "attention.head_count", config->model.heads);
-    set(out, prefix, "context_length", config->model.context);
-    set(out, prefix, "vocab_size", config->data.vocabulary);
-    if (family == NYX_CONVERT__GPT2) {
-        nyx_json_set_real(out, "gpt2.attention.layer_norm_epsilon", config->model.norm_epsilon);
-        return out;
-    }
-    set(out, prefix, "attention.head_count_kv", config->model.kv_heads);
-    set(out, prefix, "attention.key_length", config->model.head_width);
-    set(out, prefix, "attention.value_length", config->model.head_width);
-    set(out, prefix, "rope.dimension_count", config->model.head_width);
-    nyx_json_set_real(out, "llama.rope.freq_base", config->model.rope_theta);
-    nyx_json_set_real(out, "llama.attention.layer_norm_rms_epsilon", config->model.norm_epsilon);
+    put_fields(out, prefix, gguf, config);
+    put_fields(out, prefix, llama ? gguf_llama : gguf_gpt2, config);
     return out;
 }

@@ -101,13 +101,13 @@ int nyx_sudoku_generate(nyx_sudoku_list *out, const nyx_sudoku_options *options,
                         nyx_data_progress progress, void *context) NYX_CHECKED;
 
 /* What import met on its way. */
-typedef struct { int64_t lines, bad, duplicates, unrated; char first_bad[512]; } nyx_sudoku_counts;
+typedef struct { int64_t lines, bad, duplicates, unrated; char first_bad[512]; } nyx_import_counts;
 
 /* Puzzles from a text: one a line, alone or in a CSV with columns question
  * and answer (header or not), out of any archive that nyx_lines reads. The
  * answer is computed when missing and checked when present. With count > 0 a
  * random choice in file order. INPUT naming FILE:LINE, MISSING, USAGE. */
-int nyx_sudoku_import(nyx_sudoku_list *out, nyx_sudoku_counts *counts, const char *path,
+int nyx_sudoku_import(nyx_sudoku_list *out, nyx_import_counts *counts, const char *path,
                       const nyx_sudoku_options *options, nyx_pool *pool,
                       nyx_data_progress progress, void *context) NYX_CHECKED;
 

@@ -40,6 +40,33 @@ struct nyx_data__set {
 int  nyx_data__set_add(struct nyx_data__set *set, const nyx_sudoku *grid) NYX_CHECKED;
 void nyx_data__set_release(struct nyx_data__set *set);
 
+/* ---- tables of puzzles (intake.c) ------------------------------------------------ */
+
+struct nyx_data__field { const char *text; int64_t chars; };
+
+/* What one kind of puzzle adds to the reading of lines. */
+struct nyx_data__kind {
+    const char        *name, *cut;          /* for sentences: "puzzle"; the line ends before it */
+    const char *const *questions, *const *answers; /* names of columns, NULL behind */
+    bool               trims;               /* blanks round fields mean nothing, # begins a comment */
+    int64_t            item_bytes;
+    bool        (*fits)(struct nyx_data__field field); /* could be a question */
+    /* Into a zeroed item; why not, or NULL. answer.chars 0: none was given. */
+    const char *(*parse)(void *context, void *item, struct nyx_data__field question, struct nyx_data__field answer);
+    const char *(*solve)(void *item);       /* on any thread; why it cannot be used, or NULL */
+    int         (*keep)(void *context, const void *item); /* one of these, or a status */
+};
+enum { NYX_DATA__KEPT, NYX_DATA__DUPLICATE, NYX_DATA__UNRATED };
+
+/* Read all lines of `path`. INPUT, MISSING, MEMORY, STOPPED. */
+int nyx_data__intake(nyx_import_counts *counts, const struct nyx_data__kind *kind, void *of_kind, const char *path,
+                     bool skip_bad, nyx_pool *pool, nyx_data_progress progress, void *context) NYX_CHECKED;
+/* A random choice of `wanted` items (0: all), kept in their order. USAGE. */
+int nyx_data__choose(void *items, int64_t *count, const struct nyx_data__kind *kind, int64_t wanted, uint64_t seed,
+                     const char *path) NYX_CHECKED;
+
+/* ---- datasets --------------------------------------------------------------------- */
+
 /* Inputs, targets and ratings of `rows` rows, rows still 0; MEMORY. */
 int nyx_data__split_alloc(struct nyx_split *split, int64_t rows, int64_t length) NYX_CHECKED;
 

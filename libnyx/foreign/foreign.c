@@ -211,13 +211,6 @@ static int sort_names(nyx_foreign *f)
 
 /* ---- opening --------------------------------------------------------------------- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t length = strlen(text), tail = strlen(end);
-
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* A folder: its index, or its only file. */
 static int open_folder(nyx_foreign *f, const char *folder, const char *config)
 {
@@ -282,19 +275,19 @@ static int open_file(nyx_foreign *f, const char *config)
         f->kind = NYX_FOREIGN_GGUF;
         return nyx_foreign__read_gguf(f);
     }
-    if (nyx_foreign__is_llama2c(head, bytes, f->files[0].bytes) || ends_with(f->path, ".bin")) {
+    if (nyx_foreign__is_llama2c(head, bytes, f->files[0].bytes) || nyx_text_ends(f->path, ".bin")) {
         f->kind = NYX_FOREIGN_LLAMA2C;
         return nyx_foreign__read_llama2c(f);
     }
-    if (bytes > 8 && head[8] == '{' && !ends_with(f->path, ".json")) {
+    if (bytes > 8 && head[8] == '{' && !nyx_text_ends(f->path, ".json")) {
         f->kind = NYX_FOREIGN_SAFETENSORS;
         return nyx_foreign__read_safetensors(f, config);
     }
-    if (head[0] == '{' || head[0] == '[' || ends_with(f->path, ".json")) {
+    if (head[0] == '{' || head[0] == '[' || nyx_text_ends(f->path, ".json")) {
         f->kind = NYX_FOREIGN_MINGPT;
         return nyx_foreign__read_mingpt(f);
     }
-    if (ends_with(f->path, ".safetensors")) {
+    if (nyx_text_ends(f->path, ".safetensors")) {
         f->kind = NYX_FOREIGN_SAFETENSORS;
         return nyx_foreign__read_safetensors(f, config);
     }
@@ -314,7 +307,7 @@ static int open_path(nyx_foreign *f, const char *path, const char *config)
         return nyx_error_set(NYX_ERR_MISSING, "cannot open '%s': %s", path, strerror(errno));
     if (S_ISDIR(st.st_mode))
         status = open_folder(f, path, config);
-    else if (ends_with(path, ".index.json"))
+    else if (nyx_text_ends(path, ".index.json"))
         status = open_index(f, config);
     else
         status = open_file(f, config);

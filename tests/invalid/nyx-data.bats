@@ -35,6 +35,8 @@ show() { refused "$1" "$2" nyx-data show "${@:3}"; }
     import 65 "'d.h5:1'" d.h5
     head -c 5000 /dev/zero > zeros.txt
     import 65 "zeros.txt" zeros.txt
+    { cat p.txt; printf '1.343.12.1434.21\0\n'; } > nul.txt # NUL is no blank
+    import 65 "'nul.txt:3': no puzzle of 16, 36 or 81 characters" nul.txt
     while IFS='|' read -r text line; do
         { cat p.txt; echo "$line"; } > bad.txt
         import 65 "'bad.txt:3'$text" bad.txt

@@ -1,8 +1,10 @@
 # nyx-data arc: datasets of ARC-AGI tasks, and the vote over their images.
 
+load data
+
 setup() {
-    PATH="$BATS_TEST_DIRNAME/../../build:$PATH"
-    cd "$BATS_TEST_TMPDIR"
+    data_setup
+    command=arc
     tasks=${NYX_SHARED:-$BATS_TEST_DIRNAME/../../../shared}/data/puzzles/arc
 }
 
@@ -20,24 +22,6 @@ for n in range(count):
         return {"input": grid, "output": [[{a: b, b: a}.get(c, 0) for c in row] for row in grid]}
     json.dump({"train": [pair() for _ in range(3)], "test": [pair()]}, open(f"{folder}/{seed}{n:03}.json", "w"))
 END
-}
-
-# One line on stderr that says $2, exit status $1, and no output file.
-refused() {
-    local want=$1 says=$2
-    shift 2
-    run nyx-data arc "$@"
-    echo "status $status: $output"
-    [ "$status" -eq "$want" ]
-    [ "${#lines[@]}" -eq 1 ]
-    [[ "$output" == *"$says"* ]]
-    [ ! -e out.h5 ]
-}
-
-# result.KEY of report $1
-value() {
-    python3 -c 'import functools, json, sys
-print(functools.reduce(lambda v, k: v[k], sys.argv[2].split("."), json.load(open(sys.argv[1]))["result"]))' "$1" "$2"
 }
 
 @test "arc is silent, counts tasks and rows" {

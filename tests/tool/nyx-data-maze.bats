@@ -1,31 +1,15 @@
 # nyx-data maze: mazes made, imported and shown.
 
+load data
+
 setup() {
-    PATH="$BATS_TEST_DIRNAME/../../build:$PATH"
-    cd "$BATS_TEST_TMPDIR"
+    data_setup
+    command=
     # Rows of 5 cells: along the first, the third and the last row.
     printf -v maze '%s' 'S    ' '#### ' '     ' ' ####' '    G'
     printf -v path '%s' 'Soooo' '####o' 'ooooo' 'o####' 'ooooG'
     printf -v other '%s' 'S #  ' '###  ' '     ' ' ####' '    G' # a start walled in
     printf -v open '%s' 'S    ' '     ' '  #  ' '     ' '    G'
-}
-
-# One line on stderr that says $2, exit status $1, and no output file.
-refused() {
-    local want=$1 says=$2
-    shift 2
-    run nyx-data "$@"
-    echo "status $status: $output"
-    [ "$status" -eq "$want" ]
-    [ "${#lines[@]}" -eq 1 ]
-    [[ "$output" == *"$says"* ]]
-    [ ! -e out.h5 ]
-}
-
-# result.KEY of report $1
-value() {
-    python3 -c 'import functools, json, sys
-print(functools.reduce(lambda v, k: v[k], sys.argv[2].split("."), json.load(open(sys.argv[1]))["result"]))' "$1" "$2"
 }
 
 @test "mazes as hard as the published ones by default" {

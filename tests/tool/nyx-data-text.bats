@@ -1,28 +1,12 @@
 bats_require_minimum_version 1.5.0
 # nyx-data text: datasets for language models, out of any wrapping.
 
+load data
+
 setup() {
-    PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
+    data_setup
+    command=text
     shared=${NYX_SHARED:-$BATS_TEST_DIRNAME/../../../shared}/data
-    cd "$BATS_TEST_TMPDIR"
-}
-
-# One line on stderr that says $2, exit status $1, and no output file.
-refused() {
-    local want=$1 says=$2
-    shift 2
-    run nyx-data text "$@"
-    echo "status $status: $output"
-    [ "$status" -eq "$want" ]
-    [ "${#lines[@]}" -eq 1 ]
-    [[ "$output" == *"$says"* ]]
-    [ -z "$(ls -A | grep -E '^out.h5|nyx-tokens')" ]
-}
-
-# result.KEY of report $1
-value() {
-    python3 -c 'import functools, json, sys
-print(functools.reduce(lambda v, k: v[k], sys.argv[2].split("."), json.load(open(sys.argv[1]))["result"]))' "$1" "$2"
 }
 
 # Sixty small texts in a folder, some of them deeper.

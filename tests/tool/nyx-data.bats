@@ -1,28 +1,12 @@
 # nyx-data: datasets of Sudokus, made, imported and shown.
 
+load data
+
 setup() {
-    PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
-    cd "$BATS_TEST_TMPDIR"
+    data_setup
+    command=
     less=1.343.12.1434.21
     full=1234341221434321
-}
-
-# One line on stderr that says $2, exit status $1, and no output file.
-refused() {
-    local want=$1 says=$2
-    shift 2
-    run nyx-data "$@"
-    echo "status $status: $output"
-    [ "$status" -eq "$want" ]
-    [ "${#lines[@]}" -eq 1 ]
-    [[ "$output" == *"$says"* ]]
-    [ ! -e out.h5 ]
-}
-
-# result.KEY of report $1
-value() {
-    "${PYTHON:-/usr/bin/python3}" -c 'import functools, json, sys
-print(functools.reduce(lambda v, k: v[k], sys.argv[2].split("."), json.load(open(sys.argv[1]))["result"]))' "$1" "$2"
 }
 
 @test "sudoku is silent, writes a dataset and a report" {

@@ -1,6 +1,7 @@
 /* base: memory, random numbers, SHA-256, threads, files. */
 #include "base/base.h"
 #include "base/internal.h"
+#include "scratch.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -13,19 +14,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static char folder[] = "/tmp/nyx-test-base-XXXXXX";
-
-/* A path in this test's own folder; good until the fourth call after it. */
-static const char *in_folder(const char *name)
-{
-    static char paths[4][PATH_MAX];
-    static int  turn;
-    char       *path = paths[turn++ % 4];
-
-    snprintf(path, PATH_MAX, "%s/%s", folder, name);
-    return path;
-}
 
 static void write_file(const char *path, const char *text)
 {
@@ -621,21 +609,6 @@ static void a_wish_to_stop_is_remembered(void **state)
     assert_false(nyx_stop_requested());
     nyx_stop_request();
     assert_true(nyx_stop_requested());
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[PATH_MAX];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
 }
 
 int main(void)

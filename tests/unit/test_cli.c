@@ -1,5 +1,6 @@
 /* cli: a made-up tool is run in child processes, each on one command line. */
 #include "cli/cli.h"
+#include "scratch.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -135,7 +136,6 @@ static const nyx_tool multi = {
 
 /* ---- running it ------------------------------------------------------------------- */
 
-static char folder[] = "/tmp/nyx-test-cli-XXXXXX";
 static char out[8192], err[8192];
 
 static void read_back(char text[8192], const char *path)
@@ -440,13 +440,12 @@ static void reports_are_written_on_failure_too(void **state)
     assert_non_null(strstr(err, "fast 0"));
 }
 
-static int make_folder(void **state)
+static int fill_folder(void **state)
 {
     char path[PATH_MAX], other[PATH_MAX];
     FILE *file;
 
-    (void)state;
-    if (!mkdtemp(folder))
+    if (make_folder(state) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/here", folder);
     file = fopen(path, "w");
@@ -460,15 +459,6 @@ static int make_folder(void **state)
         return -1;
     snprintf(other, sizeof other, "%s/soft", folder);
     return symlink("here", other);
-}
-
-static int remove_folder(void **state)
-{
-    char command[PATH_MAX];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
 }
 
 int main(void)
@@ -485,5 +475,5 @@ int main(void)
         cmocka_unit_test(reports_are_written_on_failure_too),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, fill_folder, remove_folder);
 }

@@ -1,10 +1,9 @@
 /* data: import, splits that keep orbits apart, the order of rows. */
 #include "plain_sudoku.h"
+#include "scratch.h"
 
 #include <limits.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/nyx-test-data-XXXXXX";
 
 /* ---- import --------------------------------------------------------------------------- */
 
@@ -42,7 +41,7 @@ static void puzzles_are_read_in_every_form(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         nyx_sudoku_options options = { .guesses_most = -1, .skip_bad = rows[i].skip };
-        nyx_sudoku_counts  counts;
+        nyx_import_counts  counts;
         nyx_sudoku_list    list;
         nyx_sudoku         grid = grid_of(GRID);
         int status = nyx_sudoku_import(&list, &counts, write_lines(rows[i].text), &options, NULL, NULL, NULL);
@@ -77,7 +76,7 @@ static void bad_lines_are_named(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         nyx_sudoku_options options = { .guesses_most = -1, .size = rows[i].size, .count = rows[i].count };
-        nyx_sudoku_counts  counts;
+        nyx_import_counts  counts;
         nyx_sudoku_list    list;
 
         assert_int_equal(nyx_sudoku_import(&list, &counts, write_lines(rows[i].text), &options, NULL, NULL, NULL),
@@ -368,21 +367,6 @@ static void orders_are_uniform(void **state)
             chi += (counts[i] - 200.0) * (counts[i] - 200.0) / 200.0;
     assert_true(chi > 5 && chi < 41.6);
     nyx_sampler_release(&sampler);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[PATH_MAX];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* Decoders that go on: cached logits are those of all positions at once, and
  * depend on nothing but the text. */
+#include "scratch.h"
 #include "small_models.h"
 
 #include "run/run.h"
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/nyx-test-generate-XXXXXX";
 enum { VOCABULARY = 37, LONGEST = 601 };
 
 /* Llama with a head of its own, and GPT-2; a long one is thin. */
@@ -18,14 +18,6 @@ static const char long_gpt2[] = "{\"model\":{\"kind\":\"decoder\",\"width\":24,\
                                 "\"context\":601,\"norm\":\"layernorm\",\"activation\":\"gelu\",\"position\":"
                                 "\"learned\",\"bias\":true,\"tied\":true}," REQUIRED "}";
 static const char *const texts[] = { long_llama, long_gpt2 };
-
-static const char *in_folder(const char *name)
-{
-    static char path[128];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 static nyx_config config_of(int which)
 {
@@ -324,21 +316,6 @@ static void draws_follow_their_odds(void **state)
     assert_memory_equal(a, b, sizeof a);
     count_draws(b, (nyx_sampling){ .temperature = 1, .top_p = 0.95, .seed = 10 });
     assert_true(memcmp(a, b, sizeof a) != 0);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[160];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
 /* A model that stays coded while it runs says what the decoded one says. */
+#include "scratch.h"
 #include "small_models.h"
 
 #include "graph/inference.h"
@@ -7,17 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/nyx-test-run-XXXXXX";
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][128];
-    static int  turn;
-
-    snprintf(path[turn = (turn + 1) % 4], sizeof path[0], "%s/%s", folder, name);
-    return path[turn];
-}
 
 static const char *const models[] = { hrm_text, learned_text, transformer_text, llama_text, gpt2_text };
 static const char *const formats[] = { "f16",     "bf16",          "fp8-e4m3:channel",       "int8:g32",
@@ -172,21 +162,6 @@ static void plain_halves_stay_halves(void **state)
     assert_true(nyx_format_equal(&codings[0], &format));
     nyx_free(codings);
     nyx_reader_close(file);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[160];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* train on text: windows over a stream, the loop without a carry, resume to the
  * byte, and what cannot be trained. */
+#include "scratch.h"
 #include "small_models.h"
 #include "train/train.h"
 
@@ -10,8 +11,6 @@
 
 enum { TOKENS = 420, VOCABULARY = 7 };
 static int32_t stream[TOKENS];
-static char    folder[] = "/tmp/nyx-train-text-XXXXXX";
-
 /* A stream with a rule to learn: each token is twice the last, plus 1 every third time. */
 static nyx_dataset text_dataset(void)
 {
@@ -227,21 +226,6 @@ static void a_text_shorter_than_the_context_is_refused(void **state)
     assert_int_equal(nyx_trainer_create(&trainer, device, &options), NYX_ERR_INPUT);
     assert_non_null(strstr(nyx_error_text(), "has 16 tokens, a row of context 16 needs 17"));
     nyx_device_close(device);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char line[64];
-
-    (void)state;
-    snprintf(line, sizeof line, "rm -r '%s'", folder);
-    return system(line);
 }
 
 int main(void)

@@ -16,6 +16,6 @@ int  data_test_check(const char *text); /* of --test */
 int  data_output_check(const char *path);
 void data_progress(void *context, int64_t done, int64_t total);
 /* What import met, into the report; a warning when lines were left out. */
-void data_import_describe(nyx_report *report, const nyx_sudoku_counts *counts);
+void data_import_describe(nyx_report *report, const nyx_import_counts *counts);
 
 #endif

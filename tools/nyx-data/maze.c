@@ -54,7 +54,7 @@ static int options_of(nyx_maze_options *o)
 
 static int make(nyx_maze_list *list, const nyx_maze_options *o, nyx_report *report)
 {
-    nyx_sudoku_counts counts;
+    nyx_import_counts counts;
     nyx_pool         *pool = NULL;
     int               status = nyx_pool_create(&pool, nyx_cli_common->threads);
 

@@ -90,7 +90,7 @@ int nyx_maze_generate(nyx_maze_list *out, const nyx_maze_options *options, nyx_p
  * is checked when present (any shortest path is right) and computed when not.
  * Images of mazes met before count as duplicates. INPUT naming FILE:LINE,
  * MISSING, USAGE. */
-int nyx_maze_import(nyx_maze_list *out, nyx_sudoku_counts *counts, const char *path, const nyx_maze_options *options,
+int nyx_maze_import(nyx_maze_list *out, nyx_import_counts *counts, const char *path, const nyx_maze_options *options,
                     nyx_pool *pool, nyx_data_progress progress, void *context) NYX_CHECKED;
 
 /* ---- datasets --------------------------------------------------------------------- */
