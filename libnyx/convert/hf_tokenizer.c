@@ -104,45 +104,29 @@ static int by_score(const void *a, const void *b)
     return left->left < right->left ? -1 : left->left > right->left;
 }
 
-/* Ways to make one piece; `out` NULL only counts them. */
-static int64_t ways(const nyx_tokenizer *t, int32_t id, pair *out)
-{
-    int64_t     bytes, count = 0;
-    const char *literal = nyx_tokenizer_literal(t, id, &bytes);
-
-    if (nyx_tokenizer_type(t, id) != NYX_TOKEN_NORMAL)
-        return 0;
-    for (int64_t cut = 1; cut < bytes; cut++) {
-        const int32_t left = nyx_tokenizer_find(t, literal, cut);
-        const int32_t right = left < 0 ? -1 : nyx_tokenizer_find(t, literal + cut, bytes - cut);
-
-        if (right < 0)
-            continue;
-        if (out)
-            out[count] = (pair) { left, right, id, nyx_tokenizer_score(t, id) };
-        count++;
-    }
-    return count;
-}
-
 static int put_scored_merges(nyx_json *merges, const nyx_tokenizer *t)
 {
     const int32_t vocabulary = (int32_t)nyx_tokenizer_vocabulary(t);
-    pair         *pairs;
+    pair         *pairs = NULL;
+    int32_t      *both = NULL;
     int64_t       count = 0, at = 0;
     int           status;
 
     for (int32_t id = 0; id < vocabulary; id++)
-        count += ways(t, id, NULL);
-    if ((status = nyx_alloc(&pairs, count * (int64_t)sizeof *pairs)) < 0)
-        return status;
+        count += nyx_tokenizer_ways(t, id, NULL);
+    if ((status = nyx_alloc(&pairs, count * (int64_t)sizeof *pairs)) < 0 ||
+        (status = nyx_alloc(&both, count * 2 * (int64_t)sizeof *both)) < 0)
+        goto done;
     for (int32_t id = 0; id < vocabulary; id++)
-        at += ways(t, id, pairs + at);
+        for (const int64_t end = at + nyx_tokenizer_ways(t, id, both + 2 * at); at < end; at++)
+            pairs[at] = (pair) { both[2 * at], both[2 * at + 1], id, nyx_tokenizer_score(t, id) };
     if (count)
         qsort(pairs, (size_t)count, sizeof *pairs, by_score);
     for (int64_t i = 0; i < count && status == 0; i++)
         status = nyx_convert__push_merge(merges, t, pairs[i].left, pairs[i].right);
+done:
     nyx_free(pairs);
+    nyx_free(both);
     return status;
 }
 
@@ -199,12 +183,23 @@ static void put_split(nyx_json *out, const nyx_tokenizer *t)
 }
 
 /* Spaces become U+2581 on the way in and spaces again on the way out. */
-static void put_scored_stages(nyx_json *out, const nyx_tokenizer *t)
+static void put_spaces(nyx_json *out, const nyx_tokenizer *t)
 {
-    nyx_json *normalizer = nyx_json_add_object(out, "normalizer"), *decoder = nyx_json_add_object(out, "decoder");
-    nyx_json *list = nyx_json_add_array(normalizer, "normalizers"), *step;
+    nyx_json *normalizer, *list, *step;
 
+    if (nyx_tokenizer_leading_space_once(t)) {
+        nyx_json_set_null(out, "normalizer", NULL);
+        step = nyx_json_add_object(out, "pre_tokenizer");
+        nyx_json_set_text(step, "type", "Metaspace");
+        nyx_json_set_text(step, "replacement", "\xe2\x96\x81");
+        nyx_json_set_text(step, "prepend_scheme", "first");
+        nyx_json_set_bool(step, "split", false);
+        return;
+    }
+    nyx_json_set_null(out, "pre_tokenizer", NULL);
+    normalizer = nyx_json_add_object(out, "normalizer");
     nyx_json_set_text(normalizer, "type", "Sequence");
+    list = nyx_json_add_array(normalizer, "normalizers");
     if (nyx_tokenizer_leading_space(t)) {
         step = nyx_json_push_object(list);
         nyx_json_set_text(step, "type", "Prepend");
@@ -214,7 +209,13 @@ static void put_scored_stages(nyx_json *out, const nyx_tokenizer *t)
     nyx_json_set_text(step, "type", "Replace");
     nyx_json_set_text(nyx_json_add_object(step, "pattern"), "String", " ");
     nyx_json_set_text(step, "content", "\xe2\x96\x81");
+}
 
+static void put_scored_stages(nyx_json *out, const nyx_tokenizer *t)
+{
+    nyx_json *decoder = nyx_json_add_object(out, "decoder"), *list, *step;
+
+    put_spaces(out, t);
     nyx_json_set_text(decoder, "type", "Sequence");
     list = nyx_json_add_array(decoder, "decoders");
     step = nyx_json_push_object(list);
@@ -230,7 +231,6 @@ static void put_scored_stages(nyx_json *out, const nyx_tokenizer *t)
         nyx_json_set_int(step, "start", 1);
         nyx_json_set_int(step, "stop", 0);
     }
-    nyx_json_set_null(out, "pre_tokenizer", NULL);
 }
 
 /* bos in front of every text. */

@@ -397,7 +397,7 @@ int nyx_encoder_feed(nyx_encoder *e, const char *text, int64_t bytes, bool last,
         for (int64_t i = 0; i < bytes && status == 0; i++)
             status = put_byte(e, (uint8_t)text[i]);
     } else {
-        if (!e->begun && bytes && e->t->leading_space)
+        if (!e->begun && bytes && e->t->leading_space && !(e->t->once && text[0] == ' '))
             status = nyx_text__stream_feed(&e->stream, " ", 1, false);
         if (status == 0 && (bytes || last))
             status = nyx_text__stream_feed(&e->stream, text, bytes, last);

@@ -1,6 +1,7 @@
-/* foreign -- byte-level BPE as others write it: Hugging Face's tokenizer.json,
- * GPT-2's vocab.json and merges.txt. A part of a tokenizer.json that would
- * change tokens and is not known is named and refused. */
+/* foreign -- BPE as others write it: Hugging Face's tokenizer.json, byte-level
+ * or as it writes SentencePiece's, GPT-2's vocab.json and merges.txt. A part of
+ * a tokenizer.json that would change tokens and is not known is named and
+ * refused. */
 #include "text/internal.h"
 
 #include "file/file.h"
@@ -9,6 +10,8 @@
 #include <sys/stat.h>
 
 enum { FILE_MOST = 64 << 20 };
+
+#define SPACE "\xe2\x96\x81" /* U+2581 */
 
 /* Another way to write GPT-2's. */
 static const char GPT2_SHORT[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
@@ -20,9 +23,9 @@ struct import {
     uint8_t        *type;    /* 0: in letters; else an added token */
     int64_t         count;
     const nyx_json *vocabulary; /* object: literal -> id */
-    int32_t         bos, eos;
+    int32_t         bos, eos, unknown;
     enum nyx_text__pattern pattern;
-    bool            ignore_merges;
+    bool            ignore_merges, leading_space, once;
 };
 
 static int unknown_part(const struct import *in, const char *part, const nyx_json *value)
@@ -33,7 +36,7 @@ static int unknown_part(const struct import *in, const char *part, const nyx_jso
     if (nyx_json_print(&text, value, 0) < 0)
         text = NULL;
     status = nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s': %s %.100s%s is not known; byte-level BPE with the patterns of GPT-2, "
-                           "SmolLM, Llama 3 and Qwen 2 is", in->subject, part, text ? text : "?",
+                           "SmolLM, Llama 3 and Qwen 2 is, and BPE with byte_fallback as of Llama 2", in->subject, part, text ? text : "?",
                            text && strlen(text) > 100 ? "..." : "");
     nyx_free(text);
     return status;
@@ -132,27 +135,36 @@ static int add_tokens(nyx_tokenizer *t, const struct import *in)
     return status;
 }
 
-/* "left right", or the two apart. */
-static int add_merge(nyx_tokenizer *t, const struct import *in, const char *text, const char *second, int64_t number)
+/* The tokens of "left right", or of the two apart. */
+static int find_pair(int32_t *a, int32_t *b, const struct import *in, const char *text, const char *second,
+                     int64_t number)
 {
     const char *space = second ? NULL : strchr(text, ' ');
     char       *left = NULL;
-    int32_t     a, b;
     int         status;
 
     if (!second && (!space || space == text || !space[1] || strchr(space + 1, ' ')))
         return nyx_error_set(NYX_ERR_INPUT, "'%s': merge %lld, '%.60s', is no pair", in->subject, (long long)number, text);
     if ((status = nyx_text_format(&left, "%.*s", space ? (int)(space - text) : (int)strlen(text), text)) < 0)
         return status;
-    a = find_literal(in, left);
-    b = find_literal(in, second ? second : space + 1);
-    if (a < 0 || b < 0 || in->type[a] || in->type[b])
+    *a = find_literal(in, left);
+    *b = find_literal(in, second ? second : space + 1);
+    if (*a < 0 || *b < 0 || in->type[*a] || in->type[*b])
         status = nyx_error_set(NYX_ERR_INPUT, "'%s': merge %lld joins '%.40s' and '%.40s', which are no tokens both",
                                in->subject, (long long)number, left, second ? second : space + 1);
-    else
-        status = nyx_text__add_merge(t, a, b);
     nyx_free(left);
     return status;
+}
+
+/* Merge i of a tokenizer.json. */
+static int merge_at(int32_t *a, int32_t *b, const struct import *in, const nyx_json *merges, int64_t i)
+{
+    const nyx_json *pair = nyx_json_item(merges, i);
+    bool            apart = nyx_json_kind_of(pair) == NYX_JSON_ARRAY && nyx_json_count(pair) == 2;
+
+    return apart ? find_pair(a, b, in, nyx_json_text(nyx_json_item(pair, 0), ""),
+                             nyx_json_text(nyx_json_item(pair, 1), ""), i)
+                 : find_pair(a, b, in, nyx_json_text(pair, ""), NULL, i);
 }
 
 static int add_merges(nyx_tokenizer *t, const struct import *in, const nyx_json *merges)
@@ -162,13 +174,76 @@ static int add_merges(nyx_tokenizer *t, const struct import *in, const nyx_json 
     if (nyx_json_kind_of(merges) != NYX_JSON_ARRAY)
         return nyx_error_set(NYX_ERR_INPUT, "'%s' has no merges", in->subject);
     for (int64_t i = 0; i < nyx_json_count(merges) && status == 0; i++) {
-        const nyx_json *pair = nyx_json_item(merges, i);
-        bool            apart = nyx_json_kind_of(pair) == NYX_JSON_ARRAY && nyx_json_count(pair) == 2;
+        int32_t a, b;
 
-        status = apart ? add_merge(t, in, nyx_json_text(nyx_json_item(pair, 0), ""),
-                                   nyx_json_text(nyx_json_item(pair, 1), ""), i)
-                       : add_merge(t, in, nyx_json_text(pair, ""), NULL, i);
+        if ((status = merge_at(&a, &b, in, merges, i)) == 0)
+            status = nyx_text__add_merge(t, a, b);
     }
+    return status;
+}
+
+/* ---- SentencePiece's, in a tokenizer.json --------------------------------------------------- */
+
+/* Spaces are written as U+2581, bytes as <0x0A>; scores come later. */
+static int add_pieces(nyx_tokenizer *t, const struct import *in)
+{
+    int status = 0;
+
+    for (int64_t id = 0; id < in->count && status == 0; id++) {
+        const char         *literal = in->literal[id] ? in->literal[id] : "";
+        enum nyx_token_type type = in->type[id] ? (enum nyx_token_type)in->type[id] : NYX_TOKEN_NORMAL;
+        char               *text;
+
+        if (id == in->unknown)
+            type = NYX_TOKEN_UNKNOWN;
+        else if (!*literal)
+            type = NYX_TOKEN_UNUSED;
+        else if (type == NYX_TOKEN_NORMAL && nyx_text__byte_literal(literal, (int64_t)strlen(literal)) >= 0)
+            type = NYX_TOKEN_BYTE;
+        if ((status = nyx_text_copy(&text, literal)) < 0)
+            return status;
+        status = nyx_text__add(t, text, nyx_text__spaces_back(text), type, 0);
+        nyx_free(text);
+    }
+    return status;
+}
+
+static int not_scores(const struct import *in, const char *why, const char *piece)
+{
+    return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s': its merges are no scores of pieces, as SentencePiece's: %s '%.40s'",
+                         in->subject, why, piece);
+}
+
+/* The score of a piece falls with the place of the merges that make it, which
+ * must stand together, and be all there can be: then merging by scores and
+ * merging by places is the same. */
+static int add_scores(nyx_tokenizer *t, const struct import *in, const nyx_json *merges)
+{
+    const int64_t count = nyx_json_count(merges);
+    int32_t      *made = NULL, a, b, whole, last = -1;
+    char         *text;
+    int           status = nyx_alloc(&made, t->count * (int64_t)sizeof *made);
+
+    for (int64_t id = 0; id < t->count; id++)
+        t->score[id] = -(float)count;
+    for (int64_t i = 0; i < count && status == 0; i++) {
+        if ((status = merge_at(&a, &b, in, merges, i)) < 0 ||
+            (status = nyx_text_format(&text, "%s%s", in->literal[a], in->literal[b])) < 0)
+            break;
+        if ((whole = find_literal(in, text)) < 0)
+            status = nyx_error_set(NYX_ERR_INPUT, "'%s': merge %lld makes '%.60s', which the vocabulary lacks",
+                                   in->subject, (long long)i, text);
+        else if (whole != last && made[whole])
+            status = not_scores(in, "others stand between those that make", text);
+        else if (!made[whole]++)
+            t->score[whole] = -(float)i;
+        last = whole;
+        nyx_free(text);
+    }
+    for (int64_t id = 0; id < t->count && status == 0; id++)
+        if (t->type[id] == NYX_TOKEN_NORMAL && nyx_tokenizer_ways(t, (int32_t)id, NULL) != made[id])
+            status = not_scores(in, "some are missing that could make", in->literal[id]);
+    nyx_free(made);
     return status;
 }
 
@@ -227,7 +302,6 @@ static int read_model(struct import *in, const nyx_json *model)
 {
     static const char *const numbers[] = { "dropout" };
     static const char *const texts[] = { "continuing_subword_prefix", "end_of_word_suffix" };
-    static const char *const flags[] = { "byte_fallback" };
 
     if (nyx_json_kind_of(model) != NYX_JSON_OBJECT)
         return nyx_error_set(NYX_ERR_INPUT, "'%s' has no model", in->subject);
@@ -238,9 +312,38 @@ static int read_model(struct import *in, const nyx_json *model)
     for (int i = 0; i < 2; i++)
         if (!is(model, texts[i], ""))
             return unknown_part(in, texts[i], nyx_json_get(model, texts[i]));
-    if (nyx_json_bool(nyx_json_get(model, flags[0]), false))
-        return unknown_part(in, "byte_fallback", nyx_json_get(model, flags[0]));
     in->ignore_merges = nyx_json_bool(nyx_json_get(model, "ignore_merges"), false);
+    return 0;
+}
+
+static bool is_replace(const nyx_json *json)
+{
+    return is(json, "type", "Replace") && is(json, "pattern.String", " ") && is(json, "content", SPACE);
+}
+
+/* Spaces become U+2581, behind one more in front of the text or not: by the
+ * normalizer, or by the pre-tokenizer. */
+static int read_spaces(struct import *in, const nyx_json *normalizer, const nyx_json *pre)
+{
+    const bool      sequence = is(normalizer, "type", "Sequence");
+    const nyx_json *list = sequence ? nyx_json_get(normalizer, "normalizers") : NULL;
+    const int64_t   count = sequence ? nyx_json_count(list) : 1;
+    const nyx_json *first = sequence ? nyx_json_item(list, 0) : normalizer, *last = sequence ? nyx_json_item(list, count - 1) : first;
+    const bool      prepend = count == 2 && is(first, "type", "Prepend") && is(first, "prepend", SPACE);
+    const bool      no_pre = nyx_json_kind_of(pre) == NYX_JSON_NULL ||
+                             (is(pre, "type", "Split") && is(pre, "pattern.String", " ")); /* there are none left */
+    const char     *scheme = nyx_json_text(nyx_json_get(pre, "prepend_scheme"), "always");
+
+    if (is_replace(last) && (count == 1 || prepend)) {
+        in->leading_space = prepend;
+        return no_pre ? 0 : unknown_part(in, "pre-tokenizer", pre);
+    }
+    if (nyx_json_kind_of(normalizer) != NYX_JSON_NULL && !(sequence && count == 0))
+        return unknown_part(in, "normalizer", normalizer);
+    if (!is(pre, "type", "Metaspace") || !is(pre, "replacement", SPACE) || nyx_json_bool(nyx_json_get(pre, "split"), true))
+        return unknown_part(in, "pre-tokenizer", pre);
+    in->once = in->leading_space =
+        strcmp(scheme, "never") != 0 && nyx_json_bool(nyx_json_get(pre, "add_prefix_space"), true);
     return 0;
 }
 
@@ -273,7 +376,7 @@ static int begin(struct import *in, const char *subject)
 {
     int status;
 
-    *in = (struct import){ .subject = subject, .bos = -1, .eos = -1, .pattern = NYX_TEXT__GPT2 };
+    *in = (struct import){ .subject = subject, .bos = -1, .eos = -1, .unknown = -1, .pattern = NYX_TEXT__GPT2 };
     if ((status = nyx_alloc(&in->literal, NYX_VOCABULARY_MOST * (int64_t)sizeof *in->literal)) < 0)
         return status;
     return nyx_alloc(&in->type, NYX_VOCABULARY_MOST);
@@ -284,6 +387,9 @@ static int end(nyx_tokenizer **out, nyx_tokenizer *t, struct import *in, int sta
     if (status == 0) {
         t->bos = in->bos;
         t->eos = in->eos;
+        t->unknown = in->unknown;
+        t->leading_space = in->leading_space;
+        t->once = in->once;
         t->pattern = in->pattern;
         t->ignore_merges = in->ignore_merges;
         status = nyx_text__finish(t, in->subject);
@@ -296,21 +402,43 @@ static int end(nyx_tokenizer **out, nyx_tokenizer *t, struct import *in, int sta
     return status;
 }
 
+/* Tokens and merges of SentencePiece's kind. */
+static int add_scored(nyx_tokenizer *t, struct import *in, const nyx_json *model)
+{
+    const nyx_json *merges = nyx_json_get(model, "merges");
+    int             status;
+
+    if (nyx_json_kind_of(merges) != NYX_JSON_ARRAY)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' has no merges", in->subject);
+    if (in->ignore_merges)
+        return unknown_part(in, "ignore_merges", nyx_json_get(model, "ignore_merges"));
+    in->unknown = find_literal(in, nyx_json_text(nyx_json_get(model, "unk_token"), ""));
+    if ((status = add_pieces(t, in)) < 0 || (status = nyx_text__index(t, in->subject)) < 0)
+        return status;
+    return add_scores(t, in, merges);
+}
+
 static int read_hugging_face(nyx_tokenizer **out, const nyx_json *json, const char *subject)
 {
-    const nyx_json *model = nyx_json_get(json, "model");
+    const nyx_json *model = nyx_json_get(json, "model"), *pre = nyx_json_get(json, "pre_tokenizer");
+    const nyx_json *normalizer = nyx_json_get(json, "normalizer");
+    const bool      scored = nyx_json_bool(nyx_json_get(model, "byte_fallback"), false);
     nyx_tokenizer  *t = NULL;
     struct import   in;
     int             status;
 
-    if ((status = begin(&in, subject)) < 0 || (status = nyx_text__create(&t, NYX_TOKENIZER_BPE_BYTES)) < 0 ||
-        (status = read_model(&in, model)) < 0 || (status = read_normalizer(&in, nyx_json_get(json, "normalizer"))) < 0 ||
-        (status = read_pattern(&in, nyx_json_get(json, "pre_tokenizer"))) < 0 ||
+    if ((status = begin(&in, subject)) < 0 ||
+        (status = nyx_text__create(&t, scored ? NYX_TOKENIZER_BPE_SCORES : NYX_TOKENIZER_BPE_BYTES)) < 0 ||
+        (status = read_model(&in, model)) < 0 ||
+        (status = scored ? read_spaces(&in, normalizer, pre) : read_normalizer(&in, normalizer)) < 0 ||
+        (!scored && (status = read_pattern(&in, pre)) < 0) ||
         (status = read_vocabulary(&in, nyx_json_get(model, "vocab"))) < 0 ||
         (status = read_added(&in, nyx_json_get(json, "added_tokens"))) < 0)
         return end(out, t, &in, status);
     read_ends(&in, nyx_json_get(json, "post_processor"));
-    if ((status = add_tokens(t, &in)) == 0)
+    if (scored)
+        status = add_scored(t, &in, model);
+    else if ((status = add_tokens(t, &in)) == 0)
         status = add_merges(t, &in, nyx_json_get(model, "merges"));
     return end(out, t, &in, status);
 }
@@ -320,6 +448,7 @@ static int add_merge_lines(nyx_tokenizer *t, const struct import *in, const char
     nyx_lines  *lines;
     const char *line;
     int64_t     bytes, number = 0;
+    int32_t     a, b;
     int         status;
 
     if ((status = nyx_lines_open(&lines, path)) < 0)
@@ -327,7 +456,7 @@ static int add_merge_lines(nyx_tokenizer *t, const struct import *in, const char
     while ((status = nyx_lines_next(lines, &line, &bytes)) == 1) {
         if (bytes == 0 || (number == 0 && strncmp(line, "#version", 8) == 0))
             continue;
-        if ((status = add_merge(t, in, line, NULL, number++)) < 0)
+        if ((status = find_pair(&a, &b, in, line, NULL, number++)) < 0 || (status = nyx_text__add_merge(t, a, b)) < 0)
             break;
     }
     nyx_lines_close(lines);

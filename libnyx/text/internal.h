@@ -89,6 +89,7 @@ struct nyx_tokenizer {
     enum nyx_tokenizer_kind kind;
     enum nyx_text__pattern  pattern;
     bool     ignore_merges, leading_space;
+    bool     once; /* leading_space: only where the text does not begin with one */
     int32_t  bos, eos, unknown;
     int64_t  count, blob_bytes, blob_room;
     char    *blob;    /* literals, one behind the other */
@@ -113,6 +114,10 @@ struct nyx_tokenizer {
 int nyx_text__create(nyx_tokenizer **out, enum nyx_tokenizer_kind kind) NYX_CHECKED;
 int nyx_text__add(nyx_tokenizer *t, const char *literal, int64_t bytes, enum nyx_token_type type, float score) NYX_CHECKED;
 int nyx_text__add_merge(nyx_tokenizer *t, int32_t left, int32_t right) NYX_CHECKED;
+/* By hash, so that nyx_tokenizer_find and _ways work before the rest does. */
+int nyx_text__index(nyx_tokenizer *t, const char *subject) NYX_CHECKED;
+int     nyx_text__byte_literal(const char *text, int64_t bytes); /* the byte of "<0x0A>", or -1 */
+int64_t nyx_text__spaces_back(char *text); /* U+2581 -> " ", in place; the bytes left */
 /* Build the tables and check what must hold. INPUT about `subject`. */
 int nyx_text__finish(nyx_tokenizer *t, const char *subject) NYX_CHECKED;
 /* Literals by hash in a map to ids, before the tables are made: the key under

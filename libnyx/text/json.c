@@ -66,6 +66,7 @@ static int read_types(nyx_tokenizer *t, const nyx_json *json, const char *subjec
     if (t->unknown >= 0 && t->unknown < t->count && t->type[t->unknown] == NYX_TOKEN_NORMAL)
         t->type[t->unknown] = NYX_TOKEN_UNKNOWN;
     t->leading_space = nyx_json_bool(nyx_json_get(json, "leading_space"), false);
+    t->once = nyx_json_bool(nyx_json_get(json, "leading_space_once"), false);
     t->ignore_merges = nyx_json_bool(nyx_json_get(json, "ignore_merges"), false);
     return 0;
 }
@@ -140,6 +141,8 @@ static void write_types(nyx_json *json, const nyx_tokenizer *t)
         nyx_json_set_int(json, "unknown", t->unknown);
     if (t->leading_space)
         nyx_json_set_bool(json, "leading_space", true);
+    if (t->once)
+        nyx_json_set_bool(json, "leading_space_once", true);
     if (t->ignore_merges)
         nyx_json_set_bool(json, "ignore_merges", true);
 }

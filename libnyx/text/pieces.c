@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* "\u2581" -> " ", in place; the bytes left. */
-static int64_t spaces_back(char *text)
+int64_t nyx_text__spaces_back(char *text)
 {
     int64_t at = 0;
 
@@ -34,7 +33,7 @@ static int add_scored(nyx_tokenizer *t, const nyx_tokenizer_pieces *in)
                                  (long long)i, type);
         if ((status = nyx_text_copy(&text, in->pieces[i])) < 0)
             return status;
-        status = nyx_text__add(t, text, spaces_back(text), (enum nyx_token_type)type, in->scores[i]);
+        status = nyx_text__add(t, text, nyx_text__spaces_back(text), (enum nyx_token_type)type, in->scores[i]);
         nyx_free(text);
     }
     return status;

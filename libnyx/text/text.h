@@ -41,7 +41,8 @@ enum { NYX_VOCABULARY_MOST = 1 << 21 };
 /* ---- making ------------------------------------------------------------------- */
 
 /* Told by content: our JSON, HF tokenizer.json (byte-level BPE with the
- * patterns of nyx_tokenizer_pattern), an HDF5 file of ours that has
+ * patterns of nyx_tokenizer_pattern; BPE with byte_fallback, whose merges must
+ * be what scores of pieces would give), an HDF5 file of ours that has
  * /tokenizer, llama2.c's tokenizer.bin. INPUT, MISSING; UNSUPPORTED names the
  * part of a tokenizer.json that is not known. */
 int nyx_tokenizer_read(nyx_tokenizer **out, const char *path) NYX_CHECKED;
@@ -83,10 +84,11 @@ int32_t nyx_tokenizer_unknown(const nyx_tokenizer *tokenizer);
 
 /* The bytes a token stands for; borrowed. Decoding is their concatenation,
  * with one exception: where nyx_tokenizer_leading_space, encoding puts a space
- * before the text, and the space that begins the first piece of a text goes.
+ * before the text (of some only where it has none), and the space that begins the first piece of a text goes.
  * Control tokens of bpe-scores stand for nothing. */
 const char *nyx_tokenizer_piece(const nyx_tokenizer *tokenizer, int32_t id, int64_t *bytes);
 bool        nyx_tokenizer_leading_space(const nyx_tokenizer *tokenizer);
+bool        nyx_tokenizer_leading_space_once(const nyx_tokenizer *tokenizer); /* only where the text has none */
 /* All of it at once; *out ends with nyx_free and has a NUL behind. */
 int nyx_tokenizer_decode(const nyx_tokenizer *tokenizer, const int32_t *ids, int64_t count, char **out,
                          int64_t *bytes) NYX_CHECKED;
@@ -97,6 +99,9 @@ const char         *nyx_tokenizer_literal(const nyx_tokenizer *tokenizer, int32_
 enum nyx_token_type nyx_tokenizer_type(const nyx_tokenizer *tokenizer, int32_t id);
 float               nyx_tokenizer_score(const nyx_tokenizer *tokenizer, int32_t id); /* 0 for other kinds */
 int32_t             nyx_tokenizer_find(const nyx_tokenizer *tokenizer, const char *word, int64_t bytes); /* normal tokens only; -1: none */
+/* The ways to make a normal token out of two normal ones: left, right, left ...
+ * into `pairs`; NULL only counts them. */
+int64_t             nyx_tokenizer_ways(const nyx_tokenizer *tokenizer, int32_t id, int32_t *pairs);
 int64_t             nyx_tokenizer_merge_count(const nyx_tokenizer *tokenizer);
 void                nyx_tokenizer_merge(const nyx_tokenizer *tokenizer, int64_t rank, int32_t *left, int32_t *right);
 /* How text is split into words: "gpt2", "gpt2-digits" (each digit alone,

@@ -276,10 +276,12 @@ int32_t nyx_tokenizer_find(const nyx_tokenizer *t, const char *bytes, int64_t co
     return t->slot_count ? t->slots[slot_of(t, bytes, count)] : -1;
 }
 
-static int index_literals(nyx_tokenizer *t, const char *subject)
+int nyx_text__index(nyx_tokenizer *t, const char *subject)
 {
     int status;
 
+    nyx_free(t->slots);
+    t->slots = NULL;
     for (t->slot_count = 64; t->slot_count < 2 * t->count;)
         t->slot_count *= 2;
     if ((status = nyx_alloc(&t->slots, t->slot_count * 4)) < 0)
@@ -300,8 +302,7 @@ static int index_literals(nyx_tokenizer *t, const char *subject)
     return 0;
 }
 
-/* The byte of "<0x0A>", or -1. */
-static int byte_literal(const char *text, int64_t bytes)
+int nyx_text__byte_literal(const char *text, int64_t bytes)
 {
     static const char digits[] = "0123456789ABCDEF";
     const char       *high, *low;
@@ -324,13 +325,34 @@ static int index_bytes(nyx_tokenizer *t, const char *subject)
 
         if (t->type[id] != NYX_TOKEN_BYTE)
             continue;
-        byte = byte_literal(t->blob + t->offset[id], nyx_text__literal_bytes(t, (int32_t)id));
+        byte = nyx_text__byte_literal(t->blob + t->offset[id], nyx_text__literal_bytes(t, (int32_t)id));
         if (byte < 0)
             return nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld should be a byte, but does not look like <0x0A>",
                                  subject, (long long)id);
         t->byte_id[byte] = (int32_t)id;
     }
     return 0;
+}
+
+int64_t nyx_tokenizer_ways(const nyx_tokenizer *t, int32_t id, int32_t *out)
+{
+    const char   *literal = t->blob + t->offset[id];
+    const int64_t bytes = nyx_text__literal_bytes(t, id);
+    int64_t       count = 0;
+
+    for (int64_t cut = 1; cut < bytes && is_plain(t, id); cut++) {
+        const int32_t left = nyx_tokenizer_find(t, literal, cut);
+        const int32_t right = left < 0 ? -1 : nyx_tokenizer_find(t, literal + cut, bytes - cut);
+
+        if (right < 0)
+            continue;
+        if (out) {
+            out[2 * count] = left;
+            out[2 * count + 1] = right;
+        }
+        count++;
+    }
+    return count;
 }
 
 /* left, right -> rank and the token they become. */
@@ -437,7 +459,7 @@ int nyx_text__finish(nyx_tokenizer *t, const char *subject)
 {
     int status;
 
-    if ((status = check(t, subject)) < 0 || (status = index_literals(t, subject)) < 0 ||
+    if ((status = check(t, subject)) < 0 || (status = nyx_text__index(t, subject)) < 0 ||
         (status = index_bytes(t, subject)) < 0 || (status = index_added(t)) < 0 ||
         (status = index_merges(t, subject)) < 0)
         return status;
@@ -486,6 +508,7 @@ int32_t nyx_tokenizer_bos(const nyx_tokenizer *t) { return t->bos; }
 int32_t nyx_tokenizer_eos(const nyx_tokenizer *t) { return t->eos; }
 int32_t nyx_tokenizer_unknown(const nyx_tokenizer *t) { return t->unknown; }
 bool    nyx_tokenizer_leading_space(const nyx_tokenizer *t) { return t->leading_space; }
+bool    nyx_tokenizer_leading_space_once(const nyx_tokenizer *t) { return t->once; }
 bool    nyx_tokenizer_ignores_merges(const nyx_tokenizer *t) { return t->ignore_merges; }
 int64_t nyx_tokenizer_merge_count(const nyx_tokenizer *t) { return t->merge_count; }
 
@@ -504,7 +527,7 @@ const char *nyx_tokenizer_piece(const nyx_tokenizer *t, int32_t id, int64_t *byt
         return literal;
     if (t->type[id] == NYX_TOKEN_BYTE) {
         *bytes = 1;
-        return &t->byte_text[byte_literal(literal, nyx_text__literal_bytes(t, id))];
+        return &t->byte_text[nyx_text__byte_literal(literal, nyx_text__literal_bytes(t, id))];
     }
     if (t->type[id] == NYX_TOKEN_CONTROL || t->type[id] == NYX_TOKEN_UNUSED)
         *bytes = 0;

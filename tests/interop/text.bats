@@ -27,3 +27,15 @@ setup() {
     echo "$output"
     [ "$output" = ok ]
 }
+
+@test "byte fallback makes their tokens, whatever says that spaces are U+2581" {
+    weights="$shared/weights/stories260K"
+    [ -e "$weights/tok512.bin" ] || skip "no data: stories260K"
+    PATH="$(dirname "$text")/..:$PATH"
+    nyx-convert "$weights/stories260K.bin" --tokenizer="$weights/tok512.bin" -o s.h5
+    nyx-convert s.h5 -o folder/
+    { head -c 60000 "$shared/text/tinystories_sample.txt" | tr -d '\r'; printf '\n  two  spaces, Zürich 日本 😀\n \nend\n'; } >some.txt
+    run theirs fallback "$text" some.txt folder/tokenizer.json .
+    echo "$output"
+    [ "$output" = ok ]
+}

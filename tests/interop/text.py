@@ -103,13 +103,31 @@ def train(tool, text, vocabulary):
     return wrong
 
 
+def fallback(tool, text, path, folder):
+    """byte_fallback: the file as it is, and with the stages that others write instead"""
+    written = json.load(open(path, encoding="utf-8"))
+    space = "\u2581"
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": space}
+    metaspace = {"type": "Metaspace", "replacement": space, "prepend_scheme": "first", "split": False}
+    stages = {"written": {}, "metaspace": {"normalizer": None, "pre_tokenizer": metaspace},
+              "bare": {"normalizer": replace, "pre_tokenizer": None},
+              "never": {"normalizer": None, "pre_tokenizer": dict(metaspace, prepend_scheme="never")}}
+    wrong = 0
+    for name, change in stages.items():
+        path = f"{folder}/{name}.json"
+        json.dump(dict(written, **change), open(path, "w", encoding="utf-8"), ensure_ascii=False)
+        wrong += compare(tool, path, Tokenizer.from_file(path), text)
+    return wrong
+
+
 def main():
     verb, *args = sys.argv[1:]
     if verb == "noise":
         return noise(*args)
     tool, path, *args = args
     text = open(path, encoding="utf-8", newline="").read()
-    wrong = patterns(tool, text, *args) if verb == "patterns" else train(tool, text, int(args[0]))
+    wrong = {"patterns": patterns, "fallback": fallback}[verb](tool, text, *args) if verb != "train" else \
+        train(tool, text, int(args[0]))
     print("ok" if not wrong else f"{wrong} differ")
 
 

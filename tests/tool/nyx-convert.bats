@@ -208,6 +208,93 @@ PY
     done
 }
 
+@test "BPE with byte fallback comes in out of tokenizer.json" {
+    need "$weights/stories260K/tok512.bin"
+    need_h5diff
+    local text="${weights%weights}text/tinystories_sample.txt"
+    need "$text"
+    nyx-convert "$weights/stories260K/stories260K.bin" --tokenizer="$weights/stories260K/tok512.bin" -o s.h5
+    nyx-convert s.h5 -o folder/
+    # places for scores: other numbers, the same tokens, and the same file again
+    nyx-convert folder --tokenizer=folder/tokenizer.json -o t.h5 --report=r.json
+    grep -q '"tokenizer": "bpe-scores"' r.json
+    nyx-convert t.h5 -o again/
+    cmp folder/tokenizer.json again/tokenizer.json
+    for from in s.h5 t.h5 folder/tokenizer.json; do
+        nyx-data text "$text" --test-share=0 --tokenizer=$from -o d-$(basename $from).h5
+        h5diff d-s.h5.h5 d-$(basename $from).h5 /train
+    done
+    # spaces by a pre-tokenizer: no second one before a text that begins with one
+    python3 - <<'PY'
+import json
+d = json.load(open("folder/tokenizer.json"))
+d.update(normalizer=None, pre_tokenizer={"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": False})
+json.dump(d, open("m.json", "w"))
+PY
+    nyx-convert folder --tokenizer=m.json -o m.h5
+    nyx-convert m.h5 -o once/
+    grep -q Metaspace once/tokenizer.json
+    printf ' Once upon a time' >with.txt
+    printf 'Once upon a time' >without.txt
+    for file in with without; do nyx-data text $file.txt --test-share=0 --tokenizer=once/tokenizer.json -o $file.h5; done
+    h5diff with.h5 without.h5 /train/tokens
+    # merges that are no scores, stages that change tokens
+    python3 - <<'PY'
+import json
+d = json.load(open("folder/tokenizer.json"))
+def put(name, **change):
+    out = json.loads(json.dumps(d))
+    for path, value in change.items():
+        at, *rest = path.split("__")
+        target = out if not rest else out[at]
+        target[rest[0] if rest else at] = value
+    json.dump(out, open(name, "w"))
+merges = d["model"]["merges"]
+put("less.json", model__merges=merges[:-1])
+made = [m.replace(" ", "") for m in merges]
+twice = next(i for i in range(len(made)) if made.count(made[i]) > 1)
+put("apart.json", model__merges=merges[:twice] + merges[twice + 1:] + [merges[twice]])
+put("lower.json", normalizer={"type": "Lowercase"})
+put("split.json", normalizer=None, pre_tokenizer={"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first"})
+put("level.json", pre_tokenizer={"type": "ByteLevel"})
+put("word.json", model__merges=merges + ["q q"])
+put("none.json", model__merges=None)
+PY
+    while IFS='|' read -r file want says; do
+        run --separate-stderr nyx-convert folder --tokenizer=$file.json -o out.h5
+        echo "$file: $status $stderr"
+        [ "$status" -eq "$want" ] && [ "${#stderr_lines[@]}" -eq 1 ] && [[ "$stderr" == *"'$file.json'"*"$says"* ]] && [ ! -e out.h5 ]
+    done <<'CASES'
+apart|69|others stand between those that make
+less|69|some are missing that could make
+lower|69|normalizer
+split|69|pre-tokenizer
+level|69|pre-tokenizer
+word|65|which the vocabulary lacks
+none|65|has no merges
+CASES
+}
+
+@test "a tokenizer of 32,000 pieces goes out soon" {
+    python3 - <<'PY'
+import itertools, struct
+letters = "abcdefghijklmnopqrst"
+words = [c for c in letters] + [a + b for a, b in itertools.product(letters, letters)]
+words += ["".join(w) for n in (3, 4) for w in itertools.product(letters, repeat=n)][:32000 - 3 - 256 - len(words)]
+V, D = 32000, 2
+with open("tok.bin", "wb") as f:
+    f.write(struct.pack("<i", 7))
+    for i, w in enumerate(["<unk>", "\n<s>\n", "\n</s>\n"] + ["<0x%02X>" % b for b in range(256)] + words):
+        f.write(struct.pack("<fi", -i, len(w)) + w.encode())
+n = V * D + 2 * D + 4 * D * D + 3 * 2 * D + D + 4 * D
+open("m.bin", "wb").write(struct.pack("<7i", D, 2, 1, 1, 1, V, 4) + bytes(4 * n))
+PY
+    nyx-convert m.bin --tokenizer=tok.bin -o m.h5
+    # each cut of each piece is looked up, not looked for among all
+    bash -c 'ulimit -t 4; nyx-convert m.h5 -o out/'
+    nyx-convert out --tokenizer=out/tokenizer.json -o back.h5
+}
+
 # rows NAME.h5 VOCABULARY CODE -- a dataset of rows; CODE makes x and y (int arrays; y -1: not scored)
 rows() {
     "${PYTHON:-/usr/bin/python3}" - "$@" <<'PY'
