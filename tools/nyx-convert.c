@@ -14,6 +14,7 @@
 static struct {
     const char *input, *output, *config, *tokenizer, *dtype, *to;
     bool        decode;
+    int64_t     shard_bytes;
 } args;
 
 static const char *const dtypes[] = { "f32", "f16", "bf16", NULL };
@@ -26,6 +27,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_CHOICE, .name = "to", .value = &args.to, .arg = "KIND", .help = "what to write: h5, safetensors or gguf [by the output's name]", .choices = targets },
     { .kind = NYX_OPT_CHOICE, .name = "dtype", .value = &args.dtype, .arg = "TYPE", .help = "element type of plain matrices: f32, f16 or bf16 [as they are; f32 in, f16 out for what is decoded]", .choices = dtypes },
     { .kind = NYX_OPT_FLAG, .name = "decode", .value = &args.decode, .help = "write coded tensors as plain ones" },
+    { .kind = NYX_OPT_INT, .name = "shard-size", .value = &args.shard_bytes, .arg = "BYTES", .help = "into FOLDER/: files of at most BYTES of tensors, and an index [one file]", .least = 1 },
     { .kind = NYX_OPT_INPUT, .name = "tokenizer", .value = &args.tokenizer, .arg = "FILE", .help = "the tokenizer to store: tokenizer.json, llama2.c's, ours [what comes with MODEL]" },
     { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "the config.json to use [the one beside MODEL]" },
     { 0 },
@@ -57,6 +59,8 @@ static int check_usage(void)
                              args.output);
     if (args.config && strcmp(target(), "h5") != 0)
         return nyx_error_set(NYX_ERR_USAGE, "--config belongs to files of other programs; MODEL.h5 has its own");
+    if (args.shard_bytes && (strcmp(target(), "safetensors") != 0 || nyx_text_ends(args.output, ".safetensors")))
+        return nyx_error_set(NYX_ERR_USAGE, "--shard-size divides safetensors in a folder; '%s' is none", args.output);
     return 0;
 }
 
@@ -158,6 +162,7 @@ static int import(nyx_convert_report *found, nyx_report *report, nyx_convert_opt
 static int run(nyx_report *report)
 {
     nyx_convert_options options = { .config = args.config, .dtype = args.dtype, .decode = args.decode,
+                                    .shard_bytes = args.shard_bytes,
                                     .tokenizer = args.tokenizer, .progress = progress };
     nyx_convert_report  found = { 0 };
     int                 status = check_usage();

@@ -32,6 +32,7 @@ typedef struct {
     const char *tokenizer; /* a tokenizer to store, or NULL */
     const char *dtype;     /* "f32" "f16" "bf16": of plain matrices; NULL: as they are (f32 out of blocks) */
     bool        decode;    /* coded tensors become plain */
+    int64_t     shard_bytes; /* export to a folder: of tensors in a file; 0: all in one */
     const char *history;   /* import: the line for nyx_history */
     void      (*progress)(void *context, int64_t done_tensors, int64_t tensors);
     void       *context;
@@ -69,7 +70,7 @@ int nyx_convert_import(nyx_convert_report *out, const char *in, const char *path
 
 /* Model file -> GGUF, one safetensors file (the configuration in its
  * metadata), or, when `path` is a folder or ends with a slash, a folder with
- * model.safetensors, config.json and, where there is one, tokenizer.json. */
+ * model.safetensors (or its shards and their index), config.json and, where there is one, tokenizer.json. */
 int nyx_convert_export(nyx_convert_report *out, const char *in, enum nyx_foreign_kind kind, const char *path,
                        const nyx_convert_options *options) NYX_CHECKED;
 

@@ -3,27 +3,11 @@
  * Tensors are read whole, checked against their digests, and written in the
  * other side's order; q, k and v of GPT-2 are written as one.
  */
-#include "convert/internal.h"
+#include "convert/export.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-typedef struct {
-    const nyx_convert_options *options;
-    nyx_convert_report        *report;
-    enum nyx_foreign_kind      kind;
-    const char                *in;
-    nyx_reader                *reader;
-    nyx_config                 config;
-    enum nyx_convert__family   family;
-    nyx_convert__map           map;
-    nyx_foreign_writer        *writer;
-    nyx_tokenizer             *tokenizer; /* NULL: none */
-    nyx_json                  *tokenizer_json;
-    const nyx_block_type     **types; /* of each part; parts of one tensor agree */
-} work;
+typedef nyx_convert__work work;
 
 /* One tensor of ours in memory: planes, or elements as stored. */
 typedef struct {
@@ -281,7 +265,7 @@ static int put_tensor(work *w, int64_t first, int64_t count)
     return status;
 }
 
-static int64_t parts_at(const work *w, int64_t first)
+int64_t nyx_convert__parts_at(const work *w, int64_t first)
 {
     int64_t count = 1;
 
@@ -290,25 +274,32 @@ static int64_t parts_at(const work *w, int64_t first)
     return count;
 }
 
-static int put_tensors(work *w)
+int64_t nyx_convert__foreign_bytes(const work *w, int64_t first)
+{
+    const nyx_shape shape = nyx_convert__foreign_shape(&w->map.parts[first]);
+
+    return nyx_shape_count(&shape) / w->types[first]->elems * w->types[first]->bytes;
+}
+
+int nyx_convert__put_tensors(work *w, int64_t from, int64_t to)
 {
     int     status = 0;
     int64_t n;
 
-    for (int64_t i = 0; i < w->map.count && status == 0; i += parts_at(w, i)) {
+    for (int64_t i = from; i < to && status == 0; i += nyx_convert__parts_at(w, i)) {
         const nyx_shape shape = nyx_convert__foreign_shape(&w->map.parts[i]);
 
         status = nyx_foreign_writer_declare(w->writer, w->map.parts[i].foreign, w->types[i], &shape);
     }
-    for (int64_t i = 0; i < w->map.count && status == 0; i += n) {
+    for (int64_t i = from; i < to && status == 0; i += n) {
         const nyx_shape shape = nyx_convert__foreign_shape(&w->map.parts[i]);
 
-        n = parts_at(w, i);
+        n = nyx_convert__parts_at(w, i);
         if ((status = put_tensor(w, i, n)) == 0) {
             nyx_convert_tensor *line = &w->report->tensors[w->report->count - 1];
 
             line->shape = shape;
-            line->bytes = nyx_shape_count(&shape) / w->types[i]->elems * w->types[i]->bytes;
+            line->bytes = nyx_convert__foreign_bytes(w, i);
         }
         if (w->options->progress)
             w->options->progress(w->options->context, i + n, w->map.count);
@@ -374,104 +365,12 @@ static int export_gguf(work *w, const char *path)
     if (status == 0 && !w->tokenizer)
         nyx_json_set_text(metadata, "tokenizer.ggml.model", "none");
     if (status == 0 && (status = nyx_convert__provenance_read(metadata, w->reader, NYX_FOREIGN_GGUF)) == 0 &&
-        (status = nyx_foreign_writer_metadata(w->writer, metadata)) == 0 && (status = put_tensors(w)) == 0) {
+        (status = nyx_foreign_writer_metadata(w->writer, metadata)) == 0 && (status = nyx_convert__put_tensors(w, 0, w->map.count)) == 0) {
         status = nyx_foreign_writer_commit(w->writer);
         w->writer = NULL;
     }
     nyx_json_free(metadata);
     return status < 0 ? status : nyx_convert__note(&w->report->outputs, &w->report->output_count, "%s", path);
-}
-
-/* The configuration goes into the metadata where no config.json lies beside,
- * the tokenizer where no tokenizer.json that we read does. */
-static int export_safetensors(work *w, const char *path, const nyx_json *config, bool inside)
-{
-    nyx_json *metadata = nyx_json_object();
-    char     *text = NULL, *tokenizer = NULL;
-    int       status;
-
-    if ((status = nyx_foreign_writer_open(&w->writer, NYX_FOREIGN_SAFETENSORS, path)) < 0 ||
-        (status = nyx_convert__provenance_read(metadata, w->reader, NYX_FOREIGN_SAFETENSORS)) < 0)
-        goto done;
-    nyx_json_set_text(metadata, "format", "pt");
-    if (inside && config && (status = nyx_json_print(&text, config, 0)) == 0)
-        nyx_json_set_text(metadata, "config", text);
-    if (status == 0 && w->tokenizer && (inside || nyx_tokenizer_kind_of(w->tokenizer) != NYX_TOKENIZER_BPE_BYTES) &&
-        (status = nyx_json_print(&tokenizer, w->tokenizer_json, 0)) == 0)
-        nyx_json_set_text(metadata, "nyx_tokenizer", tokenizer);
-    if (status == 0 && (status = nyx_foreign_writer_metadata(w->writer, metadata)) == 0 &&
-        (status = put_tensors(w)) == 0) {
-        status = nyx_foreign_writer_commit(w->writer);
-        w->writer = NULL;
-    }
-done:
-    nyx_free(text);
-    nyx_free(tokenizer);
-    nyx_json_free(metadata);
-    return status < 0 ? status : nyx_convert__note(&w->report->outputs, &w->report->output_count, "%s", path);
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return path[strlen(path) - 1] == '/' || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
-}
-
-/* Written, but not yet under its name. */
-static int write_json(nyx_output **out, const char *folder, const char *name, const nyx_json *json)
-{
-    char *path, *text = NULL;
-    int   status = nyx_text_format(&path, "%s/%s", folder, name);
-
-    if (status < 0)
-        return status;
-    if ((status = nyx_json_print(&text, json, 2)) == 0 && (status = nyx_output_open(out, path)) == 0 &&
-        (status = nyx_output_write(*out, text, (int64_t)strlen(text))) == 0)
-        status = nyx_output_write(*out, "\n", 1);
-    nyx_free(text);
-    nyx_free(path);
-    return status;
-}
-
-static int commit(work *w, nyx_output **out, const char *folder, const char *name)
-{
-    int status = *out ? nyx_output_commit(*out) : 0;
-
-    if (*out && status == 0)
-        status = nyx_convert__note(&w->report->outputs, &w->report->output_count, "%s/%s", folder, name);
-    *out = NULL;
-    return status;
-}
-
-/* model.safetensors takes its name before the small files do: it is the one
- * that may fail. */
-static int export_folder(work *w, const char *folder, const nyx_json *config)
-{
-    const bool  made = mkdir(folder, 0777) == 0;
-    nyx_output *beside = NULL, *words = NULL;
-    nyx_json   *tokenizer = NULL;
-    char       *path = NULL;
-    int         status;
-
-    if (!made && errno != EEXIST)
-        return nyx_error_set(NYX_ERR_CREATE, "cannot create the folder '%s': %s", folder, strerror(errno));
-    if ((config && (status = write_json(&beside, folder, "config.json", config)) < 0) ||
-        (w->tokenizer && ((status = nyx_convert__hf_tokenizer(&tokenizer, w->tokenizer)) < 0 ||
-                          (status = write_json(&words, folder, "tokenizer.json", tokenizer)) < 0)) ||
-        (status = nyx_text_format(&path, "%s/model.safetensors", folder)) < 0 ||
-        (status = export_safetensors(w, path, NULL, false)) < 0 ||
-        (status = commit(w, &beside, folder, "config.json")) < 0)
-        goto done;
-    status = commit(w, &words, folder, "tokenizer.json");
-done:
-    nyx_output_discard(beside);
-    nyx_output_discard(words);
-    nyx_json_free(tokenizer);
-    nyx_free(path);
-    if (status < 0 && made)
-        rmdir(folder);
-    return status;
 }
 
 static int export_file(work *w, const char *path)
@@ -489,7 +388,7 @@ static int export_file(work *w, const char *path)
     }
     if (w->family != NYX_CONVERT__MLP)
         config = nyx_convert__hf_config(&w->config, w->family, dtype, w->tokenizer);
-    status = is_folder(path) ? export_folder(w, path, config) : export_safetensors(w, path, config, true);
+    status = nyx_convert__export_safetensors(w, path, config);
     nyx_json_free(config);
     return status;
 }

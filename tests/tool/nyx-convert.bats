@@ -295,6 +295,53 @@ PY
     nyx-convert out --tokenizer=out/tokenizer.json -o back.h5
 }
 
+@test "shards and their index go out and come back" {
+    need "$weights/stories260K/tok512.bin"
+    need_h5diff
+    nyx-convert "$weights/stories260K/stories260K.bin" --tokenizer="$weights/stories260K/tok512.bin" -o s.h5
+    nyx-convert s.h5 --shard-size=200000 -o shards/ --report=r.json
+    "$check" convert r.json
+    nyx-convert shards -o back.h5
+    same s.h5 back.h5
+    h5diff s.h5 back.h5 /tokenizer
+    nyx-convert s.h5 --shard-size=1 -o apart/ # each tensor alone
+    nyx-convert apart/model.safetensors.index.json -o back.h5
+    same s.h5 back.h5
+    nyx-convert s.h5 --shard-size=100000000 -o one/
+    [ -e one/model.safetensors ] && [ ! -e one/model.safetensors.index.json ]
+    python3 - <<'PY'
+import glob, json, os, struct
+for folder, most in (("shards", 200000), ("apart", 1)):
+    index = json.load(open(folder + "/model.safetensors.index.json"))
+    files, total = {}, 0
+    for path in sorted(glob.glob(folder + "/*.safetensors")):
+        with open(path, "rb") as f:
+            head = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+        assert head.pop("__metadata__")["format"] == "pt"
+        size = sum(t["data_offsets"][1] - t["data_offsets"][0] for t in head.values())
+        assert size <= most or len(head) == 1, (path, size)
+        total += size
+        files.update({name: os.path.basename(path) for name in head})
+    assert files == index["weight_map"] and total == index["metadata"]["total_size"]
+    count = len(set(files.values()))
+    assert sorted(set(files.values())) == [f"model-{i + 1:05}-of-{count:05}.safetensors" for i in range(count)] and count > 2
+listed = [o["path"] for o in json.load(open("r.json"))["outputs"]]
+assert sorted(map(os.path.normpath, listed)) == sorted("shards/" + f for f in os.listdir("shards"))
+PY
+    while IFS='|' read -r want says line; do
+        run --separate-stderr nyx-convert $line
+        echo "$line: $status $stderr"
+        [ "$status" -eq "$want" ] && [ "${#stderr_lines[@]}" -eq 1 ] && [[ "$stderr" == *"$says"* ]]
+        [ ! -e out ] && [ ! -e out.gguf ] && [ -z "$(find . -name '.*nyx-*')" ]
+    done <<'CASES'
+64|--shard-size divides safetensors in a folder; 'out.gguf' is none|s.h5 --shard-size=9 -o out.gguf
+64|'out.safetensors' is none|s.h5 --shard-size=9 -o out.safetensors
+64|is 0, at least 1|s.h5 --shard-size=0 -o out/
+73|it holds model.safetensors of another model|s.h5 --shard-size=9 -o one/
+73|it holds model.safetensors.index.json of another model|s.h5 -o shards/
+CASES
+}
+
 # rows NAME.h5 VOCABULARY CODE -- a dataset of rows; CODE makes x and y (int arrays; y -1: not scored)
 rows() {
     "${PYTHON:-/usr/bin/python3}" - "$@" <<'PY'
