@@ -98,6 +98,9 @@ $$(BUILD)/obj/%.$(1).o: %.c
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
+# Chosen at run time, where the processor has these too.
+$(BUILD)/obj/libnyx/device/cpu/isa/coded_bytes.avx512.o: ALL_CFLAGS += -mavx512vnni
+
 # Row conversions and codings are plain loops written to be vectorised.
 $(BUILD)/obj/libnyx/tensor/%.o $(BUILD)/obj/libnyx/quant/%.o: ALL_CFLAGS += -O3
 

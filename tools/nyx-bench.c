@@ -14,10 +14,10 @@
 #include <string.h>
 
 static struct {
-    const char *op, *sizes, *modes, *formats, *config, *model, *scratch, *compare;
+    const char *op, *sizes, *modes, *formats, *activations, *config, *model, *scratch, *compare;
     int64_t     length, vocabulary, memory_mib, file_mib;
     double      seconds, spread, threshold;
-} args = { .modes = "nt,nn,tn", .length = 36, .vocabulary = 11, .memory_mib = 256, .file_mib = 64,
+} args = { .modes = "nt,nn,tn", .activations = "real", .length = 36, .vocabulary = 11, .memory_mib = 256, .file_mib = 64,
            .seconds = 2.0, .spread = 10.0, .threshold = 10.0 };
 
 /* ---- lists ------------------------------------------------------------------- */
@@ -119,6 +119,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec, coded or not: sizes [a few usual ones]", .check = check_sizes },
     { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = check_modes, .choices = modes },
     { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = check_formats, .choices = nyx_format_examples },
+    { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "coded products, generate: real or int8, what coded weights multiply [real]", .choices = nyx_activations_names },
     { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "step: configuration of the model [none]" },
     { .kind = NYX_OPT_INPUT, .name = "model", .value = &args.model, .arg = "MODEL.h5", .help = "generate: a decoder, plain or coded [none]" },
     { .kind = NYX_OPT_INT, .name = "length", .value = &args.length, .arg = "N", .help = "step: tokens a row [36]", .least = 1 },
@@ -189,6 +190,7 @@ static int check_usage(void)
     options.memory_bytes = args.memory_mib << 20;
     options.modes = args.modes;
     options.formats = args.formats;
+    options.activations = nyx_activations_find(args.activations);
     options.model = args.model;
     options.config = args.config;
     options.length = args.length;

@@ -12,11 +12,11 @@
 #include <string.h>
 
 static struct {
-    const char *model, *data, *reference, *logits, *split;
+    const char *model, *data, *reference, *logits, *split, *activations;
     int64_t     rows, context, stride, segments;
     double      least;
     bool        vote;
-} args = { .split = "test", .least = -1.0 };
+} args = { .split = "test", .activations = "real", .least = -1.0 };
 
 static const char *const splits[] = { "test", "train", NULL };
 
@@ -30,6 +30,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INT, .name = "context", .value = &args.context, .arg = "N", .help = "text: tokens of a window, its second half is scored [the model's]", .least = 3 },
     { .kind = NYX_OPT_INT, .name = "stride", .value = &args.stride, .arg = "N", .help = "text: tokens from window to window [the context]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "segments", .value = &args.segments, .arg = "N", .help = "segments to think about a row [as trained]", .least = 1 },
+    { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "real or int8: how the model's coded weights see what they multiply; int8 is faster, and loses a little [real]", .choices = nyx_activations_names },
     { .kind = NYX_OPT_OUTPUT, .name = "logits", .value = &args.logits, .arg = "FILE.h5", .help = "also write the logits, f32 [none]" },
     { .kind = NYX_OPT_FLAG, .name = "vote", .value = &args.vote, .help = "ARC: also let the images of each test input vote on its answer" },
     { .kind = NYX_OPT_REAL, .name = "preservation-least", .value = &args.least, .arg = "X", .help = "exit 1 below this preservation [no limit]" },
@@ -152,14 +153,17 @@ static int run(nyx_report *report)
         .model = args.model, .reference = args.reference, .data = args.data, .logits = args.logits,
         .train = strcmp(args.split, "train") == 0, .rows = args.rows, .context = args.context, .stride = args.stride,
         .segments = args.segments, .vote = args.vote,
+        .activations = nyx_activations_find(args.activations),
         .seed = nyx_cli_common->seed, .progress = progress
     };
     nyx_device *device = NULL;
     nyx_judge  *j = NULL;
     int         status;
 
+    if (options.activations != NYX_ACTIVATIONS_REAL)
+        nyx_json_set_text(nyx_report_result(report), "activations", args.activations);
     if (eval_generate_args.on)
-        return eval_generate(report, args.model);
+        return eval_generate(report, args.model, options.activations);
     if (!args.data)
         return nyx_error_set(NYX_ERR_USAGE, "'--data=DATA.h5' is missing; a model is scored on a dataset, or goes on with a text by --generate");
     if (args.least >= 0.0 && !args.reference)

@@ -37,6 +37,7 @@ typedef struct {
     nyx_bench_size sizes[32]; /* matmul, matvec (n x k); the same of coded weights */
     const char *modes;        /* matmul: "nt,nn,tn" */
     const char *formats;      /* comma-separated; NULL: the examples of quant/, some of them for products */
+    enum nyx_activations activations; /* coded products, generate */
     const char *config;       /* step: configuration; NULL: no figure */
     int64_t     length, vocabulary; /* of its random data */
     const char *model;        /* generate: a decoder's file; NULL: no figure */

@@ -68,6 +68,7 @@ static int prepare(struct product *p, nyx_bench *bench, const nyx_format *format
     x = nyx_graph_variable(p->graph, "x", NYX_F32, nyx_shape_of(2, s.m, s.k), NYX_ROLE_INPUT);
     w = nyx_graph_coded(p->graph, "w", format, nyx_shape_of(2, s.n, s.k), NYX_ROLE_PARAMETER);
     nyx_graph_assign(p->graph, "y", NYX_ROLE_OUTPUT, nyx_graph_matmul(p->graph, x, w, 0, NYX_MATMUL_NT));
+    nyx_pass_activations(p->graph, bench->options.activations);
     if ((status = nyx_store_create(&p->store, bench->device, 1)) < 0 ||
         (status = nyx_program_compile(&p->program, p->store, p->graph)) < 0 ||
         (status = nyx_store_allocate(p->store)) < 0)
@@ -90,13 +91,15 @@ static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_s
     struct product   product = { 0 };
     nyx_bench_figure figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k };
     nyx_format       format;
-    char             name[NYX_FORMAT_TEXT];
+    char             name[NYX_FORMAT_TEXT + 16];
     int              status;
 
     if ((status = nyx_format_parse(&format, text)) < 0)
         return status;
     nyx_format_text(name, &format);
     snprintf(figure.op, sizeof figure.op, "%s", one_row ? "matvec_coded" : "matmul_coded");
+    if (bench->options.activations == NYX_ACTIVATIONS_INT8 && nyx_format_multiplies_int8(&format))
+        snprintf(name + strlen(name), sizeof name - strlen(name), ", x int8");
     if (one_row)
         snprintf(figure.what, sizeof figure.what, "%s %lldx%lld", name, (long long)s.n, (long long)s.k);
     else
@@ -187,7 +190,8 @@ static int64_t prompt_sample(void *context)
 int nyx_bench__generate(nyx_bench *bench)
 {
     struct text       text = { 0 };
-    nyx_bench_figure  token = { .op = "generate", .what = "one token" }, prompt = { .op = "generate" };
+    const char       *how = bench->options.activations == NYX_ACTIVATIONS_INT8 ? ", x int8" : "";
+    nyx_bench_figure  token = { .op = "generate" }, prompt = { .op = "generate" };
     const nyx_config *config;
     double            elems = 0;
     int               status;
@@ -197,7 +201,7 @@ int nyx_bench__generate(nyx_bench *bench)
                                                           .reason = "no --model=MODEL.h5 was given",
                                                           .limit_reason = "nothing was run" });
     if ((status = nyx_generator_open(&text.generator, bench->device, bench->options.model,
-                                     &(nyx_generator_options){ .sequences = 1 })) < 0)
+                                     &(nyx_generator_options){ .sequences = 1, .activations = bench->options.activations })) < 0)
         return status;
     config = nyx_generator_config(text.generator);
     text.count = nyx_generator_context(text.generator) < PROMPT ? nyx_generator_context(text.generator) : PROMPT;
@@ -212,7 +216,8 @@ int nyx_bench__generate(nyx_bench *bench)
     token.flops = 2.0 * elems;
     prompt.flops = 2.0 * elems * (double)text.count;
     prompt.bytes = token.bytes;
-    snprintf(prompt.what, sizeof prompt.what, "prompt of %lld", (long long)text.count);
+    snprintf(token.what, sizeof token.what, "one token%s", how);
+    snprintf(prompt.what, sizeof prompt.what, "prompt of %lld%s", (long long)text.count, how);
     nyx_bench__limit(bench, &token);
     nyx_bench__limit(bench, &prompt);
     if ((status = nyx_bench__measure(bench, &prompt, prompt_sample, &text)) == 0)

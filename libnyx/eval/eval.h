@@ -110,6 +110,7 @@ typedef struct {
     int64_t     rows;            /* only the first so many rows or windows; 0: all */
     int64_t     context, stride; /* streams only; 0: the model's; the context */
     int64_t     segments;        /* hrm, transformer: segments to think about a row; 0: as trained */
+    enum nyx_activations activations; /* of the model, not of the reference */
     bool        vote;            /* ARC: images of a test input vote (data/arc/arc.h); all test rows */
     uint64_t    seed;            /* of the bootstrap */
     void      (*progress)(void *context, int64_t done, int64_t total); /* may be NULL */

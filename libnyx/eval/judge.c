@@ -193,9 +193,10 @@ static bool has_segments(const nyx_session *session)
     return config->model.kind == NYX_MODEL_HRM || config->model.kind == NYX_MODEL_TRANSFORMER;
 }
 
-static int open_model(nyx_session **out, nyx_judge *j, const char *path)
+static int open_model(nyx_session **out, nyx_judge *j, const char *path, enum nyx_activations activations)
 {
-    int status = nyx_session_open_on(out, j->device, path, j->slots, &j->dataset, j->context, j->options.data);
+    int status = nyx_session_open_on(out, j->device, path, j->slots, &j->dataset, j->context, j->options.data,
+                                     activations);
 
     if (status < 0 || j->options.segments == 0)
         return status;
@@ -242,8 +243,8 @@ int nyx_judge_open(nyx_judge **out, nyx_device *device, const nyx_judge_options 
     j->device = device;
     if ((status = nyx_dataset_read(&j->dataset, options->data)) < 0 || (status = open_vote(j)) < 0 ||
         (status = take_rows(j)) < 0 ||
-        (status = open_model(&j->model, j, options->model)) < 0 ||
-        (options->reference && (status = open_model(&j->reference, j, options->reference)) < 0) ||
+        (status = open_model(&j->model, j, options->model, options->activations)) < 0 ||
+        (options->reference && (status = open_model(&j->reference, j, options->reference, NYX_ACTIVATIONS_REAL)) < 0) ||
         (status = open_buffers(j)) < 0) {
         nyx_judge_close(j);
         return status;

@@ -57,7 +57,7 @@ enum nyx_op {
     NYX_OP_COUNT
 };
 
-enum { NYX_MAX_INPUTS = 6, NYX_MAX_OUTPUTS = 2, NYX_MAX_WRITES = 3, NYX_MAX_INTS = 4, NYX_MAX_REALS = 3 };
+enum { NYX_MAX_INPUTS = 6, NYX_MAX_OUTPUTS = 2, NYX_MAX_WRITES = 3, NYX_MAX_INTS = 5, NYX_MAX_REALS = 3 };
 
 /* ---- reading a graph ------------------------------------------------------ */
 
@@ -240,6 +240,10 @@ void nyx_graph_adamw(nyx_graph *g, nyx_value p, nyx_value grad, nyx_value m, nyx
 void nyx_graph_sign_sgd(nyx_graph *g, nyx_value table, nyx_value ids, nyx_value grad, nyx_value scalars,
                         nyx_value scale);
 void nyx_graph_ema(nyx_graph *g, nyx_value e, nyx_value p, double beta);
+
+/* Change an attribute of a node: for passes that choose among ways to compute
+ * the same; shapes stay. */
+void nyx_graph_int_set(nyx_graph *g, int node, int index, int64_t value);
 
 /* Append a node by its table row: what the functions above, gradient rules
  * and passes call. Returns the first output; a second one has the next id. */

@@ -2,6 +2,8 @@
 #include "graph/inference.h"
 #include "graph/internal.h"
 
+#include <string.h>
+
 static const char *const plane_names[NYX_PLANE_COUNT] = { "codes", "scales", "zeros", "global" };
 
 void nyx_plane_name(char out[NYX_PLANE_NAME], const char *tensor, enum nyx_plane plane)
@@ -16,6 +18,27 @@ int nyx_node_coded(const nyx_node *node, nyx_format *format, nyx_layout *layout)
     if (!nyx_format_of_numbers(format, node->ints))
         return nyx_error_set(NYX_ERR_INPUT, "no such format");
     return nyx_format_layout(layout, format, &node->shape);
+}
+
+const char *const nyx_activations_names[] = { "real", "int8", NULL };
+
+enum nyx_activations nyx_activations_find(const char *name)
+{
+    return strcmp(name, "int8") ? NYX_ACTIVATIONS_REAL : NYX_ACTIVATIONS_INT8;
+}
+
+enum nyx_activations nyx_node_activations(const nyx_node *node)
+{
+    return (enum nyx_activations)node->ints[NYX_INT_ACTIVATIONS];
+}
+
+bool nyx_format_multiplies_int8(const nyx_format *format)
+{
+    const nyx_shape one = nyx_shape_of(2, (int64_t)1, (int64_t)1);
+    nyx_layout      layout;
+
+    return nyx_format_layout(&layout, format, &one) == 0 &&
+           (layout.lattice == NYX_LATTICE_INT || layout.lattice == NYX_LATTICE_E2M1);
 }
 
 /* Are inputs first ... first + 3 the planes that the format asks for? */
@@ -66,6 +89,7 @@ static int embedding_coded_shape(nyx_graph *g, const nyx_node *node, enum nyx_dt
 static int matmul_coded_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype, nyx_shape *shape)
 {
     const nyx_graph__value *x = nyx_graph__input(g, node, 0);
+    nyx_format              format;
     nyx_layout              layout;
 
     (void)dtype;
@@ -80,6 +104,10 @@ static int matmul_coded_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype
         if (bias->dtype != g->real || bias->shape.rank != 1 || bias->shape.dims[0] != node->shape.dims[0])
             return nyx_error_set(NYX_ERR_INPUT, "the bias does not fit");
     }
+    if (node->ints[NYX_INT_ACTIVATIONS] != NYX_ACTIVATIONS_REAL &&
+        (node->ints[NYX_INT_ACTIVATIONS] != NYX_ACTIVATIONS_INT8 || !nyx_format_of_numbers(&format, node->ints) ||
+         !nyx_format_multiplies_int8(&format)))
+        return nyx_error_set(NYX_ERR_INPUT, "these weights are not multiplied with such activations");
     return planes_check(g, node, 1, &layout);
 }
 
@@ -147,14 +175,14 @@ static double attention_cached_flops(const nyx_graph *g, const nyx_node *node)
     return 4.0 * (double)nyx_value_elems(g, node->outputs[0]) * (double)keys->dims[2];
 }
 
-#define CODED_INTS { "kind", "group", "scale", "zero" }
+#define CODED_INTS "kind", "group", "scale", "zero"
 
 const nyx_op_row nyx_graph__inference_rows[] = {
-    { .name = "decode", .int_names = CODED_INTS, .inputs_least = 1, .inputs_most = 4, .outputs = 1,
+    { .name = "decode", .int_names = { CODED_INTS }, .inputs_least = 1, .inputs_most = 4, .outputs = 1,
       .shape = decode_shape },
-    { .name = "embedding_coded", .int_names = CODED_INTS, .inputs_least = 2, .inputs_most = 5, .outputs = 1,
+    { .name = "embedding_coded", .int_names = { CODED_INTS }, .inputs_least = 2, .inputs_most = 5, .outputs = 1,
       .shape = embedding_coded_shape },
-    { .name = "matmul_coded", .int_names = CODED_INTS, .inputs_least = 2, .inputs_most = 6, .outputs = 1,
+    { .name = "matmul_coded", .int_names = { CODED_INTS, "activations" }, .inputs_least = 2, .inputs_most = 6, .outputs = 1,
       .error = 2.8, .shape = matmul_coded_shape, .flops = matmul_coded_flops },
     { .name = "attention_cached", .int_names = { "heads", "kv_heads" }, .inputs_least = 5, .inputs_most = 5,
       .outputs = 1, .error = 8.7, .shape = attention_cached_shape, .flops = attention_cached_flops },

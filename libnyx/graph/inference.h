@@ -26,6 +26,16 @@ nyx_value nyx_graph_coded(nyx_graph *g, const char *name, const nyx_format *form
  * `first` on (absent ones 0), the format in ints, the tensor's shape in shape. */
 int nyx_node_coded(const nyx_node *node, nyx_format *format, nyx_layout *layout) NYX_CHECKED;
 
+/* How matmul_coded sees x: as it is, or each row coded in 8 bits first
+ * (nyx_activation_round), so that integers can be multiplied. The latter needs
+ * weights whose points are whole numbers but for their scale: integers, e2m1. */
+enum nyx_activations { NYX_ACTIVATIONS_REAL, NYX_ACTIVATIONS_INT8 };
+enum { NYX_INT_ACTIVATIONS = 4 }; /* its place among the attributes, behind the format's */
+extern const char *const nyx_activations_names[]; /* "real", "int8", NULL */
+enum nyx_activations nyx_activations_find(const char *name); /* of those names */
+enum nyx_activations nyx_node_activations(const nyx_node *node);
+bool                 nyx_format_multiplies_int8(const nyx_format *format);
+
 /* Attention of S new positions of each row over what came before and
  * themselves. x [B, S, (heads + 2 kv_heads) d] as in nyx_graph_attention;
  * keys and values are variables real [B', kv_heads, C, d] holding `past`

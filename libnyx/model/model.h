@@ -19,7 +19,7 @@
 #ifndef NYX_MODEL_H
 #define NYX_MODEL_H
 
-#include "graph/graph.h"
+#include "graph/inference.h"
 #include "report/report.h"
 
 /* ---- configuration ------------------------------------------------------------ */
@@ -73,6 +73,7 @@ typedef struct {
     /* How each parameter is stored, by index, for programs that do not train;
      * kind NULL: plain; codings NULL: all are. Borrowed. */
     const nyx_format *codings;
+    enum nyx_activations activations; /* of products with these; for such programs */
 } nyx_config;
 
 /* Check against config.schema.json and for consistency; absent fields get the

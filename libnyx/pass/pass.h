@@ -2,12 +2,17 @@
 #ifndef NYX_PASS_H
 #define NYX_PASS_H
 
-#include "graph/graph.h"
+#include "graph/inference.h"
 
 /* Append the backward graph of the scalar `loss`. grads[i] becomes the
  * gradient of values wrt[i], or 0 where none reaches it. Several uses are
  * summed in reverse node order, so the sum has one fixed order. */
 int nyx_pass_gradient(nyx_graph *g, nyx_value loss, int count, const nyx_value *wrt, nyx_value *grads) NYX_CHECKED;
+
+/* Let every matmul_coded whose weights allow it see its rows coded in 8 bits
+ * (graph/inference.h). Results differ; the graph's dump, and so the program's
+ * digest, says so. */
+void nyx_pass_activations(nyx_graph *g, enum nyx_activations how);
 
 /* Compute again what the backward graph reads of the forward one instead of
  * keeping it: cuts are put where the fewest bytes are held. No bit of a result
@@ -34,7 +39,6 @@ int                 nyx_pass_apply(nyx_graph *g, const nyx_passes *passes) NYX_C
 int                 nyx_passes_parse(nyx_passes *passes, const char *text) NYX_CHECKED;
 
 /* ---- plan ---------------------------------------------------------------------- */
-
 /* Where a value lives while a program runs. */
 enum nyx_place { NYX_PLACE_NONE, NYX_PLACE_ARENA, NYX_PLACE_VARIABLE };
 typedef struct {

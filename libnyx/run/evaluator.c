@@ -47,6 +47,7 @@ int nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_config
     if ((status = buffers_create(e)) < 0 || (status = nyx_graph_create(&e->graph, NYX_F32)) < 0)
         goto fail;
     nyx_model_build_eval(e->graph, config, slots, ema);
+    nyx_pass_activations(e->graph, config->activations);
     if ((status = nyx_program_compile(&e->program, store, e->graph)) < 0)
         goto fail;
     *out = e;

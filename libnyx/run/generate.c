@@ -36,6 +36,7 @@ static int program_add(nyx_generator *g, int which, int64_t slots, int64_t posit
         nyx_model_build_turns(g->graphs[which], &g->config);
     else
         nyx_model_build_continue(g->graphs[which], &g->config, &options);
+    nyx_pass_activations(g->graphs[which], g->config.activations);
     return nyx_program_compile(&g->programs[which], g->store, g->graphs[which]);
 }
 
@@ -59,6 +60,7 @@ static int generator_load(nyx_generator *g, nyx_device *device, nyx_reader *file
     if ((status = nyx_parameters_codings(&g->codings, &g->config, file)) < 0)
         return status;
     g->config.codings = g->codings;
+    g->config.activations = options->activations;
     if ((status = nyx_store_create(&g->store, device, 1)) < 0 || (status = program_add(g, TURNS, 1, 1)) < 0 ||
         (g->context >= LONG && options->chunk != SHORT && (status = program_add(g, READ_LONG, 1, LONG)) < 0) ||
         (status = program_add(g, READ_SHORT, 1, SHORT)) < 0 || (status = program_add(g, STEP, g->slots, 1)) < 0 ||

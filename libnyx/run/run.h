@@ -66,7 +66,8 @@ typedef struct nyx_session nyx_session;
 int               nyx_session_open(nyx_session **out, nyx_device *device, const char *path, int64_t slots) NYX_CHECKED;
 /* The same for a dataset: nyx_config_bind_dataset. */
 int               nyx_session_open_on(nyx_session **out, nyx_device *device, const char *path, int64_t slots,
-                                      const nyx_dataset *dataset, int64_t length, const char *subject) NYX_CHECKED;
+                                      const nyx_dataset *dataset, int64_t length, const char *subject,
+                                      enum nyx_activations activations) NYX_CHECKED;
 void              nyx_session_close(nyx_session *session);
 const nyx_config *nyx_session_config(const nyx_session *session);
 int64_t           nyx_session_slots(const nyx_session *session);
@@ -97,6 +98,7 @@ typedef struct {
     int64_t sequences; /* texts at the same time */
     int64_t context;   /* positions of each; 0: as many as the model sees */
     int64_t chunk;     /* 32: prompts are never read 512 positions at once */
+    enum nyx_activations activations;
 } nyx_generator_options;
 typedef struct nyx_generator nyx_generator;
 int  nyx_generator_open(nyx_generator **out, nyx_device *device, const char *path,

@@ -65,6 +65,7 @@ typedef struct {
     const nyx_dataset *dataset;
     int64_t            length;
     const char        *subject;
+    enum nyx_activations activations;
 } target;
 
 static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, const char *path, const target *on)
@@ -77,6 +78,7 @@ static int session_load(nyx_session *s, nyx_device *device, nyx_reader *file, co
         (status = nyx_store_create(&s->store, device, 1)) < 0)
         return status;
     s->config.codings = s->codings;
+    s->config.activations = on->activations;
     if ((status = nyx_evaluator_create(&s->evaluator, s->store, &s->config, s->slots, false)) < 0 ||
         (status = nyx_store_allocate(s->store)) < 0 ||
         (status = nyx_parameters_load(s->store, &s->config, file)) < 0 ||
@@ -109,13 +111,14 @@ static int session_open(nyx_session **out, nyx_device *device, const char *path,
 
 int nyx_session_open(nyx_session **out, nyx_device *device, const char *path, int64_t slots)
 {
-    return session_open(out, device, path, slots, &(target){ NULL, 0, NULL });
+    return session_open(out, device, path, slots, &(target){ 0 });
 }
 
 int nyx_session_open_on(nyx_session **out, nyx_device *device, const char *path, int64_t slots,
-                        const nyx_dataset *dataset, int64_t length, const char *subject)
+                        const nyx_dataset *dataset, int64_t length, const char *subject,
+                        enum nyx_activations activations)
 {
-    return session_open(out, device, path, slots, &(target){ dataset, length, subject });
+    return session_open(out, device, path, slots, &(target){ dataset, length, subject, activations });
 }
 
 void nyx_session_close(nyx_session *s)

@@ -52,6 +52,23 @@ ids() { "$PYTHON" -c 'import json, sys; print(*json.load(open(sys.argv[1]))["res
     cmp a.txt b.txt
 }
 
+@test "activations in 8 bits: said in the report, the same for any threads, near the other text" {
+    go() { nyx-eval q.h5 --generate --tokens=60 --prompt="Once upon a time" "$@"; }
+    go --report=real.json > real.txt
+    go --activations=int8 --threads=1 --report=int8.json > int8.txt
+    go --activations=int8 --threads=2 | cmp - int8.txt
+    "$check" eval real.json int8.json
+    "$PYTHON" - <<'PY'
+import json
+real, int8 = (json.load(open(n + ".json"))["result"] for n in ("real", "int8"))
+assert int8["activations"] == "int8" and "activations" not in real
+a, b = (r["generation"]["texts"][0]["ids"] for r in (real, int8))
+assert a[:16] == b[:16], (a, b)
+PY
+    run -64 --separate-stderr nyx-eval q.h5 --generate --activations=int4
+    [[ $stderr == *activations* ]]
+}
+
 @test "a text depends on its seed, not on threads or on the texts beside it" {
     draw() { nyx-eval q.h5 --generate --tokens=40 --temperature=1 --top-p=0.9 --top-k=40 "$@"; }
     draw --seed=5 --threads=1 --report=one.json > one.txt

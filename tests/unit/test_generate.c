@@ -110,7 +110,7 @@ static nyx_generator *generator_of(const char *path, int64_t sequences, int64_t 
     nyx_generator *g;
 
     ok(nyx_device_open(device, "cpu", threads));
-    ok(nyx_generator_open(&g, *device, path, &(nyx_generator_options){ sequences, 0, chunk }));
+    ok(nyx_generator_open(&g, *device, path, &(nyx_generator_options){ sequences, 0, chunk, NYX_ACTIVATIONS_REAL }));
     return g;
 }
 
@@ -246,14 +246,14 @@ static void what_cannot_go_on_is_refused(void **state)
     (void)state;
     ok(nyx_device_open(&device, "cpu", 1));
     write_model(in_folder("t.h5"), &config, NULL);
-    assert_int_equal(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ 1, 0, 0 }),
+    assert_int_equal(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ .sequences = 1 }),
                      NYX_ERR_INPUT);
     assert_non_null(strstr(nyx_error_text(), "no decoder"));
     config = config_of(0);
     write_model(in_folder("t.h5"), &config, NULL);
-    assert_int_equal(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ 1, 602, 0 }),
+    assert_int_equal(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ .sequences = 1, .context = 602 }),
                      NYX_ERR_INPUT);
-    ok(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ 1, 40, 0 }));
+    ok(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ .sequences = 1, .context = 40 }));
     assert_int_equal(nyx_generator_feed(g, 0, bad, 2), NYX_ERR_INPUT);
     assert_int_equal(nyx_generator_length(g, 0), 0);
     nyx_generator_close(g);

@@ -88,7 +88,7 @@ static int read_prompt(work *w)
     return status;
 }
 
-static int prepare(work *w, nyx_report *report, const char *model)
+static int prepare(work *w, nyx_report *report, const char *model, enum nyx_activations activations)
 {
     const nyx_sampling how = { args->temperature, args->top_p, args->top_k, nyx_cli_common->seed };
     const nyx_config  *config;
@@ -97,7 +97,7 @@ static int prepare(work *w, nyx_report *report, const char *model)
     if ((status = open_tokenizer(&w->tokenizer, model)) < 0 || (status = read_prompt(w)) < 0 ||
         (status = nyx_device_open(&w->device, nyx_cli_common->device, nyx_cli_common->threads)) < 0 ||
         (status = nyx_generator_open(&w->generator, w->device, model,
-                                     &(nyx_generator_options){ .sequences = args->count })) < 0)
+                                     &(nyx_generator_options){ .sequences = args->count, .activations = activations })) < 0)
         return status;
     config = nyx_generator_config(w->generator);
     if (nyx_tokenizer_vocabulary(w->tokenizer) > config->data.vocabulary)
@@ -278,12 +278,12 @@ static void describe(const work *w, nyx_report *report)
         nyx_json_set_real(run, "new_tokens_per_s", (double)w->steps / ((double)w->step_ns * 1e-9));
 }
 
-int eval_generate(nyx_report *report, const char *model)
+int eval_generate(nyx_report *report, const char *model, enum nyx_activations activations)
 {
     work w = { 0 };
     int  status = check_args(model);
 
-    if (status == 0 && (status = prepare(&w, report, model)) == 0 && !nyx_cli_common->dry_run &&
+    if (status == 0 && (status = prepare(&w, report, model, activations)) == 0 && !nyx_cli_common->dry_run &&
         (status = generate(&w)) == 0) {
         print_texts(&w);
         describe(&w, report);

@@ -3,6 +3,7 @@
 #define NYX_EVAL_GENERATE_H
 
 #include "cli/cli.h"
+#include "graph/inference.h"
 
 typedef struct {
     bool        on;
@@ -33,6 +34,6 @@ extern eval_generation eval_generate_args;
     { .kind = NYX_OPT_INT, .name = "count", .value = &eval_generate_args.count, .arg = "N",                            \
       .help = "texts, grown together [1]", .least = 1 }
 
-int eval_generate(nyx_report *report, const char *model);
+int eval_generate(nyx_report *report, const char *model, enum nyx_activations activations);
 
 #endif

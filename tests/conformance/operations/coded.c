@@ -67,14 +67,17 @@ static void draw(float *to, int64_t count, uint64_t seed, double mean)
     }
 }
 
-static void try_matmul(const nyx_coded *coded, const float *x, const float *bias, int64_t rows, const char *text,
-                       visitor visit, void *context)
+static void try_matmul(const nyx_coded *coded, const float *x, const float *bias, int64_t rows,
+                       enum nyx_activations activations, const char *text, visitor visit, void *context)
 {
-    char result[96];
-    spec s = { .op = NYX_OP_MATMUL_CODED, .text = text, .result = result, .shape = coded->shape };
+    char result[96], named[192];
+    spec s = { .op = NYX_OP_MATMUL_CODED, .text = named, .result = result, .shape = coded->shape };
+
+    snprintf(named, sizeof named, "%s%s", text, activations == NYX_ACTIVATIONS_INT8 ? ", x int8" : "");
 
     snprintf(result, sizeof result, "[%lld, %lld]", (long long)rows, (long long)coded->shape.dims[0]);
     nyx_format_numbers(s.ints, &coded->format);
+    s.ints[NYX_INT_ACTIVATIONS] = activations;
     set_reals(&s, 'f', nyx_shape_of(2, rows, coded->shape.dims[1]), x);
     set_planes(&s, coded);
     if (bias)
@@ -108,6 +111,7 @@ static void try_rows(const nyx_coded *coded, const char *text, visitor visit, vo
 static int try_format(const char *name, const int64_t shape[3], visitor visit, void *context)
 {
     const int64_t   rows = shape[0], n = shape[1], k = shape[2];
+    int             most = NYX_ACTIVATIONS_REAL;
     const nyx_shape of = nyx_shape_of(2, n, k);
     nyx_format      format;
     nyx_coded       coded = { 0 };
@@ -125,7 +129,10 @@ static int try_format(const char *name, const int64_t shape[3], visitor visit, v
     nyx_coded_encode(&coded, nyx_method_default(&format), weights);
     nyx_decode_rows(weights, &coded, 0, n);
     draw(x, rows * k + n, 5, 0);
-    try_matmul(&coded, x, n % 2 ? x + rows * k : NULL, rows, text, visit, context);
+    if (nyx_format_multiplies_int8(&format))
+        most = NYX_ACTIVATIONS_INT8;
+    for (int a = NYX_ACTIVATIONS_REAL; a <= most; a++)
+        try_matmul(&coded, x, n % 2 ? x + rows * k : NULL, rows, (enum nyx_activations)a, text, visit, context);
     if (rows < 9)
         try_rows(&coded, text, visit, context);
 done:
@@ -146,14 +153,21 @@ int visit_coded(visitor visit, void *context)
     return status;
 }
 
-/* sum |x| |w| + |bias| */
+/* sum |x| |w| + |bias|, x as it is multiplied */
 double coded_terms(const spec *s, const outcome *y64, int64_t index)
 {
+    enum { MOST = 1024 };
     const int64_t n = s->shape.dims[0], k = s->shape.dims[1], row = index / n, column = index % n;
     double        sum = s->input_count > 5 ? fabs(s->values[5][column]) : 0;
+    float         x[MOST] = { 0 };
 
     (void)y64;
+    NYX_BUG_IF(k > MOST);
     for (int64_t i = 0; i < k; i++)
-        sum += fabs(s->values[0][row * k + i] * (double)weights[column * k + i]);
+        x[i] = (float)s->values[0][row * k + i];
+    if (s->ints[NYX_INT_ACTIVATIONS] == NYX_ACTIVATIONS_INT8)
+        nyx_activation_round(x, x, k);
+    for (int64_t i = 0; i < k; i++)
+        sum += fabs((double)x[i] * (double)weights[column * k + i]);
     return sum;
 }

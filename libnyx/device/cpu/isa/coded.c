@@ -135,6 +135,14 @@ static void scales_of(float *to, const coded_source *s, int64_t first, int64_t c
     }
 }
 
+float coded_scale(const coded_source *s, int64_t index)
+{
+    float scale;
+
+    scales_of(&scale, s, index, 1);
+    return scale;
+}
+
 /* Zero points of groups [first, first + count) of a row; nibbles start at an
  * even group. */
 static void zeros_of(float *to, const coded_source *s, int64_t row, int64_t first, int64_t count)
@@ -261,9 +269,16 @@ int64_t NYX_ISA_NAME(nyx_cpu__matmul_coded_workspace)(const nyx_graph *g, const 
     const int64_t terms = node->shape.dims[1];
     const int64_t rows = terms ? nyx_value_elems(g, node->inputs[0]) / terms : 0;
 
-    return rows <= CODED_FEW ? NYX_ISA_NAME(nyx_cpu__coded_dots_workspace)(rows, terms, parts)
-                             : NYX_ISA_NAME(nyx_cpu__coded_panels_workspace)(rows, terms, parts);
+    if (rows > CODED_FEW)
+        return NYX_ISA_NAME(nyx_cpu__coded_panels_workspace)(rows, terms, parts);
+    return nyx_node_activations(node) == NYX_ACTIVATIONS_INT8
+               ? NYX_ISA_NAME(nyx_cpu__coded_bytes_workspace)(rows, terms, parts)
+               : NYX_ISA_NAME(nyx_cpu__coded_dots_workspace)(rows, terms, parts);
 }
+
+#if NYX_W == 16
+void nyx_cpu__matmul_coded_avx2(const nyx_call *call, int part, int parts);
+#endif
 
 void NYX_ISA_NAME(nyx_cpu__matmul_coded)(const nyx_call *call, int part, int parts)
 {
@@ -274,8 +289,15 @@ void NYX_ISA_NAME(nyx_cpu__matmul_coded)(const nyx_call *call, int part, int par
     job.terms = job.source.layout.cols;
     job.columns = job.source.layout.rows;
     job.rows = job.terms ? call->in[0].count / job.terms : 0;
-    if (job.rows <= CODED_FEW)
-        coded_dots(&job, part, parts);
-    else
+    job.round = nyx_node_activations(call->node) == NYX_ACTIVATIONS_INT8;
+    if (job.rows > CODED_FEW)
         coded_panels(&job, part, parts);
+    else if (!job.round)
+        coded_dots(&job, part, parts);
+#if NYX_W == 16
+    else if (!__builtin_cpu_supports("avx512vnni"))
+        nyx_cpu__matmul_coded_avx2(call, part, parts); /* the same bits, in the same workspace */
+#endif
+    else
+        coded_bytes(&job, part, parts);
 }

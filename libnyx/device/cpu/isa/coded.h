@@ -60,15 +60,21 @@ typedef uint32_t vu_memory __attribute__((vector_size(4 * NYX_W), aligned(1), ma
 #define coded_steps_of  NYX_ISA_NAME(nyx_cpu__coded_steps_of)
 #define coded_dots      NYX_ISA_NAME(nyx_cpu__coded_dots)
 #define coded_panels    NYX_ISA_NAME(nyx_cpu__coded_panels)
+#define coded_scale     NYX_ISA_NAME(nyx_cpu__coded_scale)
+#define coded_bytes     NYX_ISA_NAME(nyx_cpu__coded_bytes)
+#define coded_round     NYX_ISA_NAME(nyx_cpu__coded_round)
 
 void coded_source_of(coded_source *out, const nyx_call *call, int first);
 /* A row of x, floats [cols], in the order of the kernels, [padded]. */
 void coded_turn(float *to, const float *from, const coded_source *s);
 /* Steps of blocks [block, block + count) of a row; those behind it are 0. */
 void coded_steps_of(const coded_steps *to, const coded_source *s, int64_t row, int64_t block, int64_t count);
+/* One scale of the plane. */
+float coded_scale(const coded_source *s, int64_t index);
 
 /* Rows of x (few: each dot product by itself; many: in panels) times weights,
- * into y [rows, columns]. */
+ * into y [rows, columns]. With `round`, x is coded in 8 bits first: few rows
+ * then multiply integers (coded_bytes). */
 enum { CODED_FEW = 8 };
 typedef struct {
     coded_source source;
@@ -77,11 +83,16 @@ typedef struct {
     int64_t      rows, columns, terms;
     float       *workspace;
     nyx_pool    *pool;
+    bool         round;
 } coded_job;
 void    coded_dots(const coded_job *job, int part, int parts);
 void    coded_panels(const coded_job *job, int part, int parts);
+void    coded_bytes(const coded_job *job, int part, int parts);
+/* nyx_activation_round. */
+void    coded_round(float *to, const float *from, int64_t terms);
 int64_t NYX_ISA_NAME(nyx_cpu__coded_dots_workspace)(int64_t rows, int64_t terms, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__coded_panels_workspace)(int64_t rows, int64_t terms, int parts);
+int64_t NYX_ISA_NAME(nyx_cpu__coded_bytes_workspace)(int64_t rows, int64_t terms, int parts);
 
 /* ---- points ------------------------------------------------------------------- */
 

@@ -184,7 +184,7 @@ enum { THREAD_ROOM = KC * NR + NR * TURN + 6 * STEPS };
 
 int64_t NYX_ISA_NAME(nyx_cpu__coded_panels_workspace)(int64_t rows, int64_t terms, int parts)
 {
-    return (x_rows(rows) * x_step(terms) + (int64_t)parts * THREAD_ROOM) * (int64_t)sizeof(float);
+    return (x_rows(rows) * x_step(terms) + (int64_t)parts * (THREAD_ROOM + x_step(terms))) * (int64_t)sizeof(float);
 }
 
 /* Rows [row, end) of columns [first, last), terms from k on. */
@@ -205,16 +205,18 @@ static void block_multiply(const coded_job *j, const scratch *t, int64_t row, in
 void coded_panels(const coded_job *j, int part, int parts)
 {
     const int64_t step = x_step(j->terms);
-    float        *own = j->workspace + x_rows(j->rows) * step + (int64_t)part * THREAD_ROOM;
-    float        *steps = own + KC * NR + NR * TURN;
+    float        *own = j->workspace + x_rows(j->rows) * step + (int64_t)part * (THREAD_ROOM + step);
+    float        *steps = own + KC * NR + NR * TURN, *rounded = own + THREAD_ROOM;
     const scratch t = { own, own + KC * NR,
                         { { steps, steps + STEPS }, { steps + 2 * STEPS, steps + 3 * STEPS }, steps + 4 * STEPS } };
     int64_t       begin, end;
 
     nyx_cpu_split(&begin, &end, x_rows(j->rows), 1, part, parts);
     for (int64_t row = begin; row < end; row++) {
+        if (row < j->rows && j->round)
+            coded_round(rounded, j->x + row * j->terms, j->terms);
         if (row < j->rows)
-            coded_turn(j->workspace + row * step, j->x + row * j->terms, &j->source);
+            coded_turn(j->workspace + row * step, j->round ? rounded : j->x + row * j->terms, &j->source);
         else
             memset(j->workspace + row * step, 0, (size_t)step * sizeof *own);
     }

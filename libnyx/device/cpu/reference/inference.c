@@ -55,11 +55,27 @@ void NYX_REFERENCE(embedding_coded)(const nyx_call *call, int part, int parts)
     }
 }
 
+/* A row of weights, and x as it is multiplied. */
+int64_t NYX_REFERENCE(matmul_coded_workspace)(const nyx_graph *g, const nyx_node *node, int parts)
+{
+    return NYX_REFERENCE(coded_workspace)(g, node, parts) + nyx_value_elems(g, node->inputs[0]) * (int64_t)sizeof(float);
+}
+
+static void round_rows(float *to, const real *x, int64_t rows, int64_t terms)
+{
+    for (int64_t i = 0; i < rows * terms; i++)
+        to[i] = (float)x[i];
+    for (int64_t i = 0; i < rows; i++)
+        nyx_activation_round(to + i * terms, to + i * terms, terms);
+}
+
 void NYX_REFERENCE(matmul_coded)(const nyx_call *call, int part, int parts)
 {
     nyx_layout      layout;
     const nyx_coded coded = nyx_cpu_coded(&layout, call, 1);
+    const bool      rounded = nyx_node_activations(call->node) == NYX_ACTIVATIONS_INT8;
     const float    *w = call->workspace;
+    float          *codes = (float *)call->workspace + layout.cols;
     const real     *x = call->in[0].data, *bias = call->in[5].data;
     const int64_t   terms = layout.cols, columns = layout.rows, rows = terms ? call->in[0].count / terms : 0;
     real           *y = call->out[0].data;
@@ -67,13 +83,15 @@ void NYX_REFERENCE(matmul_coded)(const nyx_call *call, int part, int parts)
     (void)parts;
     if (part)
         return;
+    if (rounded)
+        round_rows(codes, x, rows, terms);
     for (int64_t j = 0; j < columns; j++) {
         nyx_decode_rows(call->workspace, &coded, j, 1);
         for (int64_t i = 0; i < rows; i++) {
             real sum = 0;
 
             for (int64_t k = 0; k < terms; k++)
-                sum += x[i * terms + k] * (real)w[k];
+                sum += (rounded ? (real)codes[i * terms + k] : x[i * terms + k]) * (real)w[k];
             y[i * columns + j] = bias ? sum + bias[j] : sum;
         }
     }

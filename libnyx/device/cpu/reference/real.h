@@ -115,7 +115,7 @@ static inline bool real_is_finite(real x)
     K(BCE, bce, NULL)                                                       \
     K(DECODE, decode, NYX_REFERENCE(coded_workspace))                       \
     K(EMBEDDING_CODED, embedding_coded, NYX_REFERENCE(coded_workspace))     \
-    K(MATMUL_CODED, matmul_coded, NYX_REFERENCE(coded_workspace))           \
+    K(MATMUL_CODED, matmul_coded, NYX_REFERENCE(matmul_coded_workspace))    \
     K(ATTENTION_CACHED, attention_cached, NYX_REFERENCE(attention_cached_workspace)) \
     K(ASSIGN, assign, NULL)                                                 \
     K(ADAM_ATAN2, adam_atan2, NULL)                                         \
@@ -132,5 +132,6 @@ NYX_REFERENCE_KERNELS(NYX_REFERENCE_DECLARE)
 int64_t NYX_REFERENCE(attention_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 int64_t NYX_REFERENCE(attention_cached_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 int64_t NYX_REFERENCE(coded_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+int64_t NYX_REFERENCE(matmul_coded_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 
 #endif

@@ -1,0 +1,241 @@
+/* products of coded weights with activations coded in 8 bits: what a row
+ * becomes, the same bits on every instruction set that fuses multiply-add, for
+ * any number of rows and threads, and what a program's digest says. */
+#include "device/device.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { COLUMNS = 37, TERMS = 300, ROWS = 8 };
+
+static float x[ROWS * TERMS], weights[COLUMNS * TERMS];
+
+static void draw(float *to, int64_t count, uint64_t seed)
+{
+    nyx_random random;
+
+    nyx_random_init(&random, seed, 3);
+    for (int64_t i = 0; i < count; i++)
+        to[i] = (float)(nyx_random_uniform(&random) + nyx_random_uniform(&random) - 0.9);
+}
+
+/* ---- rows --------------------------------------------------------------------- */
+
+static void a_block_keeps_its_largest_and_half_a_step(void **state)
+{
+    static float y[TERMS];
+
+    (void)state;
+    draw(x, TERMS, 11);
+    x[40] = 31.0f;
+    x[70] = -0.0f;
+    nyx_activation_round(y, x, TERMS);
+    for (int64_t at = 0; at < TERMS; at += 32) {
+        const int64_t end = at + 32 < TERMS ? at + 32 : TERMS;
+        double        most = 0, step;
+        int           exponent;
+
+        for (int64_t i = at; i < end; i++)
+            most = fabs((double)x[i]) > most ? fabs((double)x[i]) : most;
+        step = frexp(most / 127, &exponent);
+        step = ldexp(nearbyint(step * 2048) / 2048, exponent); /* 11 significant bits */
+        for (int64_t i = at; i < end; i++) {
+            const double code = y[i] / step;
+
+            assert_true(fabs(code - nearbyint(code)) < 1e-6 && fabs(code) <= 127.000001);
+            assert_true(fabs((double)x[i] - (double)y[i]) <= step * 0.5 + most * 0x1p-11);
+        }
+    }
+}
+
+static void what_is_no_number_spoils_its_block_alone(void **state)
+{
+    static float y[TERMS];
+    const float  bad[] = {NAN, INFINITY, -INFINITY};
+
+    (void)state;
+    for (int b = 0; b < 3; b++) {
+        draw(x, TERMS, 12);
+        x[33] = bad[b];
+        memset(x + 64, 0, 32 * sizeof *x);
+        nyx_activation_round(y, x, TERMS);
+        for (int64_t i = 0; i < TERMS; i++)
+            assert_true(i / 32 == 1 ? isnan(y[i]) : i / 32 == 2 ? y[i] == 0.0f : isfinite(y[i]));
+    }
+}
+
+/* ---- products ------------------------------------------------------------------- */
+
+static nyx_graph *product_graph(const nyx_format *format, int64_t rows,
+                                enum nyx_activations activations)
+{
+    nyx_graph *g;
+    nyx_value  in, w;
+
+    assert_int_equal(nyx_graph_create(&g, NYX_F32), 0);
+    in = nyx_graph_variable(g, "x", NYX_F32, nyx_shape_of(2, rows, (int64_t)TERMS), NYX_ROLE_INPUT);
+    w = nyx_graph_coded(g, "w", format, nyx_shape_of(2, (int64_t)COLUMNS, (int64_t)TERMS),
+                        NYX_ROLE_PARAMETER);
+    nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_matmul(g, in, w, 0, NYX_MATMUL_NT));
+    nyx_pass_activations(g, activations);
+    return g;
+}
+
+static void write_weights(nyx_store *store, const nyx_format *format)
+{
+    const nyx_shape shape = nyx_shape_of(2, (int64_t)COLUMNS, (int64_t)TERMS);
+    nyx_coded       coded;
+
+    assert_int_equal(nyx_coded_create(&coded, format, &shape), 0);
+    nyx_coded_encode(&coded, nyx_method_default(format), weights);
+    const void *planes[NYX_PLANE_COUNT] = {coded.codes, coded.scales, coded.zeros, &coded.global};
+    for (int i = 0; i < NYX_PLANE_COUNT; i++) {
+        char name[NYX_PLANE_NAME];
+
+        nyx_plane_name(name, "w", (enum nyx_plane)i);
+        if (nyx_store_find(store, name) >= 0)
+            nyx_store_write(store, name, planes[i]);
+    }
+    nyx_coded_release(&coded);
+}
+
+/* False: not on this processor. */
+static bool multiply(float *y, const nyx_format *format, const float *from, int64_t rows,
+                     const char *name, int threads)
+{
+    nyx_graph   *g;
+    nyx_device  *device;
+    nyx_store   *store;
+    nyx_program *program;
+
+    if (nyx_device_open(&device, name, threads) < 0)
+        return false;
+    g = product_graph(format, rows, NYX_ACTIVATIONS_INT8);
+    assert_int_equal(nyx_store_create(&store, device, 1), 0);
+    assert_int_equal(nyx_program_compile(&program, store, g), 0);
+    assert_int_equal(nyx_store_allocate(store), 0);
+    write_weights(store, format);
+    nyx_store_write(store, "x", from);
+    nyx_program_run(program, &(nyx_run){0});
+    nyx_store_read(store, "y", y);
+    nyx_program_free(program);
+    nyx_store_free(store);
+    nyx_device_close(device);
+    nyx_graph_free(g);
+    return true;
+}
+
+static void bits_are_the_same_everywhere(void **state)
+{
+    static float all[ROWS * COLUMNS], y[ROWS * COLUMNS];
+    int          formats = 0;
+
+    (void)state;
+    draw(x, ROWS * TERMS, 13);
+    draw(weights, COLUMNS * TERMS, 14);
+    for (int i = 0; nyx_format_examples[i]; i++) {
+        nyx_format format;
+
+        assert_int_equal(nyx_format_parse(&format, nyx_format_examples[i]), 0);
+        if (!nyx_format_multiplies_int8(&format))
+            continue;
+        formats++;
+        assert_true(multiply(all, &format, x, ROWS, "cpu", 1));
+        assert_true(multiply(y, &format, x, ROWS, "cpu", 2));
+        assert_memory_equal(y, all, sizeof all);
+        for (int64_t row = 0; row < ROWS; row++) {
+            assert_true(multiply(y, &format, x + row * TERMS, 1, "cpu", 2));
+            assert_memory_equal(y, all + row * COLUMNS, COLUMNS * sizeof *y);
+        }
+        if (multiply(all, &format, x, ROWS, "cpu:avx2", 2) &&
+            multiply(y, &format, x, ROWS, "cpu:avx512", 2))
+            assert_memory_equal(y, all, sizeof all);
+    }
+    assert_true(formats >= 10);
+}
+
+static void no_number_in_x_reaches_its_row_alone(void **state)
+{
+    static const char *const names[] = {"cpu:reference", "cpu:base", "cpu:avx2", "cpu:avx512"};
+    static float             y[2 * COLUMNS];
+    nyx_format               format;
+
+    (void)state;
+    draw(x, 2 * TERMS, 15);
+    x[TERMS + 5] = NAN;
+    assert_int_equal(nyx_format_parse(&format, "int4:g32"), 0);
+    for (int i = 0; i < 4; i++)
+        for (int64_t j = 0; multiply(y, &format, x, 2, names[i], 1) && j < 2 * COLUMNS; j++)
+            assert_true(j < COLUMNS ? isfinite(y[j]) : isnan(y[j]));
+}
+
+/* ---- programs ------------------------------------------------------------------- */
+
+static void digest_of(char hex[NYX_SHA256_HEX], const char *text, enum nyx_activations activations)
+{
+    nyx_format   format;
+    nyx_graph   *g;
+    nyx_device  *device;
+    nyx_store   *store;
+    nyx_program *program;
+
+    assert_int_equal(nyx_format_parse(&format, text), 0);
+    g = product_graph(&format, 1, activations);
+    assert_int_equal(nyx_device_open(&device, "cpu", 1), 0);
+    assert_int_equal(nyx_store_create(&store, device, 1), 0);
+    assert_int_equal(nyx_program_compile(&program, store, g), 0);
+    nyx_program_digest(program, hex);
+    nyx_program_free(program);
+    nyx_store_free(store);
+    nyx_device_close(device);
+    nyx_graph_free(g);
+}
+
+static void a_digest_says_how_activations_are_seen(void **state)
+{
+    char real[NYX_SHA256_HEX], int8[NYX_SHA256_HEX];
+
+    (void)state;
+    digest_of(real, "int4:g32", NYX_ACTIVATIONS_REAL);
+    digest_of(int8, "int4:g32", NYX_ACTIVATIONS_INT8);
+    assert_string_not_equal(real, int8);
+    digest_of(real, "nf4:g64", NYX_ACTIVATIONS_REAL); /* no whole numbers: stays as it is */
+    digest_of(int8, "nf4:g64", NYX_ACTIVATIONS_INT8);
+    assert_string_equal(real, int8);
+}
+
+static void weights_without_whole_points_are_refused(void **state)
+{
+    nyx_format format;
+    nyx_graph *g;
+    nyx_node   node;
+
+    (void)state;
+    assert_int_equal(nyx_format_parse(&format, "f16"), 0);
+    g = product_graph(&format, 1, NYX_ACTIVATIONS_REAL);
+    for (int n = 0; n < nyx_graph_node_count(g); n++)
+        if (nyx_graph_node(g, n)->op == NYX_OP_MATMUL_CODED)
+            node = *nyx_graph_node(g, n);
+    node.ints[NYX_INT_ACTIVATIONS] = NYX_ACTIVATIONS_INT8;
+    assert_int_equal(nyx_graph_node_add(g, &node), 0);
+    assert_int_equal(nyx_graph_check(g), NYX_ERR_INPUT);
+    nyx_graph_free(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_keeps_its_largest_and_half_a_step),
+        cmocka_unit_test(what_is_no_number_spoils_its_block_alone),
+        cmocka_unit_test(bits_are_the_same_everywhere),
+        cmocka_unit_test(no_number_in_x_reaches_its_row_alone),
+        cmocka_unit_test(a_digest_says_how_activations_are_seen),
+        cmocka_unit_test(weights_without_whole_points_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
