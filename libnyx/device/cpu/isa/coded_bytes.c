@@ -19,22 +19,28 @@ enum { AT_ONCE = 4 }; /* rows of weights */
 /* ---- x ------------------------------------------------------------------------ */
 
 /* A unit of x: the planes, then for every lane where its sum starts, the scale
- * of x, and the sums of x over the first and the second half of the blocks. */
+ * of x, the sum of x with that scale, and without it over the first and the
+ * second half of the blocks. */
+enum { NUMBERS = 4 * LANES }; /* bytes */
 NYX_INLINE int64_t x_start(enum coded_kind kind)
 {
     return planes_of(kind) * UNIT;
 }
 NYX_INLINE int64_t x_scale(enum coded_kind kind)
 {
-    return x_start(kind) + 4 * LANES;
+    return x_start(kind) + NUMBERS;
+}
+NYX_INLINE int64_t x_moved(enum coded_kind kind)
+{
+    return x_start(kind) + 2 * NUMBERS;
 }
 NYX_INLINE int64_t x_sums(enum coded_kind kind, int half)
 {
-    return x_start(kind) + (2 + half) * 4 * LANES;
+    return x_start(kind) + (3 + half) * NUMBERS;
 }
 NYX_INLINE int64_t x_unit(enum coded_kind kind)
 {
-    return x_start(kind) + 4 * 4 * LANES;
+    return x_start(kind) + 5 * NUMBERS;
 }
 
 NYX_INLINE vi vi_max(vi a, vi b)
@@ -122,6 +128,9 @@ NYX_INLINE void unit_sums(uint8_t *to, enum coded_kind kind, int offset)
             sum[2 * p >= planes && p] =
                 dots(sum[2 * p >= planes && p], ones, part_load(to + p * UNIT, part), false);
         part_store(to + x_start(kind), part, (sum[0] + sum[1]) * -offset);
+        part_store(to + x_moved(kind), part,
+                   (vi)(part_load_f(to + x_scale(kind), part) *
+                        __builtin_convertvector(sum[0] + sum[1], vf)));
         part_store(to + x_sums(kind, 0), part, sum[0]);
         part_store(to + x_sums(kind, 1), part, sum[1]);
     }
@@ -152,16 +161,22 @@ NYX_INLINE void x_code(uint8_t *to, enum coded_kind kind, const float *x, int64_
 
 /* ---- rows of weights ------------------------------------------------------------ */
 
-/* How scales come: f16, one a block, read as they stand; one a row; any. */
-enum scaling { BLOCKS, WHOLE, ANY };
+/* How scales come: f16, one a block, read as they stand, without or with f16
+ * zero points; one a row; any. */
+enum scaling { BLOCKS, ZEROS, WHOLE, ANY };
+
+NYX_INLINE bool reads_scales(enum scaling scaling)
+{
+    return scaling == BLOCKS || scaling == ZEROS;
+}
 
 /* AT_ONCE rows of weights, one behind the other. */
 typedef struct {
     const coded_source *source;
     int64_t             units;
-    const uint8_t      *codes, *scales; /* those of BLOCKS */
-    coded_steps         steps[AT_ONCE]; /* ANY */
-    float               scale[AT_ONCE]; /* WHOLE */
+    const uint8_t      *codes, *scales, *zeros; /* the latter of BLOCKS and ZEROS */
+    coded_steps         steps[AT_ONCE];         /* ANY */
+    float               scale[AT_ONCE];         /* WHOLE */
 } weight_rows;
 
 /* A unit of ANY scaling: halves of blocks by themselves, zero points. */
@@ -197,7 +212,7 @@ NYX_INLINE vf unit_any(vf sum, enum coded_kind kind, const weight_rows *w, int r
             product -= zero * __builtin_convertvector(all, vf); /* exact */
         sum = vf_fma(product, scale * by, sum);
         if (s->zero == NYX_ZERO_F16)
-            sum = vf_fma(__builtin_convertvector(all, vf), zero * by, sum);
+            sum = vf_fma(zero, __builtin_convertvector(all, vf) * by, sum);
     }
     return sum;
 }
@@ -208,7 +223,7 @@ NYX_INLINE void unit_add(vf sums[PARTS], enum coded_kind kind, enum scaling scal
 {
     const nyx_layout *l = &w->source->layout;
     const uint8_t    *codes = w->codes + r * l->codes_row_bytes, *top = codes + l->top_offset;
-    const uint8_t    *scales = w->scales + 2 * r * l->row_groups;
+    const int64_t     at = 2 * (r * l->row_groups + unit * unit_blocks(kind));
 
     x += unit * x_unit(kind);
     NYX_UNROLL(4)
@@ -228,10 +243,11 @@ NYX_INLINE void unit_add(vf sums[PARTS], enum coded_kind kind, enum scaling scal
             dot = dots(dot, c[p], part_load(x + p * UNIT, part), kind == CODED_INT8);
         sums[part] =
             vf_fma(__builtin_convertvector(dot, vf),
-                   scaling == BLOCKS
-                       ? spread_halves(scales + unit * 2 * unit_blocks(kind), kind, part) * by
-                       : by,
+                   reads_scales(scaling) ? spread_halves(w->scales + at, kind, part) * by : by,
                    sums[part]);
+        if (scaling == ZEROS)
+            sums[part] = vf_fma(spread_halves(w->zeros + at, kind, part),
+                                part_load_f(x + x_moved(kind), part), sums[part]);
     }
 }
 
@@ -293,26 +309,29 @@ typedef struct {
  * with 0; so the last rows are copied to where there is room. */
 enum { BEHIND = 4 * UNIT };
 
-static bool needs_copy(const coded_source *s, int64_t column)
+NYX_INLINE bool needs_copy(const coded_source *s, enum scaling scaling, int64_t column)
 {
     const int64_t left = s->layout.rows - column - AT_ONCE;
 
-    return left * s->layout.codes_row_bytes < BEHIND || left * 2 * s->layout.row_groups < BEHIND;
+    return left * s->layout.codes_row_bytes < BEHIND ||
+           (reads_scales(scaling) && left * 2 * s->layout.row_groups < BEHIND);
 }
 
 static void copy_rows(columns *c, int64_t column)
 {
     const nyx_layout *l = &c->rows.source->layout;
     const int64_t     rows = l->rows - column < AT_ONCE ? l->rows - column : AT_ONCE;
-    uint8_t          *scales = c->copies + AT_ONCE * l->codes_row_bytes + BEHIND;
+    const int64_t     codes = l->codes_row_bytes, numbers = 2 * l->row_groups;
+    uint8_t          *scales = c->copies + AT_ONCE * codes + BEHIND,
+            *zeros = scales + AT_ONCE * numbers + BEHIND;
 
-    memset(c->copies, 0, (size_t)(AT_ONCE * (l->codes_row_bytes + 2 * l->row_groups) + 2 * BEHIND));
-    memcpy(c->copies, c->rows.codes, (size_t)(rows * l->codes_row_bytes));
+    memset(c->copies, 0, (size_t)(AT_ONCE * (codes + 2 * numbers) + 3 * BEHIND));
+    memcpy(c->copies, c->rows.codes, (size_t)(rows * codes));
     c->rows.codes = c->copies;
     if (c->rows.scales)
-        memcpy(scales, c->rows.scales, (size_t)(rows * 2 * l->row_groups));
-    if (c->rows.scales)
-        c->rows.scales = scales;
+        c->rows.scales = memcpy(scales, c->rows.scales, (size_t)(rows * numbers));
+    if (c->rows.zeros)
+        c->rows.zeros = memcpy(zeros, c->rows.zeros, (size_t)(rows * numbers));
 }
 
 NYX_INLINE void rows_read(columns *c, enum coded_kind kind, enum scaling scaling, int64_t column)
@@ -322,11 +341,14 @@ NYX_INLINE void rows_read(columns *c, enum coded_kind kind, enum scaling scaling
     const nyx_layout   *l = &s->layout;
 
     w->codes = (const uint8_t *)s->coded.codes + column * l->codes_row_bytes;
-    w->scales =
-        scaling == BLOCKS ? (const uint8_t *)s->coded.scales + 2 * column * l->row_groups : NULL;
-    if (needs_copy(s, column))
+    w->scales = reads_scales(scaling)
+                    ? (const uint8_t *)s->coded.scales + 2 * column * l->row_groups
+                    : NULL;
+    w->zeros =
+        scaling == ZEROS ? (const uint8_t *)s->coded.zeros + 2 * column * l->row_groups : NULL;
+    if (needs_copy(s, scaling, column))
         copy_rows(c, column);
-    for (int r = 0; r < AT_ONCE && scaling != BLOCKS; r++) {
+    for (int r = 0; r < AT_ONCE && !reads_scales(scaling); r++) {
         const int64_t row = column + r < l->rows ? column + r : l->rows - 1;
 
         if (scaling == ANY)
@@ -362,6 +384,7 @@ typedef void (*code_fn)(uint8_t *to, const float *x, int64_t terms, int64_t unit
     }
 #define KIND(kind)                                                                                 \
     RUN(kind, BLOCKS)                                                                              \
+    RUN(kind, ZEROS)                                                                               \
     RUN(kind, WHOLE)                                                                               \
     RUN(kind, ANY)                                                                                 \
     static void kind##_code(uint8_t *to, const float *x, int64_t terms, int64_t units, int offset) \
@@ -369,9 +392,10 @@ typedef void (*code_fn)(uint8_t *to, const float *x, int64_t terms, int64_t unit
         x_code(to, CODED_##kind, x, terms, units, offset);                                         \
     }
 EACH(KIND)
-#define FUNCTIONS(kind) [CODED_##kind] = {{kind##_BLOCKS, kind##_WHOLE, kind##_ANY}, kind##_code},
+#define FUNCTIONS(kind)                                                                            \
+    [CODED_##kind] = {{kind##_BLOCKS, kind##_ZEROS, kind##_WHOLE, kind##_ANY}, kind##_code},
 static const struct {
-    run_fn  run[3];
+    run_fn  run[4];
     code_fn code;
 } functions[CODED_KINDS] = {EACH(FUNCTIONS)};
 
@@ -380,7 +404,7 @@ static const struct {
 /* Bytes of a row of x, of any kind; floats of one number a block. */
 static int64_t row_room(int64_t terms)
 {
-    return (terms / UNIT + MOST_PLANES) * (UNIT + 4 * 4 * LANES);
+    return (terms / UNIT + MOST_PLANES) * (UNIT + 5 * NUMBERS);
 }
 
 static int64_t steps_room(int64_t terms)
@@ -388,10 +412,10 @@ static int64_t steps_room(int64_t terms)
     return (terms + MOST_PLANES * UNIT) / CODED_BLOCK + 16;
 }
 
-/* Copies of rows: a byte an element, and two for every block. */
+/* Copies of rows: a byte an element, and four for every block. */
 static int64_t copies_room(int64_t terms)
 {
-    return AT_ONCE * (terms + 3 * UNIT) * 2 + 2 * BEHIND;
+    return AT_ONCE * (terms + 3 * UNIT) * 2 + 3 * BEHIND;
 }
 
 enum { STEPS = 4 * AT_ONCE + 2 }; /* numbers a block: for each row its four, and raw */
@@ -410,11 +434,12 @@ int64_t NYX_ISA_NAME(nyx_cpu__coded_bytes_workspace)(int64_t rows, int64_t terms
 
 static enum scaling scaling_of(const coded_source *s)
 {
-    if (s->zero != NYX_ZERO_NONE)
-        return ANY;
-    if (s->layout.row_groups <= 1)
-        return WHOLE;
-    return s->layout.group == CODED_BLOCK && s->coded.format.scale == NYX_SCALE_F16 ? BLOCKS : ANY;
+    const bool usual = s->layout.group == CODED_BLOCK && s->layout.row_groups > 1 &&
+                       s->coded.format.scale == NYX_SCALE_F16;
+
+    if (usual && s->zero != NYX_ZERO_INT)
+        return s->zero == NYX_ZERO_NONE ? BLOCKS : ZEROS;
+    return s->layout.row_groups <= 1 && s->zero == NYX_ZERO_NONE ? WHOLE : ANY;
 }
 
 void coded_bytes(const coded_job *j, int part, int parts)
