@@ -39,6 +39,7 @@ int                 nyx_pass_apply(nyx_graph *g, const nyx_passes *passes) NYX_C
 int                 nyx_passes_parse(nyx_passes *passes, const char *text) NYX_CHECKED;
 
 /* ---- plan ---------------------------------------------------------------------- */
+
 /* Where a value lives while a program runs. */
 enum nyx_place { NYX_PLACE_NONE, NYX_PLACE_ARENA, NYX_PLACE_VARIABLE };
 typedef struct {
