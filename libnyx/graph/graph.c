@@ -118,12 +118,6 @@ nyx_value nyx_graph_node_add(nyx_graph *g, const nyx_node *proto)
     return g->status < 0 ? 0 : node->outputs[0];
 }
 
-void nyx_graph_int_set(nyx_graph *g, int node, int index, int64_t value)
-{
-    NYX_BUG_IF(node < 0 || node >= g->node_count || index < 0 || index >= NYX_MAX_INTS);
-    g->nodes[node]->ints[index] = value;
-}
-
 void nyx_graph_push(nyx_graph *g, const char *name)
 {
     const size_t used = strlen(g->path);

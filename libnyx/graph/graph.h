@@ -241,10 +241,6 @@ void nyx_graph_sign_sgd(nyx_graph *g, nyx_value table, nyx_value ids, nyx_value 
                         nyx_value scale);
 void nyx_graph_ema(nyx_graph *g, nyx_value e, nyx_value p, double beta);
 
-/* Change an attribute of a node: for passes that choose among ways to compute
- * the same; shapes stay. */
-void nyx_graph_int_set(nyx_graph *g, int node, int index, int64_t value);
-
 /* Append a node by its table row: what the functions above, gradient rules
  * and passes call. Returns the first output; a second one has the next id. */
 nyx_value nyx_graph_node_add(nyx_graph *g, const nyx_node *node);

@@ -41,6 +41,25 @@ bool nyx_format_multiplies_int8(const nyx_format *format)
            (layout.lattice == NYX_LATTICE_INT || layout.lattice == NYX_LATTICE_E2M1);
 }
 
+static int activations_check(const nyx_node *node, int64_t how)
+{
+    nyx_format format;
+
+    if (how == NYX_ACTIVATIONS_REAL || (how == NYX_ACTIVATIONS_INT8 && nyx_format_of_numbers(&format, node->ints) &&
+                                        nyx_format_multiplies_int8(&format)))
+        return 0;
+    return nyx_error_set(NYX_ERR_INPUT, "these weights are not multiplied with such activations");
+}
+
+int nyx_graph_activations_set(nyx_graph *g, int node, enum nyx_activations how)
+{
+    NYX_BUG_IF(node < 0 || node >= g->node_count || g->nodes[node]->op != NYX_OP_MATMUL_CODED);
+    if (activations_check(g->nodes[node], how) < 0)
+        return NYX_ERR_INPUT;
+    g->nodes[node]->ints[NYX_INT_ACTIVATIONS] = how;
+    return 0;
+}
+
 /* Are inputs first ... first + 3 the planes that the format asks for? */
 static int planes_check(const nyx_graph *g, const nyx_node *node, int first, nyx_layout *layout)
 {
@@ -89,7 +108,6 @@ static int embedding_coded_shape(nyx_graph *g, const nyx_node *node, enum nyx_dt
 static int matmul_coded_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype, nyx_shape *shape)
 {
     const nyx_graph__value *x = nyx_graph__input(g, node, 0);
-    nyx_format              format;
     nyx_layout              layout;
 
     (void)dtype;
@@ -104,10 +122,8 @@ static int matmul_coded_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype
         if (bias->dtype != g->real || bias->shape.rank != 1 || bias->shape.dims[0] != node->shape.dims[0])
             return nyx_error_set(NYX_ERR_INPUT, "the bias does not fit");
     }
-    if (node->ints[NYX_INT_ACTIVATIONS] != NYX_ACTIVATIONS_REAL &&
-        (node->ints[NYX_INT_ACTIVATIONS] != NYX_ACTIVATIONS_INT8 || !nyx_format_of_numbers(&format, node->ints) ||
-         !nyx_format_multiplies_int8(&format)))
-        return nyx_error_set(NYX_ERR_INPUT, "these weights are not multiplied with such activations");
+    if (activations_check(node, node->ints[NYX_INT_ACTIVATIONS]) < 0)
+        return NYX_ERR_INPUT;
     return planes_check(g, node, 1, &layout);
 }
 

@@ -35,6 +35,8 @@ extern const char *const nyx_activations_names[]; /* "real", "int8", NULL */
 enum nyx_activations nyx_activations_find(const char *name); /* of those names */
 enum nyx_activations nyx_node_activations(const nyx_node *node);
 bool                 nyx_format_multiplies_int8(const nyx_format *format);
+/* Change that of a matmul_coded. INPUT where the weights do not allow it. */
+int nyx_graph_activations_set(nyx_graph *g, int node, enum nyx_activations how) NYX_CHECKED;
 
 /* Attention of S new positions of each row over what came before and
  * themselves. x [B, S, (heads + 2 kv_heads) d] as in nyx_graph_attention;

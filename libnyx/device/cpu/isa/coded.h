@@ -22,7 +22,7 @@
 #include "isa.h"
 #include "simd.h"
 
-enum { CODED_BLOCK = 32, CODED_LARGEST_UNIT = 16 * NYX_W };
+enum { CODED_BLOCK = 32, CODED_LARGEST_UNIT = 16 * NYX_W, CODED_AHEAD = 4096 };
 
 enum coded_kind {
     CODED_INT4, CODED_NF4, CODED_E2M1, CODED_INT3, CODED_INT2,
@@ -34,6 +34,14 @@ enum coded_kind {
 typedef struct {
     float *scale[2], *zero[2], *raw;
 } coded_steps;
+
+/* Few rows of x read weights at the memory's rate only where these are asked
+ * for CODED_AHEAD bytes before they are used: rows are shorter than what the
+ * processor needs to foresee them. */
+NYX_INLINE void coded_foresee(const uint8_t *codes)
+{
+    __builtin_prefetch(codes + CODED_AHEAD, 0, 3);
+}
 
 /* One tensor of weights and how to go through it. */
 typedef struct {

@@ -225,6 +225,7 @@ NYX_INLINE void unit_add(vf sums[PARTS], enum coded_kind kind, enum scaling scal
     const uint8_t    *codes = w->codes + r * l->codes_row_bytes, *top = codes + l->top_offset;
     const int64_t     at = 2 * (r * l->row_groups + unit * unit_blocks(kind));
 
+    coded_foresee(codes + unit * UNIT);
     x += unit * x_unit(kind);
     NYX_UNROLL(4)
     for (int part = 0; part < PARTS; part++) {

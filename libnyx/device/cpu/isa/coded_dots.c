@@ -123,8 +123,10 @@ NYX_INLINE void row_dots(float *out, enum coded_kind kind, bool simple, int rows
     NYX_UNROLL(4)
     for (int r = 0; r < rows; r++)
         sums[r] = (vf){ 0 };
-    for (int64_t u = 0; u + 1 < s->units; u++, codes += bytes, top += kind == CODED_INT3 ? 2 * NYX_W : 0)
+    for (int64_t u = 0; u + 1 < s->units; u++, codes += bytes, top += kind == CODED_INT3 ? 2 * NYX_W : 0) {
+        coded_foresee(codes);
         unit_add(sums, kind, simple, rows, w, u, codes, top);
+    }
     if (s->units > 0) {
         last_unit_of(&last, w, &codes, &top);
         unit_add(sums, kind, simple, rows, w, s->units - 1, codes, top);
