@@ -24,8 +24,13 @@ REPORTS = $(RUN)/data.json $(RUN)/train.json $(RUN)/eval-fp32.json \
           $(CODINGS:%=$(RUN)/eval-%.json) $(RUN)/eval-control.json
 LOGS    = $(RUN)/train.jsonl $(CODINGS:%=$(RUN)/quantize-%.json) $(if $(WARM),$(RUN)/warm.json $(RUN)/warm.jsonl)
 
-summary: $(RUN)/summary.txt $(RUN)/report.html
+summary: $(RUN)/summary.txt $(RUN)/report.html $(RUN).tar.zst
 	@cat $<
+
+MADE_BY := $(sort $(CONFIG) $(WARM) $(MAKEFILE_LIST))
+
+$(RUN).tar.zst: $(RUN)/summary.txt $(RUN)/report.html $(MADE_BY) | $(BIN)/nyx-bundle
+	@$(BIN)/nyx-bundle create $(RUN) $(MADE_BY) -o $@ --quiet
 
 $(RUN)/summary.txt $(RUN)/report.html &: $(REPORTS) | $(BIN)/nyx-report
 	@$(BIN)/nyx-report $(REPORTS) $$(ls $(LOGS) 2>/dev/null) -o $(RUN)/report.html

@@ -162,7 +162,8 @@ static const nyx_opt create_opts[] = {
     { NYX_OPT_INPUT, .value = args.inputs, .arg = "INPUT...", .required = true, .most = INPUTS_MOST,
       .help = "files, and folders that stand for all that lies in them" },
     { NYX_OPT_GROUP, .help = "Options" },
-    { NYX_OPT_OUTPUT, "output", 'o', &args.output, "FILE.tar.zst", .help = "bundle to write; needed unless with --dry-run [none]" },
+    { NYX_OPT_OUTPUT, "output", 'o', &args.output, "FILE.tar.zst",
+      .help = "bundle to write; needed unless with --dry-run [none]" },
     { .kind = NYX_OPT_END },
 };
 
@@ -171,7 +172,7 @@ static const nyx_opt read_opts[] = { BUNDLE, { NYX_OPT_GROUP, .help = "Options" 
 static const nyx_opt extract_opts[] = {
     BUNDLE,
     { NYX_OPT_GROUP, .help = "Options" },
-    { NYX_OPT_TEXT, "output", 'o', &args.folder, "FOLDER", 
+    { NYX_OPT_TEXT, "output", 'o', &args.folder, "FOLDER",
       .help = "folder to make, which must not exist; needed unless with --dry-run [none]" },
     MAX_SIZE,
     { .kind = NYX_OPT_END },

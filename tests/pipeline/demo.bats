@@ -15,6 +15,7 @@ JSON
 setup() {
     cd "$BATS_FILE_TMPDIR"
     root=$BATS_TEST_DIRNAME/../..
+    PATH="${BUILD:-$root/build}:$PATH"
     again=(make -f "$root/pipelines/demo.mk" BIN="${BUILD:-$root/build}" RUN=run CONFIG=tiny.json COUNT=120 TEST=20)
 }
 
@@ -39,6 +40,13 @@ for bits in (8, 4, 3, 2):
     r = json.load(open("run/eval-int%d.json" % bits))["result"]["preservation"]
     assert r["value"] is None and r["value_reason"] or r["low"] <= r["value"] <= r["high"], r
 PY
+}
+
+@test "the run is bundled with what made it" {
+    nyx-bundle verify run.tar.zst
+    nyx-bundle extract run.tar.zst -o out
+    for name in tiny.json demo.mk common.mk; do rm "out/$name"; done
+    diff -r run out
 }
 
 @test "nothing is done twice" {
