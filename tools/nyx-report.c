@@ -16,14 +16,29 @@ static struct {
 static const char *const formats[] = { "text", "html", "markdown", "csv", NULL };
 
 static const nyx_opt opts[] = {
-    { .kind = NYX_OPT_INPUT, .value = args.files, .arg = "FILE...",
+    { .kind = NYX_OPT_INPUT,
+      .value = args.files,
+      .arg = "FILE...",
       .help = "reports of nyx-data, nyx-train, nyx-quantize, nyx-eval, nyx-bench, nyx-convert; logs of nyx-train",
-      .required = true, .most = REPORTS_MOST },
-    { .kind = NYX_OPT_OUTPUT, .name = "output", .letter = 'o', .value = &args.output, .arg = "FILE",
+      .required = true,
+      .most = REPORTS_MOST },
+    { .kind = NYX_OPT_OUTPUT,
+      .name = "output",
+      .letter = 'o',
+      .value = &args.output,
+      .arg = "FILE",
       .help = "write this file [standard output]" },
-    { .kind = NYX_OPT_CHOICE, .name = "format", .value = &args.format, .arg = "FORMAT", .choices = formats,
+    { .kind = NYX_OPT_CHOICE,
+      .name = "format",
+      .value = &args.format,
+      .arg = "FORMAT",
+      .choices = formats,
       .help = "text, html, markdown or csv [by the end of the output's name, else text]" },
-    { .kind = NYX_OPT_CHOICE, .name = "table", .value = &args.table, .arg = "TABLE", .choices = form_tables,
+    { .kind = NYX_OPT_CHOICE,
+      .name = "table",
+      .value = &args.table,
+      .arg = "TABLE",
+      .choices = form_tables,
       .help = "with csv: which table [the first of these that has rows]" },
     { 0 },
 };
@@ -31,8 +46,13 @@ static const nyx_opt opts[] = {
 /* --format, else what the name of the output ends in. */
 static enum nyx_page_kind kind_of_page(void)
 {
-    static const struct { const char *format, *end; enum nyx_page_kind kind; } kinds[] = {
-        { "html", ".html", NYX_PAGE_HTML }, { "html", ".htm", NYX_PAGE_HTML }, { "markdown", ".md", NYX_PAGE_MARKDOWN },
+    static const struct {
+        const char        *format, *end;
+        enum nyx_page_kind kind;
+    } kinds[] = {
+        { "html", ".html", NYX_PAGE_HTML },
+        { "html", ".htm", NYX_PAGE_HTML },
+        { "markdown", ".md", NYX_PAGE_MARKDOWN },
         { "csv", ".csv", NYX_PAGE_CSV },
     };
     const char *dot = args.output ? strrchr(args.output, '.') : NULL;
@@ -46,12 +66,12 @@ static enum nyx_page_kind kind_of_page(void)
 static int fill(nyx_page *page, const report_set *set)
 {
     switch (nyx_page_kind_of(page)) {
-    case NYX_PAGE_HTML:     return form_html(page, set);
-    case NYX_PAGE_MARKDOWN: return form_markdown(page, set);
-    case NYX_PAGE_CSV:      return form_csv(page, set, args.table);
-    case NYX_PAGE_TEXT:     break;
+    case NYX_PAGE_HTML: form_html(page, set); break;
+    case NYX_PAGE_MARKDOWN: form_markdown(page, set); break;
+    case NYX_PAGE_CSV: return form_csv(page, set, args.table);
+    case NYX_PAGE_TEXT: form_text(page, set); break;
     }
-    return form_text(page, set);
+    return 0;
 }
 
 static int put(const nyx_page *page, nyx_report *report)
@@ -92,18 +112,20 @@ static int run(nyx_report *report)
 
 int main(int argc, char **argv)
 {
-    static const nyx_tool tool = { .command = {
-        .name = "nyx-report",
-        .purpose = "show reports and logs of the other tools to a person",
-        .usage = "[OPTIONS] FILE... [-o PAGE]",
-        .examples = "  nyx-report train.json eval-*.json\n"
-                    "  nyx-report train.json train.jsonl quantize-*.json eval-*.json -o report.html\n",
-        .description = "Reads reports and logs in any order and shows what they say: as text, as Markdown, as CSV, or as one "
-                       "page of HTML with its figures inside, that needs neither network nor scripts.",
-        .see_also = "nyx-train(1), nyx-eval(1), nyx-bench(1); docs/report.md",
-        .opts = opts,
-        .run = run,
-    } };
+    static const nyx_tool
+        tool = { .command = {
+                     .name = "nyx-report",
+                     .purpose = "show reports and logs of the other tools to a person",
+                     .usage = "[OPTIONS] FILE... [-o PAGE]",
+                     .examples = "  nyx-report train.json eval-*.json\n"
+                                 "  nyx-report train.json train.jsonl quantize-*.json eval-*.json -o report.html\n",
+                     .description = "Reads reports and logs in any order and shows what they say: as text, as "
+                                    "Markdown, as CSV, or as one "
+                                    "page of HTML with its figures inside, that needs neither network nor scripts.",
+                     .see_also = "nyx-train(1), nyx-eval(1), nyx-bench(1); docs/report.md",
+                     .opts = opts,
+                     .run = run,
+                 } };
 
     return nyx_cli_main(argc, argv, &tool);
 }

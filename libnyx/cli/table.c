@@ -16,11 +16,7 @@ nyx_table *nyx_table_create(int columns)
         nyx_cli__lose();
         return NULL;
     }
-    if (nyx_grid_create(&table->grid, columns) < 0) {
-        nyx_cli__lose();
-        nyx_free(table);
-        return NULL;
-    }
+    table->grid = nyx_grid_create(columns);
     return table;
 }
 

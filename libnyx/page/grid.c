@@ -13,14 +13,15 @@ struct nyx_grid {
     bool    lost;  /* memory ran out */
 };
 
-int nyx_grid_create(nyx_grid **out, int columns)
+nyx_grid *nyx_grid_create(int columns)
 {
-    int status;
+    nyx_grid *grid;
 
     NYX_BUG_IF(columns < 1);
-    if ((status = nyx_alloc(out, (int64_t)sizeof **out)) == 0)
-        (*out)->columns = columns;
-    return status;
+    if (nyx_alloc(&grid, (int64_t)sizeof *grid) < 0)
+        return NULL;
+    grid->columns = columns;
+    return grid;
 }
 
 void nyx_grid_free(nyx_grid *grid)
@@ -33,9 +34,9 @@ void nyx_grid_free(nyx_grid *grid)
     nyx_free(grid);
 }
 
-int nyx_grid_rows(const nyx_grid *grid)
+bool nyx_grid_empty(const nyx_grid *grid)
 {
-    return grid->count ? (int)((grid->count - 1) / grid->columns) : 0;
+    return grid && !grid->lost && grid->count <= grid->columns;
 }
 
 static int make_room(nyx_grid *grid)
@@ -62,7 +63,7 @@ void nyx_grid_cell(nyx_grid *grid, const char *fmt, ...)
     char   *text = NULL;
     int     length;
 
-    if (grid->lost)
+    if (!grid || grid->lost)
         return;
     va_start(args, fmt);
     va_copy(again, args);
@@ -142,7 +143,7 @@ static void put_text(nyx_page *page, const nyx_grid *grid)
     struct { int width; bool right; } *columns;
 
     if (nyx_alloc(&columns, grid->columns * (int64_t)sizeof *columns) < 0) {
-        nyx_page__lose(page);
+        nyx_page_lose(page);
         return;
     }
     for (int c = 0; c < grid->columns; c++) {
@@ -219,8 +220,10 @@ static void put_html(nyx_page *page, const nyx_grid *grid, const char *caption)
 
 void nyx_grid_put(nyx_page *page, const nyx_grid *grid, const char *caption)
 {
-    if (grid->lost)
-        nyx_page__lose(page);
+    if (!grid || grid->lost) {
+        nyx_page_lose(page);
+        return;
+    }
     switch (nyx_page_kind_of(page)) {
     case NYX_PAGE_TEXT: put_text(page, grid); break;
     case NYX_PAGE_HTML: put_html(page, grid, caption); break;

@@ -6,7 +6,6 @@
 
 void nyx_page__bytes(nyx_page *page, const char *text, int64_t bytes); /* as they are */
 void nyx_page__escape(nyx_page *page, const char *text);               /* for the kind of page */
-void nyx_page__lose(nyx_page *page);                                   /* memory ran out elsewhere */
 
 /* The character at `text` (not at its end) and its length; U+FFFD, length 1,
  * where the bytes are no UTF-8. */

@@ -56,7 +56,7 @@ void nyx_page__bytes(nyx_page *page, const char *text, int64_t bytes)
     page->text[page->bytes] = '\0';
 }
 
-void nyx_page__lose(nyx_page *page)
+void nyx_page_lose(nyx_page *page)
 {
     page->lost = true;
 }

@@ -33,6 +33,9 @@ void nyx_page_add(nyx_page *page, const char *fmt, ...) NYX_PRINTF(2, 3);
 /* Add as it is: only for text of our own, such as the style sheet. */
 void nyx_page_markup(nyx_page *page, const char *markup);
 
+/* Poison it: memory ran out elsewhere. */
+void nyx_page_lose(nyx_page *page);
+
 /* What was added so far, or MEMORY. Borrowed until the next addition. */
 int nyx_page_text(const char **out, int64_t *bytes, const nyx_page *page) NYX_CHECKED;
 int nyx_page_write(const nyx_page *page, const char *path) NYX_CHECKED; /* CREATE, OUTPUT, MEMORY */
@@ -53,11 +56,11 @@ const char *nyx_number_exact(char out[NYX_NUMBER], double value);             /*
 /* Rows of cells, the first row the head. As text its columns are aligned,
  * numbers right; as HTML the first cell of a row is its heading. */
 typedef struct nyx_grid nyx_grid;
-int  nyx_grid_create(nyx_grid **out, int columns) NYX_CHECKED;
-void nyx_grid_free(nyx_grid *grid); /* NULL is fine */
-int  nyx_grid_rows(const nyx_grid *grid); /* without the head */
-void nyx_grid_cell(nyx_grid *grid, const char *fmt, ...) NYX_PRINTF(2, 3); /* row after row; poisons as a page does */
-/* A table is poor without a caption; "" where the words above it say it. */
+nyx_grid *nyx_grid_create(int columns); /* NULL when memory ran out: what follows takes that */
+void      nyx_grid_free(nyx_grid *grid);
+bool      nyx_grid_empty(const nyx_grid *grid); /* nothing but the head, and no memory was missing */
+void      nyx_grid_cell(nyx_grid *grid, const char *fmt, ...) NYX_PRINTF(2, 3); /* row after row */
+/* Put it down; one that lacks memory poisons the page. `caption` may be "". */
 void nyx_grid_put(nyx_page *page, const nyx_grid *grid, const char *caption);
 
 /* ---- scales ------------------------------------------------------------------------ */

@@ -73,6 +73,29 @@ sweep() {
     done
 }
 
+@test "nyx-report: a whole page or none" {
+    nyx-train c.json --data=d.h5 -q -o t.h5 --log=log --report=train.json
+    nyx-quantize m.h5 --format=int4:g16 -q -o q.h5 --report=quantize.json
+    nyx-eval q.h5 --reference=m.h5 --data=d.h5 -q --report=eval-q.json > /dev/null
+    page=(nyx-report log eval.json eval-q.json quantize.json train.json -o out.html)
+    without_memory 0 0 "${page[@]}"
+    cp out.html whole
+    total=$(cat count)
+    for nth in $(seq $((total - 120)) 2 "$total"); do # behind the reading
+        for sticky in 0 1; do
+            echo old > out.html
+            status=0
+            without_memory "$nth" "$sticky" "${page[@]}" 2> err || status=$?
+            echo "$nth/$total sticky $sticky: exit $status, $(cat err)"
+            if [ "$status" -eq 0 ]; then cmp out.html whole; else
+                [[ " 71 73 74 " == *" $status "* ]]
+                [ "$(wc -l < err)" -eq 1 ]
+                [ "$(cat out.html)" = old ] || cmp out.html whole
+            fi
+            [ -z "$(find . -name '.*.nyx-*')" ]
+        done
+    done
+}
 @test "nyx-data" { sweep 30 "71 74" out.h5 nyx-data sudoku --size=4 --count=40 --seed=7 --threads=1 -o out.h5; }
 @test "nyx-quantize" { sweep 30 "65 71 74" out.h5 nyx-quantize m.h5 --format=int4:g16 --threads=1 -o out.h5; }
 @test "nyx-train" { sweep 20 "65 71 74" out.h5 nyx-train c.json --data=d.h5 --threads=1 -q -o out.h5; }

@@ -115,14 +115,17 @@ PY
     [[ "$output" == *"test unknown: the test split has no scored row" ]]
 }
 
-@test "64 reports at most, and its own report lists them" {
-    nyx-report $(yes eval-int4.json | head -n 64) --report=r.json > page
-    [ "$(wc -l < page)" -eq 65 ]
+@test "256 reports at most, and its own report lists them" {
+    nyx-report $(yes eval-int4.json | head -n 256) --report=r.json > page
+    [ "$(wc -l < page)" -eq 257 ]
     "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" report r.json
-    "$PYTHON" -c 'import json; assert len(json.load(open("r.json"))["inputs"]) == 64'
-    run --separate-stderr nyx-report $(yes eval-int4.json | head -n 65)
+    "$PYTHON" -c 'import json; assert len(json.load(open("r.json"))["inputs"]) == 256'
+    run --separate-stderr nyx-report $(yes eval-int4.json | head -n 257)
     [ "$status" -eq 64 ]
-    [[ "$stderr" == *"more than 64 arguments"* ]]
+    [[ "$stderr" == *"more than 256 arguments"* ]]
+    nyx-report $(yes eval-int4.json | head -n 256) -o page.html
+    "$PYTHON" -c "$page_py
+page('page.html')"
 }
 
 @test "a full standard output exits 74" {
@@ -378,6 +381,16 @@ print(' '.join(page('page.html').text.replace(chr(160), ' ').split())[:600])" | 
     grep -q "small keeps 80.0 % of what the reference solves The" head
     head rbig.json rsmall.json
     grep -q "big keeps 100.0 %.* It is the smallest of 2 codings" head
+    "$PYTHON" - <<'PY'
+import json
+r = json.load(open("rsmall.json"))
+r["result"]["preservation"].update(value=None, value_reason="lost", low=None, low_reason="lost", high=None, high_reason="lost")
+r["result"]["storage"]["format"] = "lost"
+json.dump(r, open("rlost.json", "w"))
+PY
+    head rlost.json rmid.json
+    grep -q "mid keeps 98.0 %" head
+    ! grep -qi "nan" head
     head tbig.json tmid.json tsmall.json
     grep -q "mid: perplexity 5.5 instead of 5.25 A change of +16.2 %, in a 95 % interval from -4.5 to +41.3 %" head
     grep -q "Smaller ones: small +64.9 %" head
@@ -429,4 +442,46 @@ assert dots == {"dots c": [44, 44], "dots a": [5, 5]}, dots
 PY
     nyx-report search.jsonl --format=csv > search.csv
     [ "$(sed -n 3p search.csv | tr -d '\r')" = "search.jsonl,11,0.495,2.5,0" ]
+}
+
+# Programs that a build may have; their reports are shown where it has.
+has_program() { [ -x "${BUILD:-$BATS_TEST_DIRNAME/../../build}/nyx-$1" ]; }
+
+@test "a machine's profile and the plan that fits it" {
+    has_program profile || return 0
+    nyx-profile --parts=processor,memory --no-measure --plan=c.json --data=d.h5 --quiet --report=profile.json > /dev/null
+    run nyx-report profile.json
+    [[ "$output" == "profile.json "*" threads, "*"; plan of "* ]]
+    nyx-report profile.json -o page.html
+    "$PYTHON" - <<PY
+$page_py
+import json
+p, r = page("page.html"), json.load(open("profile.json"))["result"]
+assert r["processor"]["name"] in p.text and "The plan takes %.1f MiB of" % (r["plan"]["predicted_peak_bytes"] / 2**20) in p.text
+assert "batch 8" in p.text and all(isa in p.text for isa in r["processor"]["isa"])
+PY
+}
+
+@test "a search: its plans with intervals, what they say, the front, every tensor, the log" {
+    has_program evolve || return 0
+    nyx-data sudoku --size=4 --count=240 --test=120 --seed=7 --quiet -o big.h5
+    nyx-evolve recipe m.h5 --data=big.h5 --fresh --held-rows=60 --bits=6 --tokens=4000 --quiet --formats=int2:g16,int3:g16,int4:g16 \
+        --codings=levels --log=search.jsonl --report=evolve.json -o r.json
+    nyx-report evolve.json search.jsonl -o page.html
+    "$PYTHON" - <<PY
+$page_py
+import json
+p, r = page("page.html"), json.load(open("evolve.json"))["result"]
+text = " ".join(p.text.split())
+for plan in r["plans"]:
+    kl, more = plan["kl"], plan["kl_more_than_evolved"]
+    assert "%.3g (%.3g to %.3g)" % (kl["value"], kl["low"], kl["high"]) in text, plan
+    if plan["name"] != "evolved":
+        says = "beats" if more["low"] > 0 else "is beaten by" if more["high"] < 0 else "cannot be told from"
+        assert "%s %s" % (says, plan["name"]) in text, (says, plan)
+candidates = [json.loads(l) for l in open("search.jsonl")]
+assert "%d candidates" % sum(c["kind"] == "candidate" for c in candidates) in text
+assert all(t["format"].split(":")[0] in text for t in r["tensors"])
+assert len([e for e in p.root.iter() if (e.get("aria-labelledby") or "").startswith("search0-")]) == 2
+PY
 }

@@ -10,17 +10,17 @@ static double end_of(const nyx_json *figures)
     double end = 1.0;
 
     for (int64_t i = 0; i < nyx_json_count(figures); i++)
-        end = fmax(end, json_number(nyx_json_get(nyx_json_item(figures, i), "fraction_of_limit")));
+        end = fmax(end, number_at(nyx_json_item(figures, i), "fraction_of_limit"));
     return fmin(1.02 * end, 4.0);
 }
 
 /* The bar, its interval as a line, the limit as a stroke across. */
 static void bar(nyx_page *page, const nyx_json *figure, double end)
 {
-    const double limit = json_number(nyx_json_get(figure, "limit_s")),
-                 fraction = json_number(nyx_json_get(figure, "fraction_of_limit"));
-    const double low = limit / json_number(nyx_json_get(figure, "high_s")),
-                 high = limit / json_number(nyx_json_get(figure, "low_s"));
+    const double limit = number_at(figure, "limit_s"),
+                 fraction = number_at(figure, "fraction_of_limit");
+    const double low = limit / number_at(figure, "high_s"),
+                 high = limit / number_at(figure, "low_s");
     const double full = 100.0 / end;
 
     nyx_page_markup(page, "<td class=\"bar\">");
@@ -40,8 +40,8 @@ static void bar(nyx_page *page, const nyx_json *figure, double end)
 
 static void rate(char out[NYX_NUMBER], const nyx_json *figure)
 {
-    const double flops = json_number(nyx_json_get(figure, "flops_per_s")),
-                 bytes = json_number(nyx_json_get(figure, "bytes_per_s"));
+    const double flops = number_at(figure, "flops_per_s"),
+                 bytes = number_at(figure, "bytes_per_s");
     const bool memory = !strcmp(nyx_json_text(nyx_json_get(figure, "limited_by"), ""), "memory");
 
     if (isfinite(flops) && flops > 0.0 && !(memory && isfinite(bytes)))
@@ -54,8 +54,8 @@ static void rate(char out[NYX_NUMBER], const nyx_json *figure)
 
 static void row(nyx_page *page, const nyx_json *figure, double end)
 {
-    const double seconds = json_number(nyx_json_get(figure, "median_s")),
-                 fraction = json_number(nyx_json_get(figure, "fraction_of_limit"));
+    const double seconds = number_at(figure, "median_s"),
+                 fraction = number_at(figure, "fraction_of_limit");
     char time[NYX_NUMBER], speed[NYX_NUMBER];
 
     nyx_page_add(page, "<tr><th scope=\"row\" class=\"wrap\">%s</th>", nyx_json_text(nyx_json_get(figure, "what"), ""));
@@ -86,7 +86,7 @@ static void limits(nyx_page *page, const nyx_json *limits)
         double peak;
 
         snprintf(path, sizeof path, "peak_flops_per_s.%s", sets[i]);
-        peak = json_number(nyx_json_get(limits, path));
+        peak = number_at(limits, path);
         if (!isfinite(peak))
             continue;
         nyx_page_add(page, "%s of multiply-adds (%s); ", nyx_number_rate(text, peak, "FLOP"), sets[i]);

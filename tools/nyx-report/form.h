@@ -1,12 +1,12 @@
-/* form -- the set as text, HTML, Markdown and CSV. Each returns 0 or MEMORY. */
+/* form -- the set as text, HTML, Markdown and CSV. */
 #ifndef NYX_REPORT_FORM_H
 #define NYX_REPORT_FORM_H
 
 #include "set.h"
 
-int form_text(nyx_page *page, const report_set *set) NYX_CHECKED;
-int form_html(nyx_page *page, const report_set *set) NYX_CHECKED;
-int form_markdown(nyx_page *page, const report_set *set) NYX_CHECKED;
+void form_text(nyx_page *page, const report_set *set);
+void form_html(nyx_page *page, const report_set *set);
+void form_markdown(nyx_page *page, const report_set *set);
 
 /* The tables that a set may have, in the order in which one is looked for. */
 extern const char *const form_tables[];

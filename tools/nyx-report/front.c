@@ -7,12 +7,12 @@
 double front_value(const front_point *point, const char *metric, const char *part)
 {
     const nyx_json *estimate = nyx_json_get(item_get(point->item, "result"), metric);
-    const double    value = json_number(nyx_json_get(estimate, part));
-    const double    error = json_number(item_get(point->item, "result.kl.se"));
+    const double    value = number_at(estimate, part);
+    const double    error = number_at(point->item->json, "result.kl.se");
 
     /* A stream of text is one row: there is no interval over rows. */
     if (!strcmp(metric, "kl.mean") && error > 0.0 &&
-        json_number(nyx_json_get(estimate, "low")) == json_number(nyx_json_get(estimate, "high")))
+        number_at(estimate, "low") == number_at(estimate, "high"))
         return !strcmp(part, "low")    ? fmax(0.0, value - 1.96 * error)
                : !strcmp(part, "high") ? value + 1.96 * error
                                        : value;
@@ -50,8 +50,8 @@ static void add_point(front *f, const report_item *item)
     front_point point = { .item = item };
     int         at = f->count++;
 
-    point.bytes = json_number(item_get(item, "result.storage.bytes"));
-    point.bits = json_number(item_get(item, "result.storage.bits_per_coded_weight"));
+    point.bytes = number_at(item->json, "result.storage.bytes");
+    point.bits = number_at(item->json, "result.storage.bits_per_coded_weight");
     name_point(&point);
     for (; at > 0 && f->points[at - 1].bytes > point.bytes; at--)
         f->points[at] = f->points[at - 1];
@@ -86,7 +86,7 @@ bool front_find(front *out, const report_set *set)
     for (int i = 0; i < set->count && most; i++) {
         const report_item *item = &set->items[i];
 
-        if (!strcmp(best, reference_of(item)) && isfinite(json_number(item_get(item, "result.storage.bytes"))))
+        if (!strcmp(best, reference_of(item)) && isfinite(number_at(item->json, "result.storage.bytes")))
             add_point(out, item);
         else if (item_shows(item, "eval") && !nyx_json_count(item_get(item, "result.reference")) &&
                  !strcmp(best, item_input(item, NULL)) && item_get(item, "result.storage"))
@@ -110,7 +110,7 @@ typedef struct {
 
 static double reference_bytes(const front *f)
 {
-    return f->reference ? json_number(item_get(f->reference, "result.storage.bytes")) : (double)NAN;
+    return f->reference ? number_at(f->reference->json, "result.storage.bytes") : (double)NAN;
 }
 
 /* Whether no smaller model is as good. */
@@ -230,14 +230,17 @@ static void put(nyx_page *page, const drawing *d, nyx_chart *chart, const char *
     int64_t      bytes;
     char         x_label[64];
 
-    if (nyx_page_create(&desc, NYX_PAGE_TEXT) == 0)
+    if (nyx_page_create(&desc, NYX_PAGE_TEXT) < 0)
+        nyx_page_lose(page);
+    else
         for (int i = 0; i < f->count; i++)
-            nyx_page_add(desc, "%s%s: %.1f %s, %.3g (%.3g to %.3g).", i ? " " : "", f->points[i].label,
-                         f->points[i].bytes / d->unit, unit, d->factor * front_value(&f->points[i], d->metric, "value"),
-                         d->factor * front_value(&f->points[i], d->metric, "low"),
-                         d->factor * front_value(&f->points[i], d->metric, "high"));
+            if (isfinite(front_value(&f->points[i], d->metric, "value")))
+                nyx_page_add(desc, "%s: %.1f %s, %.3g (%.3g to %.3g). ", f->points[i].label,
+                             f->points[i].bytes / d->unit, unit, d->factor * front_value(&f->points[i], d->metric, "value"),
+                             d->factor * front_value(&f->points[i], d->metric, "low"),
+                             d->factor * front_value(&f->points[i], d->metric, "high"));
     if (desc && nyx_page_text(&text, &bytes, desc) < 0)
-        text = "";
+        nyx_page_lose(page);
     snprintf(x_label, sizeof x_label, "size of the tensors, %s", unit);
     chart->x.label = x_label;
     chart->desc = text;

@@ -15,14 +15,14 @@ static const report_item *first(const report_set *set, const char *kind, const c
 
 static double result(const report_item *item, const char *path)
 {
-    return json_number(nyx_json_get(item_get(item, "result"), path));
+    return number_at(item_get(item, "result"), path);
 }
 
 /* ---- codings ---------------------------------------------------------------------------- */
 
 static void share_of_size(nyx_page *page, const front *f, const front_point *point)
 {
-    if (f->reference)
+    if (f->reference && result(f->reference, "storage.bytes") > 0.0)
         nyx_page_add(page, ", in %.0f\xc2\xa0%% of the size",
                      100.0 * point->bytes / result(f->reference, "storage.bytes"));
 }
@@ -37,14 +37,19 @@ static void kept(nyx_page *page, const front *f, const front_point *point)
 /* The smallest whose interval reaches 100 %; without one the one that keeps most. */
 static int choose(const front *f, bool *reaches)
 {
-    int best = 0;
+    double most = (double)NAN;
+    int    best = 0;
 
     for (int i = 0; i < f->count; i++) {
+        const double value = front_value(&f->points[i], f->metric, "value");
+
         *reaches = front_value(&f->points[i], f->metric, "high") >= 1.0;
         if (*reaches)
             return i;
-        if (!(front_value(&f->points[i], f->metric, "value") <= front_value(&f->points[best], f->metric, "value")))
+        if (value > most || isnan(most)) {
             best = i;
+            most = value;
+        }
     }
     return best;
 }
@@ -70,8 +75,10 @@ static void preserved(nyx_page *page, const front *f)
         nyx_page_add(page, "It is the smallest of %d codings whose loss these rows cannot tell from none. ", f->count);
     else if (f->count > 1)
         nyx_page_add(page, "It keeps the most of %d codings; each of them loses something. ", f->count);
-    for (int i = best - 1; i >= 0 && others < 3; i--, others++) {
-        nyx_page_markup(page, others ? ", " : "Smaller ones keep less: ");
+    for (int i = best - 1; i >= 0 && others < 3; i--) {
+        if (isnan(front_value(&f->points[i], f->metric, "value")))
+            continue;
+        nyx_page_markup(page, others++ ? ", " : "Smaller ones keep less: ");
         kept(page, f, &f->points[i]);
     }
     nyx_page_markup(page, others ? ".</p>\n" : "</p>\n");
@@ -96,7 +103,7 @@ static int choose_text(const front *f, bool *free)
         *free = change(&f->points[i], -1.96) <= 0.0;
         if (*free)
             return i;
-        if (!(change(&f->points[i], 0.0) >= change(&f->points[best], 0.0)))
+        if (change(&f->points[i], 0.0) < change(&f->points[best], 0.0) || isnan(change(&f->points[best], 0.0)))
             best = i;
     }
     return best;
@@ -122,9 +129,10 @@ static void perplexity(nyx_page *page, const front *f)
                      f->count);
     else if (f->count > 1)
         nyx_page_add(page, "It loses the least of %d codings; each of them loses something. ", f->count);
-    for (int i = best - 1; i >= 0 && others < 3; i--, others++)
-        nyx_page_add(page, others ? ", %s %+.1f\xc2\xa0%%" : "Smaller ones: %s %+.1f\xc2\xa0%%", f->points[i].label,
-                     change(&f->points[i], 0.0));
+    for (int i = best - 1; i >= 0 && others < 3; i--)
+        if (!isnan(change(&f->points[i], 0.0)))
+            nyx_page_add(page, others++ ? ", %s %+.1f\xc2\xa0%%" : "Smaller ones: %s %+.1f\xc2\xa0%%",
+                         f->points[i].label, change(&f->points[i], 0.0));
     nyx_page_markup(page, others ? ".</p>\n" : "</p>\n");
 }
 
@@ -173,7 +181,7 @@ static void timed(nyx_page *page, const report_item *item)
     int             count = 0;
 
     for (int64_t i = 0; i < nyx_json_count(figures) && count < 512; i++) {
-        fractions[count] = json_number(nyx_json_get(nyx_json_item(figures, i), "fraction_of_limit"));
+        fractions[count] = number_at(nyx_json_item(figures, i), "fraction_of_limit");
         count += isfinite(fractions[count]);
     }
     qsort(fractions, (size_t)count, sizeof *fractions, by_size);
@@ -200,10 +208,10 @@ static const nyx_json *plan_of(const report_item *item, const char *name)
 static void searched(nyx_page *page, const report_item *item)
 {
     const nyx_json *evolved = plan_of(item, "evolved"), *uniform = plan_of(item, "uniform");
-    const double    kl = json_number(nyx_json_get(evolved, "kl.value")),
-                 other = json_number(nyx_json_get(uniform, "kl.value"));
+    const double    kl = number_at(evolved, "kl.value"),
+                 other = number_at(uniform, "kl.value");
 
-    nyx_page_add(page, "<h1>A recipe of %.2f bits a weight", json_number(nyx_json_get(evolved, "bits_per_weight")));
+    nyx_page_add(page, "<h1>A recipe of %.2f bits a weight", number_at(evolved, "bits_per_weight"));
     if (isfinite(kl))
         nyx_page_add(page, ": KL %.3g", kl);
     if (isfinite(kl) && isfinite(other))

@@ -6,25 +6,26 @@
 #include <math.h>
 #include <string.h>
 
-bool log_is(const char *path)
+int log_is(bool *is, const char *path)
 {
     const size_t length = strlen(path);
     nyx_lines   *lines;
+    nyx_json    *json = NULL;
     const char  *line;
     int64_t      bytes;
-    bool         is = length > 6 && !strcmp(path + length - 6, ".jsonl");
+    int          status;
 
-    if (is || !strcmp(path, "-") || nyx_lines_open(&lines, path) < 0)
-        return is;
-    if (nyx_lines_next(lines, &line, &bytes) == 1) {
-        nyx_json *json = NULL;
-
-        is = nyx_json_parse(&json, line, bytes, path) == 0 &&
-             nyx_json_kind_of(nyx_json_get(json, "kind")) == NYX_JSON_TEXT;
-        nyx_json_free(json);
-    }
+    *is = length > 6 && !strcmp(path + length - 6, ".jsonl");
+    if (*is || !strcmp(path, "-"))
+        return 0;
+    if ((status = nyx_lines_open(&lines, path)) < 0)
+        return status == NYX_ERR_MEMORY ? status : 0; /* reading it as a report says what is wrong */
+    if ((status = nyx_lines_next(lines, &line, &bytes)) == 1 &&
+        (status = nyx_json_parse(&json, line, bytes, path)) == 0)
+        *is = nyx_json_kind_of(nyx_json_get(json, "kind")) == NYX_JSON_TEXT;
+    nyx_json_free(json);
     nyx_lines_close(lines);
-    return is;
+    return status == NYX_ERR_MEMORY ? status : 0;
 }
 
 void log_free(report_log *log)
@@ -65,37 +66,34 @@ static int add_row(log_part *part, const double values[4])
 
 static double share(const nyx_json *json, const char *part, const char *whole)
 {
-    const double all = json_number(nyx_json_get(json, whole));
+    const double all = number_at(json, whole);
 
-    return all > 0.0 ? json_number(nyx_json_get(json, part)) / all : (double)NAN;
-}
-
-static double number(const nyx_json *json, const char *key)
-{
-    return json_number(nyx_json_get(json, key));
+    return all > 0.0 ? number_at(json, part) / all : (double)NAN;
 }
 
 static int add_step(report_log *log, const nyx_json *json)
 {
-    return add_row(&log->steps, (double[4]){ number(json, "step"), number(json, "loss"), (double)NAN, (double)NAN });
+    return add_row(&log->steps,
+                   (double[4]){ number_at(json, "step"), number_at(json, "loss"), (double)NAN, (double)NAN });
 }
 
 static int add_evaluation(report_log *log, const nyx_json *json)
 {
-    return add_row(&log->tests, (double[4]){ number(json, "step"), number(json, "loss"), share(json, "exact", "rows"),
-                                             share(json, "tokens_right", "tokens") });
+    return add_row(&log->tests, (double[4]){ number_at(json, "step"), number_at(json, "loss"),
+                                             share(json, "exact", "rows"), share(json, "tokens_right", "tokens") });
 }
 
 static int add_candidate(report_log *log, const nyx_json *json)
 {
     return add_row(&log->candidates,
-                   (double[4]){ number(json, "token_forwards"), number(json, "kl"), number(json, "bits"),
+                   (double[4]){ number_at(json, "token_forwards"), number_at(json, "kl"), number_at(json, "bits"),
                                 nyx_json_bool(nyx_json_get(json, "accepted"), false) ? 1.0 : 0.0 });
 }
 
 static int add_front(report_log *log, const nyx_json *json)
 {
-    return add_row(&log->fronts, (double[4]){ number(json, "token_forwards"), number(json, "hypervolume"), 0.0, 0.0 });
+    return add_row(&log->fronts,
+                   (double[4]){ number_at(json, "token_forwards"), number_at(json, "hypervolume"), 0.0, 0.0 });
 }
 
 /* What was measured of single tensors stands in the report. */
@@ -153,7 +151,9 @@ static int read_lines(report_log *log, nyx_lines *lines, const char *path)
 
         if (*cut)
             return nyx_error_set(NYX_ERR_INPUT, "%s", cut);
-        if (nyx_json_parse(&json, line, bytes, nyx_lines_place(lines)) < 0) {
+        if ((status = nyx_json_parse(&json, line, bytes, nyx_lines_place(lines))) == NYX_ERR_MEMORY)
+            return status;
+        if (status < 0) {
             snprintf(cut, sizeof cut, "%s", nyx_error_text());
             continue;
         }

@@ -4,11 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static double number(const nyx_json *json, const char *path)
-{
-    return json_number(nyx_json_get(json, path));
-}
-
 /* ---- one row each -------------------------------------------------------------------------- */
 
 static void row(nyx_grid *grid, const char *what, const char *value)
@@ -24,8 +19,8 @@ static void rate(nyx_grid *grid, const char *what, const nyx_json *object, const
 
     nyx_grid_cell(grid, "%s", what);
     snprintf(reason, sizeof reason, "%s_reason", key);
-    if (isfinite(number(object, key)))
-        nyx_grid_cell(grid, "%s", nyx_number_rate(text, number(object, key), unit));
+    if (isfinite(number_at(object, key)))
+        nyx_grid_cell(grid, "%s", nyx_number_rate(text, number_at(object, key), unit));
     else
         nyx_grid_cell(grid, "unknown: %s", nyx_json_text(nyx_json_get(object, reason), "not measured"));
 }
@@ -62,7 +57,8 @@ static void processor(nyx_grid *grid, const nyx_json *result)
         row(grid, "instructions", text);
     caches(grid, nyx_json_get(result, "processor.caches"));
     row(grid, "memory",
-        isfinite(number(result, "memory.bytes")) ? nyx_number_bytes(size, number(result, "memory.bytes")) : "unknown");
+        isfinite(number_at(result, "memory.bytes")) ? nyx_number_bytes(size, number_at(result, "memory.bytes"))
+                                                    : "unknown");
 }
 
 static void measured(nyx_grid *grid, const nyx_json *run)
@@ -75,7 +71,7 @@ static void measured(nyx_grid *grid, const nyx_json *run)
     for (size_t i = 0; i < sizeof types / sizeof *types && speed; i++)
         rate(grid, types[i], speed, types[i], "op");
     for (int64_t i = 0; i < nyx_json_count(read); i++) {
-        snprintf(what, sizeof what, "reading %s", nyx_number_bytes(size, number(nyx_json_item(read, i), "bytes")));
+        snprintf(what, sizeof what, "reading %s", nyx_number_bytes(size, number_at(nyx_json_item(read, i), "bytes")));
         rate(grid, what, nyx_json_item(read, i), "bytes_per_s", "B");
     }
     for (int64_t i = 0; i < nyx_json_count(disk); i++) {
@@ -121,8 +117,8 @@ static void sensors(nyx_grid *grid, const nyx_json *sensors)
             nyx_grid_cell(grid, "%s %s: %s", nyx_json_text(nyx_json_get(one, "device"), ""),
                           nyx_json_text(nyx_json_get(one, "label"), ""),
                           words_of_quantity(nyx_json_text(nyx_json_get(one, "quantity"), "?")));
-            if (isfinite(number(one, "value")))
-                nyx_grid_cell(grid, "%.4g", number(one, "value"));
+            if (isfinite(number_at(one, "value")))
+                nyx_grid_cell(grid, "%.4g", number_at(one, "value"));
             else
                 nyx_grid_cell(grid, "unknown: %s",
                               nyx_json_text(nyx_json_get(one, "value_reason"), "no reason was given"));
@@ -152,8 +148,8 @@ static void plan(nyx_page *page, const nyx_json *plan)
     if (!json_is_number(nyx_json_get(plan, "predicted_peak_bytes")))
         return;
     nyx_page_add(page, "<p>The plan takes %s of %s: %s on %s, batch %lld",
-                 nyx_number_bytes(peak, number(plan, "predicted_peak_bytes")),
-                 nyx_number_bytes(room, number(plan, "memory_bytes")),
+                 nyx_number_bytes(peak, number_at(plan, "predicted_peak_bytes")),
+                 nyx_number_bytes(room, number_at(plan, "memory_bytes")),
                  nyx_json_text(nyx_json_get(plan, "precision"), "?"), nyx_json_text(nyx_json_get(plan, "device"), "?"),
                  (long long)nyx_json_int(nyx_json_get(plan, "config.training.batch"), 0));
     for (int64_t i = 0; i < nyx_json_count(passes); i++)
@@ -166,13 +162,10 @@ static void plan(nyx_page *page, const nyx_json *plan)
     nyx_page_markup(page, ".</p>\n");
 }
 
-static int put(nyx_page *page, const report_item *item)
+static void put(nyx_page *page, const report_item *item)
 {
-    nyx_grid *grid;
-    int       status = nyx_grid_create(&grid, 2);
+    nyx_grid *grid = nyx_grid_create(2);
 
-    if (status < 0)
-        return status;
     nyx_page_add(page, "<h3>%s</h3>\n", item->name);
     plan(page, item_get(item, "result.plan"));
     row(grid, "what", "how much");
@@ -182,19 +175,15 @@ static int put(nyx_page *page, const report_item *item)
     sensors(grid, item_get(item, "run.sensors"));
     nyx_grid_put(page, grid, "");
     nyx_grid_free(grid);
-    return 0;
 }
 
-int section_machine(nyx_page *page, const report_set *set)
+void section_machine(nyx_page *page, const report_set *set)
 {
-    int status = 0;
-
     if (!has(set, "profile", "result.processor"))
-        return 0;
+        return;
     nyx_page_markup(page, "<section id=\"machine\">\n<h2>Machine</h2>\n");
-    for (int i = 0; i < set->count && status == 0; i++)
+    for (int i = 0; i < set->count; i++)
         if (item_shows(&set->items[i], "profile"))
-            status = put(page, &set->items[i]);
+            put(page, &set->items[i]);
     nyx_page_markup(page, "</section>\n");
-    return status;
 }

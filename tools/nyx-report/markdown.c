@@ -27,24 +27,21 @@ static void lines(nyx_page *page, const report_set *set)
     nyx_page_markup(page, any ? "\n" : "");
 }
 
-static int bench(nyx_page *page, const report_item *item)
+static void bench(nyx_page *page, const report_item *item)
 {
     static const char *const heads[] = { "op", "what", "time", "speed", "of limit %" };
     const nyx_json          *figures = item_get(item, "run.figures");
     char                     text[NYX_NUMBER];
-    nyx_grid                *grid;
-    int                      status = nyx_grid_create(&grid, 5);
+    nyx_grid                *grid = nyx_grid_create(5);
 
-    if (status < 0)
-        return status;
     for (int i = 0; i < 5; i++)
         nyx_grid_cell(grid, "%s", heads[i]);
     for (int64_t i = 0; i < nyx_json_count(figures); i++) {
         const nyx_json *f = nyx_json_item(figures, i);
-        const double    seconds = json_number(nyx_json_get(f, "median_s")),
-                     flops = json_number(nyx_json_get(f, "flops_per_s"));
-        const double bytes = json_number(nyx_json_get(f, "bytes_per_s")),
-                     fraction = json_number(nyx_json_get(f, "fraction_of_limit"));
+        const double    seconds = number_at(f, "median_s"),
+                     flops = number_at(f, "flops_per_s");
+        const double bytes = number_at(f, "bytes_per_s"),
+                     fraction = number_at(f, "fraction_of_limit");
 
         nyx_grid_cell(grid, "%s", nyx_json_text(nyx_json_get(f, "op"), ""));
         nyx_grid_cell(grid, "%s", nyx_json_text(nyx_json_get(f, "what"), ""));
@@ -57,7 +54,6 @@ static int bench(nyx_page *page, const report_item *item)
     }
     nyx_grid_put(page, grid, "");
     nyx_grid_free(grid);
-    return 0;
 }
 
 /* Digests of all models evaluated: a figure in an issue says of which file it is. */
@@ -78,18 +74,14 @@ static void digests(nyx_page *page, const report_set *set)
     }
 }
 
-int form_markdown(nyx_page *page, const report_set *set)
+void form_markdown(nyx_page *page, const report_set *set)
 {
-    int status;
-
     lines(page, set);
-    if ((status = report_tables(page, set)) < 0)
-        return status;
+    report_tables(page, set);
     if (words_singles(page, set, "", "- ", "\n", false))
         nyx_page_markup(page, "\n");
     for (int i = 0; i < set->count; i++)
-        if (item_shows(&set->items[i], "bench") && (status = bench(page, &set->items[i])) < 0)
-            return status;
+        if (item_shows(&set->items[i], "bench"))
+            bench(page, &set->items[i]);
     digests(page, set);
-    return 0;
 }

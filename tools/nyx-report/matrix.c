@@ -67,14 +67,13 @@ static void add_part(matrix *m, const tensor *t)
         m->parts[m->part_count++] = tensor_part(t);
 }
 
-int matrix_make(matrix *m, const nyx_json *tensors)
+bool matrix_make(matrix *m, const nyx_json *tensors)
 {
     const char *format = NULL;
-    int         status;
 
     *m = (matrix){ .count = nyx_json_count(tensors), .uniform = true };
-    if ((status = nyx_alloc(&m->tensors, m->count * (int64_t)sizeof *m->tensors)) < 0)
-        return status;
+    if (nyx_alloc(&m->tensors, m->count * (int64_t)sizeof *m->tensors) < 0)
+        return false;
     for (int64_t i = 0; i < m->count; i++) {
         tensor     *t = &m->tensors[i];
         const char *mine;
@@ -92,12 +91,12 @@ int matrix_make(matrix *m, const nyx_json *tensors)
     for (int64_t i = 0; i < m->count; i++)
         if (m->tensors[i].block && m->tensors[i].name[m->tensors[i].block])
             add_part(m, &m->tensors[i]);
-    return 0;
+    return true;
 }
 
 double tensor_error(const tensor *t)
 {
-    return 100.0 * sqrt(json_number(nyx_json_get(t->json, "relative_mse")));
+    return 100.0 * sqrt(number_at(t->json, "relative_mse"));
 }
 
 void matrix_range(const matrix *m, double *least, double *most)

@@ -22,8 +22,8 @@ typedef struct {
     bool        uniform; /* one format for all that are coded */
 } matrix;
 
-/* Out of the array result.tensors; ends with nyx_free(tensors). MEMORY. */
-int         matrix_make(matrix *m, const nyx_json *tensors) NYX_CHECKED;
+/* Out of the array result.tensors; ends with nyx_free(tensors). False: memory ran out. */
+bool        matrix_make(matrix *m, const nyx_json *tensors) NYX_CHECKED;
 bool        tensor_coded(const tensor *t);
 const char *tensor_part(const tensor *t); /* of one in a block */
 bool        tensor_same_block(const tensor *a, const tensor *b);

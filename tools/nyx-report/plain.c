@@ -8,10 +8,9 @@
 
 /* ---- text ---------------------------------------------------------------------- */
 
-int form_text(nyx_page *page, const report_set *set)
+void form_text(nyx_page *page, const report_set *set)
 {
     bool lines = false, rows = false;
-    int  status;
 
     for (int i = 0; i < set->count; i++)
         rows |= report_is_row(&set->items[i]);
@@ -29,12 +28,10 @@ int form_text(nyx_page *page, const report_set *set)
         lines = true;
     }
     if (!rows)
-        return 0;
+        return;
     nyx_page_markup(page, lines ? "\n" : "");
-    if ((status = report_tables(page, set)) < 0)
-        return status;
+    report_tables(page, set);
     words_singles(page, set, "\n", "", "\n", true);
-    return 0;
 }
 
 /* ---- CSV ------------------------------------------------------------------------- */
@@ -182,23 +179,16 @@ static const struct {
 
 int form_csv(nyx_page *page, const report_set *set, const char *table)
 {
-    bool any = false;
-    int  status;
+    bool any = (!table || !strcmp(table, "evaluations")) && report_tables(page, set) > 0;
 
-    if (!table || !strcmp(table, "evaluations")) {
-        if ((status = report_tables(page, set)) < 0)
-            return status;
-        any = status > 0;
-    }
     for (size_t i = 0; i < sizeof others / sizeof *others && !any; i++) {
         nyx_grid *grid;
 
         if (table && strcmp(table, others[i].name))
             continue;
-        if ((status = nyx_grid_create(&grid, others[i].columns)) < 0)
-            return status;
+        grid = nyx_grid_create(others[i].columns);
         others[i].fill(grid, set);
-        any = nyx_grid_rows(grid) > 0;
+        any = !nyx_grid_empty(grid);
         if (any)
             nyx_grid_put(page, grid, "");
         nyx_grid_free(grid);

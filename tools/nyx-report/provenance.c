@@ -27,21 +27,18 @@ static void lines(nyx_page *page, const report_set *set)
     nyx_page_markup(page, any ? "</ul>\n" : "");
 }
 
-static int runs(nyx_page *page, const report_set *set)
+static void runs(nyx_page *page, const report_set *set)
 {
     static const char *const heads[] = { "report", "program", "version", "status", "seed",
                                          "device", "began",   "took",    "peak" };
     char                     text[NYX_NUMBER];
-    nyx_grid                *grid;
-    int                      status = nyx_grid_create(&grid, 9);
+    nyx_grid                *grid = nyx_grid_create(9);
 
-    if (status < 0)
-        return status;
     for (int i = 0; i < 9; i++)
         nyx_grid_cell(grid, "%s", heads[i]);
     for (int i = 0; i < set->count; i++) {
         const report_item *item = &set->items[i];
-        const double       peak = json_number(item_get(item, "run.peak_memory_bytes"));
+        const double       peak = number_at(item->json, "run.peak_memory_bytes");
 
         if (!item->json)
             continue;
@@ -58,10 +55,9 @@ static int runs(nyx_page *page, const report_set *set)
         nyx_grid_cell(grid, "%s", nyx_number_time(text, nyx_json_real(item_get(item, "run.duration_s"), 0.0)));
         nyx_grid_cell(grid, "%s", isfinite(peak) ? nyx_number_bytes(text, peak) : "-");
     }
-    if (nyx_grid_rows(grid))
+    if (!nyx_grid_empty(grid))
         nyx_grid_put(page, grid, "Runs");
     nyx_grid_free(grid);
-    return 0;
 }
 
 /* Each machine once. */
@@ -72,16 +68,18 @@ static void machines(nyx_page *page, const report_set *set)
 
     for (int i = 0; i < set->count; i++) {
         const nyx_json *host = item_get(&set->items[i], "run.host");
-        char            memory[NYX_NUMBER], *text;
+        char            memory[NYX_NUMBER], *text = NULL;
         bool            known = false;
 
-        if (!host || nyx_text_format(&text, "%s: %s, %lld processors, %s of memory, %s %s",
+        if (host && nyx_text_format(&text, "%s: %s, %lld processors, %s of memory, %s %s",
                                      nyx_json_text(nyx_json_get(host, "name"), "unnamed"),
                                      nyx_json_text(nyx_json_get(host, "processor"), "unknown processor"),
                                      (long long)nyx_json_int(nyx_json_get(host, "processors"), 0),
                                      nyx_number_bytes(memory, nyx_json_real(nyx_json_get(host, "memory_bytes"), 0.0)),
                                      nyx_json_text(nyx_json_get(host, "system"), ""),
                                      nyx_json_text(nyx_json_get(host, "kernel"), "")) < 0)
+            nyx_page_lose(page);
+        if (!text)
             continue;
         for (int k = 0; k < count; k++)
             known |= !strcmp(shown[k], text);
@@ -121,7 +119,7 @@ static void add_files(file *files, int *count, const report_item *item, bool mad
         if (at == FILES_MOST)
             return;
         if (at == *count)
-            files[(*count)++] = (file){ path, sha256, NULL, NULL, json_number(nyx_json_get(json, "bytes")), 0 };
+            files[(*count)++] = (file){ path, sha256, NULL, NULL, number_at(json, "bytes"), 0 };
         if (made)
             files[at].made = item->name;
         else if (!files[at].readers++)
@@ -225,18 +223,14 @@ static void commands(nyx_page *page, const report_set *set)
     nyx_page_markup(page, "</pre>\n");
 }
 
-int section_provenance(nyx_page *page, const report_set *set)
+void section_provenance(nyx_page *page, const report_set *set)
 {
-    int status;
-
     nyx_page_markup(page, "<section id=\"provenance\">\n<h2>Provenance</h2>\n");
     lines(page, set);
-    if ((status = runs(page, set)) < 0)
-        return status;
+    runs(page, set);
     machines(page, set);
     files(page, set);
     commands(page, set);
-    status = provenance_unknown(page, set);
+    provenance_unknown(page, set);
     nyx_page_markup(page, "</section>\n");
-    return status;
 }

@@ -17,17 +17,13 @@ bool has_search(const report_set *set)
     return false;
 }
 
-static double number(const nyx_json *json, const char *path)
-{
-    return json_number(nyx_json_get(json, path));
-}
-
 /* ---- plans ----------------------------------------------------------------------------- */
 
 /* The interval as a line, the value as a dot, from 0 to `end`. */
 static void whisker(nyx_page *page, const nyx_json *interval, double end)
 {
-    const double low = number(interval, "low"), value = number(interval, "value"), high = number(interval, "high");
+    const double low = number_at(interval, "low"), value = number_at(interval, "value"),
+                 high = number_at(interval, "high");
 
     nyx_page_markup(page, "<td class=\"bar\">");
     if (isfinite(value) && end > 0.0)
@@ -42,10 +38,10 @@ static void whisker(nyx_page *page, const nyx_json *interval, double end)
 
 static void interval(nyx_page *page, const nyx_json *json, bool sign)
 {
-    if (isfinite(number(json, "value")))
+    if (isfinite(number_at(json, "value")))
         nyx_page_add(page,
                      sign ? "<td class=\"n\">%+.3g (%+.3g to %+.3g)</td>" : "<td class=\"n\">%.3g (%.3g to %.3g)</td>",
-                     number(json, "value"), number(json, "low"), number(json, "high"));
+                     number_at(json, "value"), number_at(json, "low"), number_at(json, "high"));
     else
         nyx_page_markup(page, "<td class=\"n\">\xe2\x80\x93</td>");
 }
@@ -56,7 +52,7 @@ static void plans(nyx_page *page, const nyx_json *plans)
     char   size[NYX_NUMBER];
 
     for (int64_t i = 0; i < nyx_json_count(plans); i++)
-        end = fmax(end, number(nyx_json_item(plans, i), "kl.high"));
+        end = fmax(end, number_at(nyx_json_item(plans, i), "kl.high"));
     nyx_page_markup(
         page,
         "<div class=\"scroll\" tabindex=\"0\"><table class=\"full\">\n<thead><tr><th scope=\"col\">plan</th>"
@@ -69,7 +65,7 @@ static void plans(nyx_page *page, const nyx_json *plans)
         const char     *name = nyx_json_text(nyx_json_get(plan, "name"), "?");
 
         nyx_page_add(page, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.3f</td><td class=\"n\">%s</td>", name,
-                     number(plan, "bits_per_weight"), nyx_number_bytes(size, number(plan, "bytes")));
+                     number_at(plan, "bits_per_weight"), nyx_number_bytes(size, number_at(plan, "bytes")));
         whisker(page, nyx_json_get(plan, "kl"), end);
         interval(page, nyx_json_get(plan, "kl"), false);
         interval(page, strcmp(name, "evolved") ? nyx_json_get(plan, "kl_more_than_evolved") : NULL, true);
@@ -86,7 +82,8 @@ static void verdict(nyx_page *page, const nyx_json *plans)
     for (int64_t i = 0; i < nyx_json_count(plans); i++) {
         const nyx_json *plan = nyx_json_item(plans, i);
         const char     *name = nyx_json_text(nyx_json_get(plan, "name"), "?");
-        const double low = number(plan, "kl_more_than_evolved.low"), high = number(plan, "kl_more_than_evolved.high");
+        const double    low = number_at(plan, "kl_more_than_evolved.low"),
+                     high = number_at(plan, "kl_more_than_evolved.high");
 
         if (!strcmp(name, "evolved") || !isfinite(low) || !isfinite(high))
             continue;
@@ -105,8 +102,8 @@ static void draw_front(nyx_plot *plot, const void *context)
     int64_t         count = nyx_json_count(points) < 512 ? nyx_json_count(points) : 512;
 
     for (int64_t i = 0; i < count; i++) {
-        x[i] = number(nyx_json_item(points, i), "bits_per_weight");
-        y[i] = number(nyx_json_item(points, i), "predicted");
+        x[i] = number_at(nyx_json_item(points, i), "bits_per_weight");
+        y[i] = number_at(nyx_json_item(points, i), "predicted");
     }
     nyx_plot_line(plot, "c", x, y, count);
     for (int64_t i = 0; i < nyx_json_count(plans); i++) {
@@ -114,8 +111,8 @@ static void draw_front(nyx_plot *plot, const void *context)
 
         if (strcmp(nyx_json_text(nyx_json_get(plan, "name"), ""), "evolved"))
             continue;
-        nyx_plot_point(plot, "a", number(plan, "bits_per_weight"), number(plan, "predicted"), 1.0, 0.0);
-        nyx_plot_label(plot, "a", number(plan, "bits_per_weight"), number(plan, "predicted"), "evolved", true);
+        nyx_plot_point(plot, "a", number_at(plan, "bits_per_weight"), number_at(plan, "predicted"), 1.0, 0.0);
+        nyx_plot_label(plot, "a", number_at(plan, "bits_per_weight"), number_at(plan, "predicted"), "evolved", true);
     }
 }
 
@@ -138,8 +135,8 @@ static void front_chart(nyx_page *page, const nyx_json *result, int index)
         const nyx_json *list = part ? plans : points;
 
         for (int64_t i = 0; i < nyx_json_count(list); i++) {
-            const double bits = number(nyx_json_item(list, i), "bits_per_weight"),
-                         cost = number(nyx_json_item(list, i), "predicted");
+            const double bits = number_at(nyx_json_item(list, i), "bits_per_weight"),
+                         cost = number_at(nyx_json_item(list, i), "predicted");
 
             chart.x.low = fmin(chart.x.low, bits);
             chart.x.high = fmax(chart.x.high, bits);
@@ -157,42 +154,40 @@ static void front_chart(nyx_page *page, const nyx_json *result, int index)
 
 /* ---- the front of three aims ---------------------------------------------------------------- */
 
-static int pareto(nyx_page *page, const nyx_json *result)
+static void pareto(nyx_page *page, const nyx_json *result)
 {
     static const char *const heads[] = { "bits a weight", "size", "squared distance", "\xc2\xb5s a token" };
     const nyx_json          *points = nyx_json_get(result, "pareto");
     char                     size[NYX_NUMBER];
     nyx_grid                *grid;
-    int                      status = nyx_json_count(points) ? nyx_grid_create(&grid, 4) : 1;
 
-    if (status)
-        return status < 0 ? status : 0;
+    if (!nyx_json_count(points))
+        return;
+    grid = nyx_grid_create(4);
     for (int i = 0; i < 4; i++)
         nyx_grid_cell(grid, "%s", heads[i]);
     for (int64_t i = 0; i < nyx_json_count(points); i++) {
         const nyx_json *point = nyx_json_item(points, i);
 
-        nyx_grid_cell(grid, "%.3f", number(point, "bits_per_weight"));
-        nyx_grid_cell(grid, "%s", nyx_number_bytes(size, number(point, "bytes")));
-        nyx_grid_cell(grid, "%.3g", number(point, "squared_distance"));
-        nyx_grid_cell(grid, "%.3g", number(point, "us_per_token"));
+        nyx_grid_cell(grid, "%.3f", number_at(point, "bits_per_weight"));
+        nyx_grid_cell(grid, "%s", nyx_number_bytes(size, number_at(point, "bytes")));
+        nyx_grid_cell(grid, "%.3g", number_at(point, "squared_distance"));
+        nyx_grid_cell(grid, "%.3g", number_at(point, "us_per_token"));
     }
     nyx_page_add(page, "<details><summary>The front of size, error and time: %lld points",
                  (long long)nyx_json_count(points));
-    if (isfinite(number(result, "hypervolume")))
-        nyx_page_add(page, ", hypervolume %.3g", number(result, "hypervolume"));
+    if (isfinite(number_at(result, "hypervolume")))
+        nyx_page_add(page, ", hypervolume %.3g", number_at(result, "hypervolume"));
     nyx_page_markup(page, "</summary>\n");
     nyx_grid_put(page, grid, "");
     nyx_page_markup(page, "</details>\n");
     nyx_grid_free(grid);
-    return 0;
 }
 
-static int put_report(nyx_page *page, const report_item *item, int index)
+static void put_report(nyx_page *page, const report_item *item, int index)
 {
     const nyx_json *result = item_get(item, "result");
     char            tokens[NYX_NUMBER], candidates[NYX_NUMBER];
-    int             status;
 
     nyx_page_add(page, "<h3>%s</h3>\n", item->name);
     verdict(page, nyx_json_get(result, "plans"));
@@ -205,9 +200,8 @@ static int put_report(nyx_page *page, const report_item *item, int index)
                  (long long)nyx_json_int(nyx_json_get(result, "search.held_out_rows"), 0));
     plans(page, nyx_json_get(result, "plans"));
     front_chart(page, result, index);
-    if ((status = pareto(page, result)) < 0)
-        return status;
-    return tensors_heat(page, nyx_json_get(result, "tensors"));
+    pareto(page, result);
+    tensors_heat(page, nyx_json_get(result, "tensors"));
 }
 
 /* ---- the log ---------------------------------------------------------------------------------- */
@@ -268,19 +262,16 @@ static void put_log(nyx_page *page, const report_item *item, int index)
                  desc);
 }
 
-int section_search(nyx_page *page, const report_set *set)
+void section_search(nyx_page *page, const report_set *set)
 {
-    int status = 0;
-
     if (!has_search(set))
-        return 0;
+        return;
     nyx_page_markup(page, "<section id=\"search\">\n<h2>Search</h2>\n");
-    for (int i = 0; i < set->count && status == 0; i++) {
+    for (int i = 0; i < set->count; i++) {
         if (item_shows(&set->items[i], "evolve"))
-            status = put_report(page, &set->items[i], i);
+            put_report(page, &set->items[i], i);
         else if (is_search(&set->items[i]))
             put_log(page, &set->items[i], i);
     }
     nyx_page_markup(page, "</section>\n");
-    return status;
 }

@@ -33,17 +33,15 @@ void   front_figure_kl(nyx_page *page, const front *f); /* KL against size, when
 /* ---- the others -------------------------------------------------------------------- */
 
 void section_head(nyx_page *page, const report_set *set, const front *f); /* head.c: the result; f may be NULL */
-void section_curves(nyx_page *page, const report_set *set);     /* curves.c */
-int  section_tensors(nyx_page *page, const report_set *set) NYX_CHECKED;    /* tensors.c: 0 or MEMORY */
-void section_texts(nyx_page *page, const report_set *set);      /* texts.c */
-void section_bench(nyx_page *page, const report_set *set);      /* bench.c */
-int  section_provenance(nyx_page *page, const report_set *set) NYX_CHECKED; /* provenance.c: the same */
-
-int  provenance_unknown(nyx_page *page, const report_set *set) NYX_CHECKED; /* unknown.c: a part of it */
-
-int  section_search(nyx_page *page, const report_set *set) NYX_CHECKED;  /* search.c */
-int  section_machine(nyx_page *page, const report_set *set) NYX_CHECKED; /* machine.c */
-int  tensors_heat(nyx_page *page, const nyx_json *tensors) NYX_CHECKED;  /* tensors.c: any such list as a heat map */
+void section_curves(nyx_page *page, const report_set *set);               /* curves.c */
+void section_tensors(nyx_page *page, const report_set *set);              /* tensors.c */
+void section_search(nyx_page *page, const report_set *set);               /* search.c */
+void section_texts(nyx_page *page, const report_set *set);                /* texts.c */
+void section_bench(nyx_page *page, const report_set *set);                /* bench.c */
+void section_machine(nyx_page *page, const report_set *set);              /* machine.c */
+void section_provenance(nyx_page *page, const report_set *set);           /* provenance.c */
+void provenance_unknown(nyx_page *page, const report_set *set);           /* unknown.c: a part of it */
+void tensors_heat(nyx_page *page, const nyx_json *tensors);               /* tensors.c: any such list as a heat map */
 
 bool has_search(const report_set *set);
 bool has_curves(const report_set *set);

@@ -30,6 +30,11 @@ double json_number(const nyx_json *json)
     return json_is_number(json) ? nyx_json_real(json, 0.0) : (double)NAN;
 }
 
+double number_at(const nyx_json *json, const char *path)
+{
+    return json_number(nyx_json_get(json, path));
+}
+
 bool item_is(const report_item *item, const char *kind)
 {
     char schema[48];
@@ -127,10 +132,13 @@ static int find_kind(const char **out, const nyx_json *json, const char *path)
 static int read_item(report_item *item, nyx_report *report, const char *path)
 {
     const char *slash = strrchr(path, '/'), *kind = "";
+    bool        log;
     int         status;
 
     *item = (report_item){ .path = path, .name = slash ? slash + 1 : path };
-    if (log_is(path)) {
+    if ((status = log_is(&log, path)) < 0)
+        return status;
+    if (log) {
         status = log_read(&item->log, path);
         return status < 0 ? status : nyx_report_input(report, path);
     }

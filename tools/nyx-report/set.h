@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "page/page.h"
 
-enum { REPORTS_MOST = 64 };
+enum { REPORTS_MOST = 256 };
 
 /* What a log holds, column by column: of a training a loss for each step and
  * scores for each evaluation, of a search each candidate. NaN: unknown. */
@@ -40,7 +40,7 @@ void set_release(report_set *set);
 
 int  log_read(report_log **out, const char *path); /* log.c */
 void log_free(report_log *log);
-bool log_is(const char *path); /* a JSON-Lines log by what its first line says */
+int  log_is(bool *is, const char *path) NYX_CHECKED; /* a JSON-Lines log, by what its first line says; MEMORY */
 
 /* Whether an item is a report "nyx.KIND/1". */
 bool item_is(const report_item *item, const char *kind);
@@ -53,6 +53,7 @@ const nyx_json *item_get(const report_item *item, const char *path);
 const char     *item_text(const report_item *item, const char *path); /* "" when it is absent */
 bool            json_is_number(const nyx_json *json);
 double          json_number(const nyx_json *json); /* NaN when it is none */
+double          number_at(const nyx_json *json, const char *path); /* the same of what lies there */
 /* What an argument --NAME=VALUE of the command line was, or NULL. */
 const char *item_argument(const report_item *item, const char *name);
 /* SHA-256 of the input that is named so, or of the first one when `path` is NULL; "" unknown. */

@@ -109,43 +109,44 @@ static void eval_row(nyx_grid *grid, const report_item *item, enum which which, 
     }
 }
 
-static int grid_create(nyx_grid **out, enum which which)
+static nyx_grid *grid_create(enum which which)
 {
-    int used = 2, status;
+    nyx_grid *grid;
+    int       used = 2;
 
     for (int i = 0; i < COLUMNS; i++)
         used += !is_in(i, which) ? 0 : which == ALL && is_estimate(i) ? 3 : 1;
-    if ((status = nyx_grid_create(out, used)) < 0)
-        return status;
-    nyx_grid_cell(*out, "report");
-    nyx_grid_cell(*out, "format");
+    grid = nyx_grid_create(used);
+    nyx_grid_cell(grid, "report");
+    nyx_grid_cell(grid, "format");
     for (int i = 0; i < COLUMNS; i++) {
         if (is_in(i, which))
-            nyx_grid_cell(*out, "%s", which == ALL ? columns[i].name : columns[i].head);
+            nyx_grid_cell(grid, "%s", which == ALL ? columns[i].name : columns[i].head);
         if (which == ALL && is_estimate(i)) {
-            nyx_grid_cell(*out, "%s_low", columns[i].name);
-            nyx_grid_cell(*out, "%s_high", columns[i].name);
+            nyx_grid_cell(grid, "%s_low", columns[i].name);
+            nyx_grid_cell(grid, "%s_high", columns[i].name);
         }
     }
-    return 0;
+    return grid;
 }
 
 static int put_table(nyx_page *page, const report_set *set, enum which which, bool first)
 {
     const enum nyx_page_kind kind = nyx_page_kind_of(page);
     nyx_grid                *grid = NULL;
-    int                      status;
+    bool                     any = false;
 
     for (int i = 0; i < set->count; i++) {
         const report_item *item = &set->items[i];
 
         if (!report_is_row(item) || (which != ALL && is_text(item) != (which == TEXTS)))
             continue;
-        if (!grid && (status = grid_create(&grid, which)) < 0)
-            return status;
+        if (!any)
+            grid = grid_create(which);
+        any = true;
         eval_row(grid, item, which, kind == NYX_PAGE_HTML ? "\xe2\x80\x93" : "-");
     }
-    if (!grid)
+    if (!any)
         return 0;
     nyx_page_markup(page, !first && kind == NYX_PAGE_TEXT ? "\n" : "");
     nyx_grid_put(page, grid, "");
@@ -155,11 +156,10 @@ static int put_table(nyx_page *page, const report_set *set, enum which which, bo
 
 int report_tables(nyx_page *page, const report_set *set)
 {
-    int rows, texts;
+    int rows;
 
     if (nyx_page_kind_of(page) == NYX_PAGE_CSV)
         return put_table(page, set, ALL, true);
     rows = put_table(page, set, ROWS, true);
-    texts = rows < 0 ? rows : put_table(page, set, TEXTS, rows == 0);
-    return texts < 0 ? texts : rows + texts;
+    return rows + put_table(page, set, TEXTS, rows == 0);
 }

@@ -12,7 +12,7 @@ static const double steps[] = { 0.1, 0.3, 1.0, 3.0, 10.0, 30.0 }; /* relative er
 
 static void cell(nyx_page *page, const matrix *m, const tensor *t)
 {
-    const double error = tensor_error(t), bits = json_number(nyx_json_get(t->json, "bits_per_weight"));
+    const double error = tensor_error(t), bits = number_at(t->json, "bits_per_weight");
     const char  *format = nyx_json_text(nyx_json_get(t->json, "format"), "?");
     int          heat = 0;
 
@@ -116,16 +116,13 @@ static void kept(nyx_page *page, const matrix *m)
 
 /* ---- all figures ------------------------------------------------------------------------- */
 
-static int all(nyx_page *page, const matrix *m)
+static void all(nyx_page *page, const matrix *m)
 {
     static const char *const heads[] = { "tensor", "shape",   "format",     "bits",
                                          "bytes",  "error %", "mean error", "largest" };
     char                     text[NYX_NUMBER];
-    nyx_grid                *grid;
-    int                      status = nyx_grid_create(&grid, 8);
+    nyx_grid                *grid = nyx_grid_create(8);
 
-    if (status < 0)
-        return status;
     for (int i = 0; i < 8; i++)
         nyx_grid_cell(grid, "%s", heads[i]);
     for (int64_t i = 0; i < m->count; i++) {
@@ -139,86 +136,90 @@ static int all(nyx_page *page, const matrix *m)
         nyx_grid_cell(grid, "%s", m->tensors[i].name);
         nyx_grid_cell(grid, "%s", sizes);
         nyx_grid_cell(grid, "%s", nyx_json_text(nyx_json_get(t, "format"), "?"));
-        nyx_grid_cell(grid, coded ? "%.2f" : "-", json_number(nyx_json_get(t, "bits_per_weight")));
+        nyx_grid_cell(grid, coded ? "%.2f" : "-", number_at(t, "bits_per_weight"));
         nyx_grid_cell(grid, "%s", nyx_number_count(text, nyx_json_int(nyx_json_get(t, "bytes_after"), 0)));
         nyx_grid_cell(grid, coded ? "%.3g" : "-", tensor_error(&m->tensors[i]));
-        nyx_grid_cell(grid, coded ? "%.2g" : "-", json_number(nyx_json_get(t, "mean_signed_error")));
-        nyx_grid_cell(grid, coded ? "%.2g" : "-", json_number(nyx_json_get(t, "max_error")));
+        nyx_grid_cell(grid, coded ? "%.2g" : "-", number_at(t, "mean_signed_error"));
+        nyx_grid_cell(grid, coded ? "%.2g" : "-", number_at(t, "max_error"));
     }
     nyx_page_add(page, "<details class=\"more\"><summary>All figures of %lld tensors</summary>\n", (long long)m->count);
     nyx_grid_put(page, grid, "");
     nyx_page_markup(page, "</details>\n");
     nyx_grid_free(grid);
-    return 0;
 }
 
-int tensors_heat(nyx_page *page, const nyx_json *tensors)
+void tensors_heat(nyx_page *page, const nyx_json *tensors)
 {
     matrix m;
-    int    status = matrix_make(&m, tensors);
 
-    if (status == 0) {
-        nyx_page_add(page, "<p class=\"note\">The format of each tensor%s; the colour is its error.</p>\n",
-                     m.uniform ? " is the same" : "");
-        key(page);
-        if (m.part_count)
-            blocks(page, &m);
-        others(page, &m);
+    if (!matrix_make(&m, tensors)) {
+        nyx_page_lose(page);
+        return;
     }
+    nyx_page_add(page, "<p class=\"note\">The format of each tensor%s; the colour is its error.</p>\n",
+                 m.uniform ? " is the same" : "");
+    key(page);
+    if (m.part_count)
+        blocks(page, &m);
+    others(page, &m);
     nyx_free(m.tensors);
-    return status;
 }
 
-/* One format for all is soon said, and folded away where there are several. */
-static int put(nyx_page *page, const report_item *item, bool alone)
+/* One sentence for the whole model. */
+static void totals(nyx_page *page, const report_item *item, const matrix *m)
 {
     const nyx_json *totals = item_get(item, "result.totals");
     char            before[NYX_NUMBER], after[NYX_NUMBER];
     double          least, most;
-    matrix          m;
-    int             status = matrix_make(&m, item_get(item, "result.tensors"));
 
-    if (status == 0) {
-        const bool fold = m.uniform && !alone;
-
-        matrix_range(&m, &least, &most);
-        nyx_page_add(page, "<h3>%s</h3>\n<p class=\"note\">%s: %lld of %lld tensors coded, %s instead of %s",
-                     nyx_json_text(item_get(item, "result.format"), "By recipe"), item->name,
-                     (long long)nyx_json_int(nyx_json_get(totals, "coded_tensors"), 0), (long long)m.count,
-                     nyx_number_bytes(after, nyx_json_real(nyx_json_get(totals, "bytes_after"), 0.0)),
-                     nyx_number_bytes(before, nyx_json_real(nyx_json_get(totals, "bytes_before"), 0.0)));
-        if (isfinite(least))
-            nyx_page_add(page, "; errors from %.3g to %.3g %%, %.3g %% over all", least, most,
-                         100.0 * sqrt(nyx_json_real(nyx_json_get(totals, "relative_mse"), 0.0)));
-        nyx_page_add(page, ". The number in a field is %s.</p>\n", m.uniform ? "the error" : "bits a weight");
-        nyx_page_markup(page, fold ? "<details><summary>Tensor by tensor</summary>\n" : "");
-        if (m.part_count)
-            blocks(page, &m);
-        others(page, &m);
-        kept(page, &m);
-        status = all(page, &m);
-        nyx_page_markup(page, fold ? "</details>\n" : "");
-    }
-    nyx_free(m.tensors);
-    return status;
+    matrix_range(m, &least, &most);
+    nyx_page_add(page, "<h3>%s</h3>\n<p class=\"note\">%s: %lld of %lld tensors coded, %s instead of %s",
+                 nyx_json_text(item_get(item, "result.format"), "By recipe"), item->name,
+                 (long long)nyx_json_int(nyx_json_get(totals, "coded_tensors"), 0), (long long)m->count,
+                 nyx_number_bytes(after, nyx_json_real(nyx_json_get(totals, "bytes_after"), 0.0)),
+                 nyx_number_bytes(before, nyx_json_real(nyx_json_get(totals, "bytes_before"), 0.0)));
+    if (isfinite(least))
+        nyx_page_add(page, "; errors from %.3g to %.3g %%, %.3g %% over all", least, most,
+                     100.0 * sqrt(nyx_json_real(nyx_json_get(totals, "relative_mse"), 0.0)));
+    nyx_page_add(page, ". The number in a field is %s.</p>\n", m->uniform ? "the error" : "bits a weight");
 }
 
-int section_tensors(nyx_page *page, const report_set *set)
+/* One format for all is soon said, and folded away where there are several. */
+static void put(nyx_page *page, const report_item *item, bool alone)
 {
-    int status = 0, count = 0;
+    matrix m;
+    bool   fold;
+
+    if (!matrix_make(&m, item_get(item, "result.tensors"))) {
+        nyx_page_lose(page);
+        return;
+    }
+    fold = m.uniform && !alone;
+    totals(page, item, &m);
+    nyx_page_markup(page, fold ? "<details><summary>Tensor by tensor</summary>\n" : "");
+    if (m.part_count)
+        blocks(page, &m);
+    others(page, &m);
+    kept(page, &m);
+    all(page, &m);
+    nyx_page_markup(page, fold ? "</details>\n" : "");
+    nyx_free(m.tensors);
+}
+
+void section_tensors(nyx_page *page, const report_set *set)
+{
+    int count = 0;
 
     if (!has(set, "quantize", "result.tensors"))
-        return 0;
+        return;
     for (int i = 0; i < set->count; i++)
         count += item_shows(&set->items[i], "quantize");
     nyx_page_markup(
-        page,
-        "<section id=\"tensors\">\n<h2>Tensors</h2>\n<p>What each tensor was coded in. The error is the root of the "
-        "mean squared error over that of the weights; what stands in grey was kept as it was.</p>\n");
+        page, "<section id=\"tensors\">\n<h2>Tensors</h2>\n<p>What each tensor was coded in. The error is the root "
+              "of the mean squared error over that of the weights; what stands in grey was kept as it was.</p>\n");
     key(page);
-    for (int i = 0; i < set->count && status == 0; i++)
+    for (int i = 0; i < set->count; i++)
         if (item_shows(&set->items[i], "quantize"))
-            status = put(page, &set->items[i], count == 1);
+            put(page, &set->items[i], count == 1);
     nyx_page_markup(page, "</section>\n");
-    return status;
 }

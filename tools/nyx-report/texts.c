@@ -20,7 +20,7 @@ static void one(nyx_page *page, const nyx_json *json)
 static void put(nyx_page *page, const report_item *item)
 {
     const nyx_json *generation = item_get(item, "result.generation"), *texts = nyx_json_get(generation, "texts");
-    const double    rate = json_number(item_get(item, "run.new_tokens_per_s"));
+    const double    rate = number_at(item->json, "run.new_tokens_per_s");
 
     nyx_page_add(page, "<h3>%s</h3>\n<p class=\"note\">temperature %g, top-k %lld, top-p %g, seed %lld", item->name,
                  nyx_json_real(nyx_json_get(generation, "temperature"), 0.0),

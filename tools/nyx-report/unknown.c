@@ -54,13 +54,14 @@ static void walk(unknowns *u, const report_item *item, const nyx_json *json)
     }
 }
 
-int provenance_unknown(nyx_page *page, const report_set *set)
+void provenance_unknown(nyx_page *page, const report_set *set)
 {
     unknowns *u;
-    int       status = nyx_alloc(&u, (int64_t)sizeof *u);
 
-    if (status < 0)
-        return status;
+    if (nyx_alloc(&u, (int64_t)sizeof *u) < 0) {
+        nyx_page_lose(page);
+        return;
+    }
     for (int i = 0; i < set->count; i++) {
         walk(u, &set->items[i], item_get(&set->items[i], "result"));
         walk(u, &set->items[i], item_get(&set->items[i], "run"));
@@ -84,5 +85,4 @@ int provenance_unknown(nyx_page *page, const report_set *set)
     }
     nyx_page_markup(page, u->count ? "</tbody>\n</table></div>\n" : "");
     nyx_free(u);
-    return 0;
 }

@@ -102,7 +102,7 @@ static void evolve(nyx_page *page, const report_item *item, const nyx_json *resu
                  whole(result, "search.token_forwards"));
     for (int64_t i = 0; i < nyx_json_count(plans); i++) {
         const nyx_json *plan = nyx_json_item(plans, i);
-        const double    kl = json_number(nyx_json_get(plan, "kl.value"));
+        const double    kl = number_at(plan, "kl.value");
 
         nyx_page_add(page, "%s%s %.2f bits", i ? ", " : "; ", nyx_json_text(nyx_json_get(plan, "name"), "?"),
                      nyx_json_real(nyx_json_get(plan, "bits_per_weight"), 0.0));
