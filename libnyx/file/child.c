@@ -60,6 +60,10 @@ enum { SANITIZED = 0 };
 
 /* ---- the child ------------------------------------------------------------ */
 
+enum { PROBE = 1 << 16 };
+
+static rlim_t own_limit; /* of address space, as set here; 0: none */
+
 static void limit(unsigned resource, rlim_t value)
 {
     struct rlimit now;
@@ -100,8 +104,19 @@ static void confine(int64_t size)
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
     limit(RLIMIT_CPU, (rlim_t)(5 + size / (16 << 20))); /* deflate does over 100 MB/s */
-    if (!SANITIZED && now)
-        limit(RLIMIT_AS, now + ((rlim_t)1 << 30));
+    if (!SANITIZED && now) {
+        own_limit = now + ((rlim_t)1 << 30);
+        limit(RLIMIT_AS, own_limit);
+    }
+}
+
+bool nyx_file__memory_ran_out(void)
+{
+    void *volatile probe = malloc(PROBE); /* volatile: a malloc that nobody uses is left out */
+    const bool     none = !probe;
+
+    free(probe);
+    return none && !(own_limit && address_space() + PROBE >= own_limit);
 }
 
 static bool write_all(int fd, const void *data, int64_t bytes)

@@ -49,6 +49,10 @@ int nyx_file__error(int status, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    if (nyx_file__memory_ran_out()) {
+        H5Eclear2(H5E_DEFAULT);
+        return nyx_error_set(NYX_ERR_MEMORY, "%s: memory ran out", text);
+    }
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, cause);
     H5Eclear2(H5E_DEFAULT);
     if (!cause[0])
