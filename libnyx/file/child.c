@@ -1,7 +1,7 @@
 /* child -- run a function in a child process that may die.
  *
  * The child has a limited address space, processor time and file size, writes
- * no core file and ends with its parent. It shares nothing with the parent but
+ * no core file, opens no file but the one (sandbox.c) and ends with its parent. It shares nothing with the parent but
  * the pipe (and what the caller mapped as shared). */
 #include "file/internal.h"
 
@@ -60,7 +60,7 @@ enum { SANITIZED = 0 };
 
 /* ---- the child ------------------------------------------------------------ */
 
-enum { PROBE = 1 << 16 };
+enum { PROBE = 1 << 16, NEARLY = 8 << 20 /* malloc takes more than it is asked for */ };
 
 static rlim_t own_limit; /* of address space, as set here; 0: none */
 
@@ -75,21 +75,21 @@ static void limit(unsigned resource, rlim_t value)
     }
 }
 
-/* Address space in use now, which the child inherits; 0 when unknown. */
+/* Address space in use, by a file that is opened before the child is confined;
+ * 0 when unknown. */
 static rlim_t address_space(void)
 {
-    char    text[64] = "";
-    int     fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t got;
+    static int fd = -1;
+    char       text[64] = "";
+    ssize_t    got;
 
-    if (fd < 0)
+    if (fd < 0 && (fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)) < 0)
         return 0;
-    got = read(fd, text, sizeof text - 1);
-    close(fd);
+    got = pread(fd, text, sizeof text - 1, 0);
     return got > 0 ? (rlim_t)strtoull(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-static void confine(int64_t size)
+static void confine(const char *path, int64_t size)
 {
     static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 }; /* the parent answers these */
     static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
@@ -108,6 +108,7 @@ static void confine(int64_t size)
         own_limit = now + ((rlim_t)1 << 30);
         limit(RLIMIT_AS, own_limit);
     }
+    nyx_file__sandbox(path);
 }
 
 bool nyx_file__memory_ran_out(void)
@@ -116,7 +117,7 @@ bool nyx_file__memory_ran_out(void)
     const bool     none = !probe;
 
     free(probe);
-    return none && !(own_limit && address_space() + PROBE >= own_limit);
+    return none && !(own_limit && address_space() + NEARLY >= own_limit);
 }
 
 static bool write_all(int fd, const void *data, int64_t bytes)
@@ -136,13 +137,13 @@ static bool write_all(int fd, const void *data, int64_t bytes)
     return true;
 }
 
-static _Noreturn void be_child(int fd, nyx_file__work work, void *context, int64_t size)
+static _Noreturn void be_child(int fd, nyx_file__work work, void *context, const char *path, int64_t size)
 {
     nyx_file__buffer out = { 0 };
     int32_t          status;
     bool             sent;
 
-    confine(size);
+    confine(path, size);
     status = work(context, &out);
     sent = write_all(fd, &status, sizeof status) &&
            (status < 0 ? write_all(fd, nyx_error_text(), (int64_t)strlen(nyx_error_text()))
@@ -209,7 +210,7 @@ int nyx_file__guard(nyx_file__buffer *out, nyx_file__work work, void *context, c
         return status;
     }
     if (child == 0)
-        be_child(ends[1], work, context, size);
+        be_child(ends[1], work, context, path, size);
     close(ends[1]);
     status = collect(out, ends[0]);
     close(ends[0]);

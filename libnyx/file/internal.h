@@ -96,6 +96,9 @@ int nyx_file__walk(nyx_file__buffer *out, const char *path, int64_t size, enum n
 /* Read one dataset of any layout, elements as stored, in this process. */
 int nyx_file__fetch(void *out, int64_t bytes, const char *path, const char *dataset) NYX_CHECKED;
 
+/* No file but this one, no calls that a reader has no need of, from here on; as
+ * far as the system knows how. */
+void nyx_file__sandbox(const char *path);
 /* Is there no memory at all, for any reason but a file that used up the limit
  * of the child that reads it? Asked when libhdf5 has failed: it does not say. */
 bool nyx_file__memory_ran_out(void);
