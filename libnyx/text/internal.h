@@ -52,6 +52,7 @@ int64_t nyx_text__word(enum nyx_text__pattern pattern, const uint8_t *classes, c
                        int64_t end, int64_t *seen);
 
 /* A token that is looked for in the text. */
+enum { NYX_TEXT__ADDED_MOST = 1024 /* bytes of one */ };
 struct nyx_text__added { const char *text; int64_t bytes; int32_t id; };
 
 /* Text that comes in parts: calls word() for each word, added() for each added
@@ -59,7 +60,7 @@ struct nyx_text__added { const char *text; int64_t bytes; int32_t id; };
 struct nyx_text__stream {
     enum nyx_text__pattern        pattern;
     const uint8_t                *classes;
-    const struct nyx_text__added *added; /* longest first */
+    const struct nyx_text__added *added; /* in the order of their bytes */
     int64_t                       added_count;
     bool                          begins[256]; /* an added token begins so */
     int                           first;       /* all of them do; -1: not all alike */

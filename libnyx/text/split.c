@@ -200,21 +200,40 @@ int64_t nyx_text__word(enum nyx_text__pattern pattern, const uint8_t *classes, c
 
 enum match { NOTHING, TOKEN, PERHAPS };
 
-/* Does an added token stand at `at`, or may one when more text comes? */
+/* The first of added[low .. high), which agree in their first `depth` bytes and
+ * are longer, whose next byte is `byte` or more. */
+static int64_t first_from(const struct nyx_text__stream *s, int64_t low, int64_t high, int64_t depth, int byte)
+{
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+
+        if ((uint8_t)s->added[middle].text[depth] < byte)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Does an added token stand at `at`, the longest, or may one when more text
+ * comes? Byte by byte fewer of them are left. */
 static enum match match_added(const struct nyx_text__stream *s, const char *at, int64_t left, bool last,
                               const struct nyx_text__added **out)
 {
     enum match found = NOTHING;
+    int64_t    low = 0, high = s->added_count;
 
-    for (int64_t i = 0; i < s->added_count; i++) {
-        const struct nyx_text__added *a = &s->added[i];
-
-        if (a->bytes <= left && found == NOTHING && memcmp(a->text, at, (size_t)a->bytes) == 0) {
-            *out = a;
-            found = TOKEN; /* the longest: they stand in this order */
-        } else if (!last && a->bytes > left && memcmp(a->text, at, (size_t)left) == 0) {
-            return PERHAPS;
-        }
+    for (int64_t depth = 0; low < high; depth++) {
+        if (depth == left)
+            return last ? found : PERHAPS;
+        low = first_from(s, low, high, depth, (uint8_t)at[depth]);
+        high = first_from(s, low, high, depth, (uint8_t)at[depth] + 1);
+        if (low == high || s->added[low].bytes != depth + 1)
+            continue;
+        *out = &s->added[low];
+        found = TOKEN;
+        while (low < high && s->added[low].bytes == depth + 1)
+            low++; /* the same text twice: the first counts */
     }
     return found;
 }

@@ -384,14 +384,23 @@ static int index_merges(nyx_tokenizer *t, const char *subject)
     return status < 0 ? status : 0;
 }
 
+/* Control tokens of bpe-scores are for programs, not for text. */
+static bool is_added(const nyx_tokenizer *t, int64_t id)
+{
+    return nyx_text__literal_bytes(t, (int32_t)id) > 0 &&
+           (t->type[id] == NYX_TOKEN_USER || (t->type[id] == NYX_TOKEN_CONTROL && t->kind == NYX_TOKENIZER_BPE_BYTES));
+}
+
 static int compare_added(const void *a, const void *b)
 {
     const struct nyx_text__added *x = a, *y = b;
+    const int order = memcmp(x->text, y->text, (size_t)(x->bytes < y->bytes ? x->bytes : y->bytes));
 
-    return x->bytes != y->bytes ? (x->bytes < y->bytes) - (x->bytes > y->bytes) : (x->id > y->id) - (x->id < y->id);
+    if (order || x->bytes != y->bytes)
+        return order ? order : (x->bytes > y->bytes) - (x->bytes < y->bytes);
+    return (x->id > y->id) - (x->id < y->id);
 }
 
-/* Control tokens of bpe-scores are for programs, not for text. */
 static int index_added(nyx_tokenizer *t)
 {
     int64_t count = 0;
@@ -402,8 +411,7 @@ static int index_added(nyx_tokenizer *t)
         for (int64_t id = 0; id < t->count; id++) {
             int64_t bytes = nyx_text__literal_bytes(t, (int32_t)id);
 
-            if (bytes == 0 || !(t->type[id] == NYX_TOKEN_USER ||
-                                (t->type[id] == NYX_TOKEN_CONTROL && t->kind == NYX_TOKENIZER_BPE_BYTES)))
+            if (!is_added(t, id))
                 continue;
             if (pass)
                 t->added[count] = (struct nyx_text__added){ t->blob + t->offset[id], bytes, (int32_t)id };
@@ -448,6 +456,9 @@ static int check(const nyx_tokenizer *t, const char *subject)
 
         if (!isfinite(t->score[id]))
             return nyx_error_set(NYX_ERR_INPUT, "'%s': the score of token %lld is no number", subject, (long long)id);
+        if (bytes > NYX_TEXT__ADDED_MOST && is_added(t, id))
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld, to be found in texts, has %lld bytes, at most %d are "
+                                 "possible", subject, (long long)id, (long long)bytes, NYX_TEXT__ADDED_MOST);
         if (t->kind == NYX_TOKENIZER_BYTES && t->type[id] == NYX_TOKEN_NORMAL && bytes != 1)
             return nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld has %lld bytes, one expected", subject,
                                  (long long)id, (long long)bytes);

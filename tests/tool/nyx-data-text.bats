@@ -265,3 +265,20 @@ END
     done
     [ $count -ge 50 ]
 }
+
+@test "a hundred thousand tokens to be found in a text are not tried one by one" {
+    python3 - <<'END'
+import json
+vocab = {"a": 0, "b": 1}
+added = [{"id": 2 + i, "content": "aa%05d" % i, "special": False} for i in range(100000)]
+d = {"model": {"type": "BPE", "vocab": vocab, "merges": []}, "added_tokens": added,
+     "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False}}
+json.dump(d, open("many.json", "w"))
+added[7]["content"] = "x" * 1025
+json.dump(d, open("long.json", "w"))
+open("s.txt", "w").write("a" * 300000 + "baa00042aaa99999b")
+END
+    bash -c 'ulimit -t 5; nyx-data text s.txt --test-share=0 --tokenizer=many.json -o s.h5 --report=r.json'
+    [ "$(value r.json train.tokens)" -eq 300005 ]
+    refused 65 "token 9, to be found in texts, has 1025 bytes" s.txt --test-share=0 --tokenizer=long.json -o out.h5
+}

@@ -1,7 +1,7 @@
 /* Decoders that go on: cached logits are those of all positions at once, and
  * depend on nothing but the text. */
 #include "scratch.h"
-#include "small_models.h"
+#include "model_files.h"
 
 #include "run/run.h"
 
@@ -32,45 +32,20 @@ static float *values_of(const nyx_config *config, int index)
 {
     const nyx_parameter p = nyx_model_parameter(config, index);
     const int64_t       elems = nyx_shape_count(&p.shape);
-    float              *values;
+    float              *values = initial_values(config, index);
 
-    ok(nyx_alloc(&values, elems * 4));
-    nyx_model_init(config, index, 3, values);
     for (int64_t i = 0; i < elems; i++) /* logits that differ: embeddings start small, biases at 0 */
         values[i] = p.shape.rank == 2 ? 5 * values[i] : values[i] + 0.01f * (float)(i % 7);
     return values;
 }
 
-static void write_model(const char *path, const nyx_config *config, const char *format_text)
+static void write_lively(const char *path, const nyx_config *config, const char *format_text)
 {
-    nyx_writer *writer;
-    nyx_json   *json = nyx_config_json(config);
-    nyx_format  format = { 0 };
+    nyx_format format;
 
     if (format_text)
         ok(nyx_format_parse(&format, format_text));
-    ok(nyx_writer_open(&writer, path, "model"));
-    ok(nyx_writer_json(writer, "/config", json));
-    nyx_json_free(json);
-    for (int i = 0; i < nyx_model_parameter_count(config); i++) {
-        const nyx_parameter p = nyx_model_parameter(config, i);
-        float              *values = values_of(config, i);
-        const nyx_tensor    tensor = nyx_tensor_view(NYX_F32, &p.shape, values);
-        nyx_coded           coded = { 0 };
-        char                name[64];
-
-        snprintf(name, sizeof name, "/tensors/%s", p.name);
-        if (format_text && p.shape.rank == 2) {
-            ok(nyx_coded_create(&coded, &format, &p.shape));
-            nyx_coded_encode(&coded, nyx_method_default(&format), values);
-            ok(nyx_writer_coded(writer, name, &coded));
-            nyx_coded_release(&coded);
-        } else {
-            ok(nyx_writer_tensor(writer, name, &tensor));
-        }
-        nyx_free(values);
-    }
-    ok(nyx_writer_commit(writer));
+    write_model(path, config, values_of, format_text ? &format : NULL, true);
 }
 
 static void fill_tokens(int32_t tokens[LONGEST], int seed)
@@ -139,7 +114,7 @@ static void cached_logits_are_those_of_all_positions(void **state)
         float           *all;
 
         fill_tokens(tokens, 1);
-        write_model(in_folder("m.h5"), &config, NULL);
+        write_lively(in_folder("m.h5"), &config, NULL);
         all = all_logits(&config, tokens);
         g = generator_of(in_folder("m.h5"), 1, 0, 1, &device);
         for (size_t i = 0; i < sizeof pieces / sizeof *pieces; at += pieces[i++]) {
@@ -199,7 +174,7 @@ static void a_text_does_not_feel_other_texts(void **state)
             nyx_device      *device;
             nyx_generator   *g;
 
-            write_model(in_folder("m.h5"), &config, formats[f]);
+            write_lively(in_folder("m.h5"), &config, formats[f]);
             g = generator_of(in_folder("m.h5"), MANY, 0, 2, &device);
             run_sequences(g, 0, MANY, LONGEST, together);
             nyx_generator_close(g);
@@ -224,7 +199,7 @@ static void pieces_change_no_bit(void **state)
 
     (void)state;
     fill_tokens(tokens, 9);
-    write_model(in_folder("m.h5"), &config, "int4:g32");
+    write_lively(in_folder("m.h5"), &config, "int4:g32");
     for (int chunk = 0; chunk <= 32; chunk += 32) {
         g = generator_of(in_folder("m.h5"), 2, chunk, 1 + chunk / 32, &device);
         ok(nyx_generator_feed(g, 1, tokens, LONGEST));
@@ -245,12 +220,12 @@ static void what_cannot_go_on_is_refused(void **state)
 
     (void)state;
     ok(nyx_device_open(&device, "cpu", 1));
-    write_model(in_folder("t.h5"), &config, NULL);
+    write_lively(in_folder("t.h5"), &config, NULL);
     assert_int_equal(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ .sequences = 1 }),
                      NYX_ERR_INPUT);
     assert_non_null(strstr(nyx_error_text(), "no decoder"));
     config = config_of(0);
-    write_model(in_folder("t.h5"), &config, NULL);
+    write_lively(in_folder("t.h5"), &config, NULL);
     assert_int_equal(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ .sequences = 1, .context = 602 }),
                      NYX_ERR_INPUT);
     ok(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ .sequences = 1, .context = 40 }));

@@ -1,6 +1,6 @@
 /* A model that stays coded while it runs says what the decoded one says. */
 #include "scratch.h"
-#include "small_models.h"
+#include "model_files.h"
 
 #include "graph/inference.h"
 #include "run/run.h"
@@ -14,41 +14,6 @@ static const char *const formats[] = { "f16",     "bf16",          "fp8-e4m3:cha
                                        "int4:g32", "int3:g32",     "int4:g32:asym:zero=f16", "int2:g16:asym",
                                        "nf4",      "mxfp4",        "nvfp4" };
 enum { MODELS = sizeof models / sizeof *models, FORMATS = sizeof formats / sizeof *formats };
-
-/* Matrices coded, or what the codes stand for; the rest as it is. */
-static void write_model(const char *path, const nyx_config *config, const nyx_format *format, bool as_codes)
-{
-    nyx_writer *writer;
-    nyx_json   *json = nyx_config_json(config);
-
-    ok(nyx_writer_open(&writer, path, "model"));
-    ok(nyx_writer_json(writer, "/config", json));
-    for (int i = 0; i < nyx_model_parameter_count(config); i++) {
-        const nyx_parameter p = nyx_model_parameter(config, i);
-        const int           rank = p.sparse ? 0 : p.shape.rank;
-        float              *values;
-        nyx_coded           coded = { 0 };
-        char                name[64];
-
-        ok(nyx_alloc(&values, nyx_shape_count(&p.shape) * 4));
-        nyx_model_init(config, i, 3, values);
-        snprintf(name, sizeof name, "/tensors/%s", p.name);
-        if (rank == 2) {
-            ok(nyx_coded_create(&coded, format, &p.shape));
-            nyx_coded_encode(&coded, nyx_method_default(format), values);
-            nyx_decode_rows(values, &coded, 0, p.shape.dims[0]);
-        }
-        const nyx_tensor tensor = nyx_tensor_view(NYX_F32, &p.shape, values);
-        if (rank == 2 && as_codes)
-            ok(nyx_writer_coded(writer, name, &coded));
-        else
-            ok(nyx_writer_tensor(writer, name, &tensor));
-        nyx_coded_release(&coded);
-        nyx_free(values);
-    }
-    nyx_json_free(json);
-    ok(nyx_writer_commit(writer));
-}
 
 enum { SLOTS = 9, TOKENS = 16, VOCABULARY = 7, LOGITS = SLOTS * TOKENS * VOCABULARY };
 
@@ -81,8 +46,8 @@ static void a_coded_model_says_what_the_decoded_one_says(void **state)
             double           most = 0, apart = 0;
 
             ok(nyx_format_parse(&format, formats[f]));
-            write_model(in_folder("coded.h5"), &config, &format, true);
-            write_model(in_folder("plain.h5"), &config, &format, false);
+            write_model(in_folder("coded.h5"), &config, initial_values, &format, true);
+            write_model(in_folder("plain.h5"), &config, initial_values, &format, false);
             logits_of(coded, in_folder("coded.h5"), "cpu", 1);
             logits_of(other, in_folder("coded.h5"), "cpu", 2);
             logits_of(plain, in_folder("plain.h5"), "cpu", 1);
@@ -137,7 +102,7 @@ static void plain_halves_stay_halves(void **state)
 
     (void)state;
     ok(nyx_format_parse(&format, "f16"));
-    write_model(in_folder("coded.h5"), &config, &format, true);
+    write_model(in_folder("coded.h5"), &config, initial_values, &format, true);
     ok(nyx_writer_open(&writer, in_folder("halves.h5"), "model"));
     ok(nyx_writer_json(writer, "/config", json));
     for (int i = 0; i < nyx_model_parameter_count(&config); i++) {
