@@ -36,9 +36,10 @@ ISAS := base avx2 avx512
 else
 ISAS := base
 endif
-ISA_base   := -O3
-ISA_avx2   := -O3 -mavx2 -mfma -mf16c -mbmi2
-ISA_avx512 := -O3 -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512dq -mavx512vl \
+KERNEL_O   ?= -O3
+ISA_base   := $(KERNEL_O)
+ISA_avx2   := $(KERNEL_O) -mavx2 -mfma -mf16c -mbmi2
+ISA_avx512 := $(KERNEL_O) -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512dq -mavx512vl \
               -mprefer-vector-width=512
 
 SOURCES   := $(filter-out libnyx/device/cpu/isa/% libnyx/device/cpu/reference/%, \
@@ -152,24 +153,15 @@ check: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -s -j$$(nproc) tests-build
 	@tests/run.sh $(BUILD)
 
-check-full: ## check, then clang, clang-tidy, sanitizers, fuzzing and the long sweeps
-	@$(MAKE) --no-print-directory check
+check-full: ## check, then clang, fuzzing, sanitizers, the long sweeps and clang-tidy
+	@CC="$(CC)" .ci/deps test
 	@CC="$(CC)" .ci/deps full
-	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang BUILD=$(BUILD)-clang tests-build
-	@$(MAKE) --no-print-directory fuzz
-	@$(MAKE) --no-print-directory -s -j$$(nproc) BUILD=$(BUILD)-thread CFLAGS="-O1 -g -fsanitize=thread" \
-	    $(BUILD)-thread/tests/test_base $(BUILD)-thread/tests/test_device
-	$(BUILD)-thread/tests/test_base
-	$(BUILD)-thread/tests/test_device
-	@$(MAKE) --no-print-directory check BUILD=$(BUILD)-sanitize \
-	    CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
-	$(BUILD)/tests/formats --all
-	@$(MAKE) --no-print-directory tidy
+	@tests/full.sh $(BUILD)
 
 # What clang-tidy is asked stands in .clang-tidy; sources of one instruction set
 # are read as they are compiled for base.
 tidy: ## read the sources with clang-tidy
-	@ls libnyx/*/*.c tools/*.c | xargs -P $$(nproc) -I{} \
+	@ls libnyx/*/*.c libnyx/*/*/*.c tools/*.c tools/*/*.c | xargs -P $$(nproc) -I{} \
 	    clang-tidy --quiet {} -- $(filter-out -MMD -MP -Werror,$(ALL_CFLAGS)) 2>/dev/null
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))

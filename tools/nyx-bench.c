@@ -274,8 +274,8 @@ int main(int argc, char **argv)
         .name = "nyx-bench",
         .purpose = "measure how fast this machine does what Nyx needs, beside its own limits",
         .usage = "[OPTIONS] --op=NAME,...",
-        .examples = "  nyx-bench --op=matmul,copy --report=bench.json\n"
-                    "  nyx-bench --op=step --config=hrm.json --compare=bench.json --threshold=5\n",
+        .examples = "  nyx-bench --op=copy,matmul --sizes=512x512x512 --report=bench.json\n"
+                    "  nyx-bench --op=copy,matmul --sizes=512x512x512 --compare=bench.json --threshold=5\n",
         .description = "Measures until the figures are steady and prints the median, its 95 % interval, and the share of a limit "
                        "of this machine that was measured in the same run. A figure whose interval is too wide has no "
                        "number but a reason.",

@@ -193,7 +193,7 @@ int main(int argc, char **argv)
         .usage = "[OPTIONS] MODEL -o FILE",
         .examples = "  nyx-convert model.gguf -o model.h5 --report=convert.json\n"
                     "  nyx-convert folder-with-safetensors -o model.h5 --dtype=bf16\n"
-                    "  nyx-convert q.h5 -o q.gguf\n",
+                    "  nyx-convert lm-int4.h5 -o lm-int4.gguf\n",
         .description = "Reads safetensors (a file, or a folder of shards), GGUF, llama2.c and minGPT models, and writes a model "
                        "file; or reads a model file and writes GGUF or safetensors. Numbers that both sides can hold are "
                        "moved, not coded anew; what had to be rounded is measured and reported.",

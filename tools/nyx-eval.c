@@ -186,7 +186,7 @@ int main(int argc, char **argv)
         .usage = "[OPTIONS] MODEL.h5 --data=DATA.h5 | [OPTIONS] MODEL.h5 --generate",
         .examples = "  nyx-eval m.h5 --data=d.h5\n"
                     "  nyx-eval q.h5 --reference=m.h5 --data=d.h5 --report=eval-int4.json\n"
-                    "  nyx-eval m.h5 --generate --prompt=\"Once upon a time\" --temperature=0.8 --top-p=0.9\n",
+                    "  nyx-eval lm.h5 --generate --prompt=\"Once upon a time\" --temperature=0.8 --top-p=0.9\n",
         .description = "Scores a model, plain or coded, on the test split of a dataset: loss, accuracy of tokens and whole "
                        "rows, or perplexity in sliding windows of text. Beside a reference it says what was kept: KL "
                        "divergence, agreement of the likeliest token, and preservation, the exact accuracy divided by the "

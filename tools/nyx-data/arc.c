@@ -105,8 +105,7 @@ const nyx_command data_arc = {
     .name = "arc",
     .purpose = "make a dataset of ARC-AGI tasks and their images",
     .usage = "[OPTIONS] TASKS... -o OUT.h5",
-    .examples = "nyx-data arc arc1-training.tar.xz conceptarc.tar.xz --evaluation=arc1-evaluation.tar.xz --augment=100 "
-                "-o arc.h5\n"
+    .examples = "nyx-data arc arc1-training.tar.xz --evaluation=arc1-evaluation.tar.xz --augment=100 -o arc.h5\n"
                 "nyx-data arc training/ --evaluation=evaluation/ --side=10 --augment=20 -o small.h5",
     .description = "Reads tasks in the JSON of ARC-AGI. Each task and each image of it (turned, recoloured) becomes a "
                    "puzzle of its own with rows for its pairs; test inputs of the evaluation tasks are the test side. "

@@ -1,0 +1,75 @@
+#!/bin/bash
+# full.sh BUILD [PART...] -- what make check-full does, or parts of it. Each part
+# says what it found and how long it took, and ends as failed at its limit. The
+# last line is "N passed, N failed"; what the parts printed stays in BUILD/full.
+#
+#     check     every test                                  (tests/run.sh)
+#     clang     the tree compiles with clang, warnings are errors
+#     fuzz      the parsers on inputs that are made up      (tests/fuzz/run.sh)
+#     thread    pool, device, a training of two threads under the thread sanitizer
+#     sanitize  every test under the sanitizers of addresses and undefined behaviour
+#     formats   every code of every format, every float
+#     tidy      clang-tidy on every source                  (.clang-tidy)
+set -u
+cd "$(dirname "$0")/.."
+build=$1; shift
+[ $# -gt 0 ] || set -- check clang fuzz thread sanitize formats tidy
+: "${LIMIT:=5400}" # seconds a part may take
+logs=$build/full passed=0 failed=0
+export CMOCKA_MESSAGE_OUTPUT=TAP
+mkdir -p "$logs"
+
+quiet_make() { make --no-print-directory -s -j"$(nproc)" "$@"; }
+
+run_check() { quiet_make BUILD="$build" tests-build && tests/run.sh "$build"; }
+
+run_clang() { quiet_make CC=clang BUILD="$build-clang" tests-build; }
+
+run_fuzz() { quiet_make BUILD="$build" fuzz; }
+
+# Kernels with -O1 and -g1: with more gcc takes minutes over each that a sanitizer
+# watches. A data race is told on stderr and ends the program with status 66.
+run_thread() {
+    local at=$PWD/$build-thread scratch
+    quiet_make BUILD="$at" CFLAGS="-O1 -g1 -fsanitize=thread" KERNEL_O=-O1 all "$at"/tests/test_{base,device} || return
+    scratch=$(mktemp -d)
+    "$at"/tests/test_base && "$at"/tests/test_device &&
+        "$at"/nyx-data sudoku --size=4 --count=60 --threads=2 -q -o "$scratch"/d.h5 &&
+        "$at"/nyx-train pipelines/configs/hrm-tiny.json --data="$scratch"/d.h5 --steps=2 --batch=8 --threads=2 -q \
+            -o "$scratch"/m.h5 &&
+        "$at"/nyx-quantize "$scratch"/m.h5 --format=int4:g32 --threads=2 -q -o "$scratch"/q.h5 &&
+        "$at"/nyx-eval "$scratch"/q.h5 --reference="$scratch"/m.h5 --data="$scratch"/d.h5 --threads=2 -q
+    set -- $?
+    rm -r "$scratch"
+    return "$1"
+}
+
+run_sanitize() {
+    quiet_make BUILD="$build-sanitize" tests-build KERNEL_O=-O1 \
+        CFLAGS="-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined" && tests/run.sh "$build-sanitize"
+}
+
+run_formats() { quiet_make BUILD="$build" "$build"/tests/formats && "$build"/tests/formats --all; }
+
+run_tidy() {
+    quiet_make BUILD="$build" tidy | grep -E ': (error|warning): '
+    return "${PIPESTATUS[0]}"
+}
+
+# Counts come from the last line that has them; a part without is one check.
+for part; do
+    log=$logs/$part.log started=$SECONDS
+    declare -F "run_$part" > "$log" || { echo "no part is called $part" >&2; exit 64; }
+    export build; export -f quiet_make "run_$part"
+    timeout --kill-after=10 "$LIMIT" bash -c "run_$part" > "$log" 2>&1
+    status=$?
+    read -r good bad < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$log" | tail -n 1) || good=0 bad=0
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    if [ "$status" -eq 0 ] && [ $((good + bad)) -eq 0 ]; then good=1; fi
+    [ "$status" -ne 124 ] || echo "stopped after $LIMIT s" >> "$log"
+    printf 'full/%-10s %5d passed %3d failed %6d s\n' "$part" "$good" "$bad" $((SECONDS - started))
+    [ "$bad" -eq 0 ] || { grep -vE '^(ok|.*: [0-9]+ passed +0 failed)' "$log" | tail -n 60 | sed 's/^/    /'; echo "    all of it: $log"; }
+    passed=$((passed + good)) failed=$((failed + bad))
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
