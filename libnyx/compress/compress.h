@@ -45,7 +45,7 @@ typedef struct {
 } nyx_compress;
 
 /* Decide. The reader must outlive the plan; the recipe may go. INPUT when the
- * file is no model or holds no tensor. */
+ * file is no model or holds no tensor, or no rule is for any of them. */
 int  nyx_compress_plan(nyx_compress **out, nyx_reader *file, const nyx_recipe *recipe) NYX_CHECKED;
 void nyx_compress_free(nyx_compress *plan);
 

@@ -77,6 +77,16 @@ static int collect(nyx_compress *plan, const nyx_recipe *recipe)
     return status;
 }
 
+/* One rule may be for other models; a recipe of which every rule is, is for another model. */
+static int check_rules(const nyx_compress *plan)
+{
+    for (int i = 0; i < plan->rule_count; i++)
+        if (plan->rule_tensors[i])
+            return 0;
+    return nyx_error_set(NYX_ERR_INPUT, "the recipe names no tensor of it; is it for another model? Its names are such "
+                         "as '%s'", plan->tensors[0].entry->name);
+}
+
 int nyx_compress_plan(nyx_compress **out, nyx_reader *file, const nyx_recipe *recipe)
 {
     nyx_compress *plan;
@@ -89,7 +99,7 @@ int nyx_compress_plan(nyx_compress **out, nyx_reader *file, const nyx_recipe *re
     plan->rule_count = recipe->count;
     if ((status = nyx_alloc(&plan->tensors, nyx_reader_count(file) * (int64_t)sizeof *plan->tensors)) < 0 ||
         (status = nyx_alloc(&plan->rule_tensors, recipe->count * (int64_t)sizeof *plan->rule_tensors)) < 0 ||
-        (status = collect(plan, recipe)) < 0) {
+        (status = collect(plan, recipe)) < 0 || (status = check_rules(plan)) < 0) {
         nyx_compress_free(plan);
         return status;
     }

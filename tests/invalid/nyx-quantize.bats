@@ -116,3 +116,12 @@ CASES
     echo '{ "rules": [ { "tensor": "*", "format": "int4:g32", "method": "mse" } ] }' > r.json
     good good.h5 --recipe=r.json
 }
+
+@test "a recipe for another model" {
+    file good.h5 pass
+    echo '{"rules": [{"tensor": "nosuch.*", "format": "int4:g32"}, {"tensor": "other", "keep": true}]}' > r.json
+    refused 65 "cannot code 'good.h5': the recipe names no tensor of it; is it for another model? Its names are such as '" \
+        good.h5 --recipe=r.json
+    echo '{"rules": [{"tensor": "nosuch.*", "format": "int4:g32"}, {"tensor": "*", "keep": true}]}' > r.json
+    good good.h5 --recipe=r.json
+}
