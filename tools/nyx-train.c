@@ -2,6 +2,7 @@
  *
  * Reads   CONFIG.json  schemas/config.schema.json
  *         DATA.h5      schemas/README.md, "Dataset file"
+ *         PLAN.json    schemas/plan.schema.json
  * Writes  MODEL.h5     schemas/README.md, "Model file"
  *         the checkpoint and the log on the way
  * Report  schemas/train.schema.json
@@ -12,13 +13,14 @@
 #include <string.h>
 
 static struct {
-    const char *config, *data, *output, *init, *checkpoint, *log, *passes;
+    const char *config, *data, *output, *init, *checkpoint, *log, *passes, *plan;
     int64_t     steps, batch, micro_batches, checkpoint_every;
     double      learning_rate, checkpoint_seconds;
     bool        resume;
 } args = { .steps = -1, .batch = -1, .micro_batches = -1, .learning_rate = -1.0 };
 
 static nyx_passes passes;
+static nyx_fit    fit; /* of --plan */
 
 static int check_passes(const char *text)
 {
@@ -33,6 +35,7 @@ static const nyx_opt opts[] = {
       .help = "the trained model", .required = true },
     { .kind = NYX_OPT_INPUT, .name = "init", .value = &args.init, .arg = "MODEL.h5", .help = "start from these weights [random]" },
     { .kind = NYX_OPT_OUTPUT, .name = "log", .value = &args.log, .arg = "FILE", .help = "one JSON line a step and evaluation [none]" },
+    { .kind = NYX_OPT_INPUT, .name = "plan", .value = &args.plan, .arg = "PLAN.json", .help = "model, batch, passes, device and threads as nyx-profile found that they fit; options win over it [none]" },
     { .kind = NYX_OPT_GROUP, .help = "Training (each wins over the configuration)" },
     { .kind = NYX_OPT_INT, .name = "steps", .value = &args.steps, .arg = "N", .help = "optimizer steps [the configuration's]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "batch", .value = &args.batch, .arg = "N", .help = "rows a step [the configuration's]", .least = 1 },
@@ -51,8 +54,41 @@ static const nyx_opt opts[] = {
 
 /* ---- inputs ------------------------------------------------------------------- */
 
-/* The configuration file with the command line's values in it. */
-static int read_config(nyx_config *out)
+/* The plan's configuration instead of that which it was made for. */
+static int read_plan(nyx_report *report, nyx_config *out)
+{
+    int status;
+
+    if (!args.plan)
+        return 0;
+    if ((status = nyx_fit_read(&fit, args.plan)) < 0 || (status = nyx_report_input(report, args.plan)) < 0)
+        return status;
+    if (strcmp(fit.config_sha256, nyx_report_input_sha256(report, args.config)))
+        return nyx_error_set(NYX_ERR_INPUT, "plan '%s' was made for another configuration than '%s'; make it again with nyx-profile --plan",
+                             args.plan, args.config);
+    *out = fit.config;
+    if (!args.passes)
+        passes = fit.passes;
+    return 0;
+}
+
+/* What fitted must still fit with this dataset; who overrides is only told. */
+static int check_plan(nyx_report *report, const nyx_trainer *trainer)
+{
+    const bool overridden = args.batch > 0 || args.micro_batches > 0 || args.passes;
+
+    if (!args.plan || nyx_trainer_bytes(trainer) <= fit.budget)
+        return 0;
+    if (!overridden)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "plan '%s' is for %lld bytes, with '%s' it needs %lld; make it again with nyx-profile --plan=%s --data=%s",
+                             args.plan, (long long)fit.budget, args.data, (long long)nyx_trainer_bytes(trainer), args.config, args.data);
+    nyx_report_warn(report, "the plan is for %lld bytes, as it was overridden it needs %lld", (long long)fit.budget,
+                    (long long)nyx_trainer_bytes(trainer));
+    return 0;
+}
+
+/* The configuration file with the plan's and the command line's values in it. */
+static int read_config(nyx_report *report, nyx_config *out)
 {
     nyx_json *json;
     int       status = nyx_json_read(&json, args.config);
@@ -61,7 +97,7 @@ static int read_config(nyx_config *out)
         return status;
     status = nyx_config_parse(out, json, args.config);
     nyx_json_free(json);
-    if (status < 0)
+    if (status < 0 || (status = nyx_report_input(report, args.config)) < 0 || (status = read_plan(report, out)) < 0)
         return status;
     if (args.steps > 0)
         out->training.steps = args.steps;
@@ -193,24 +229,26 @@ static int run(nyx_report *report)
     nyx_dataset       dataset = { 0 };
     nyx_device       *device = NULL;
     nyx_trainer      *trainer = NULL;
-    nyx_train_options options = { .dataset = &dataset, .seed = nyx_cli_common->seed, .init = args.init, .passes = passes,
+    nyx_train_options options = { .dataset = &dataset, .seed = nyx_cli_common->seed, .init = args.init,
                                   .checkpoint = args.checkpoint, .checkpoint_steps = args.checkpoint_every,
                                   .checkpoint_seconds = args.checkpoint_seconds, .resume = args.resume,
                                   .log = args.log, .progress = progress };
     int               status;
 
-    if ((status = check_usage()) < 0 || (status = read_config(&options.config)) < 0 ||
+    if ((status = check_usage()) < 0 || (status = read_config(report, &options.config)) < 0 ||
         (status = nyx_dataset_read(&dataset, args.data)) < 0 ||
         (status = nyx_config_bind_dataset(&options.config, &dataset, 0, args.data)) < 0 ||
-        (status = nyx_report_input(report, args.config)) < 0 || (status = nyx_report_input(report, args.data)) < 0)
+        (status = nyx_report_input(report, args.data)) < 0)
         goto done;
     if (!dataset.train.rows && !dataset.train.token_count) {
         status = nyx_error_set(NYX_ERR_INPUT, "'%s' has no training %s", args.data, dataset.tokenizer ? "text" : "rows");
         goto done;
     }
+    options.passes = passes;
     options.dataset_sha256 = nyx_report_input_sha256(report, args.data);
-    if ((status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0 ||
-        (status = nyx_trainer_create(&trainer, device, &options)) < 0)
+    if ((status = nyx_device_open(&device, args.plan && !strcmp(nyx_cli_common->device, "auto") ? fit.device : nyx_cli_common->device,
+                                  args.plan && !nyx_cli_common->threads ? fit.threads : nyx_cli_common->threads)) < 0 ||
+        (status = nyx_trainer_create(&trainer, device, &options)) < 0 || (status = check_plan(report, trainer)) < 0)
         goto done;
     nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
     describe_plan(report, trainer, &options.config);

@@ -78,6 +78,9 @@ const nyx_bench_figure *nyx_bench_figure_at(const nyx_bench *bench, int64_t inde
 /* Floating-point operations a second of the register loop, all threads, with
  * the device's instruction set; 0 where there is no such loop. */
 double nyx_bench_peak_flops(const nyx_bench *bench);
+/* The same of another type, f64 f16 bf16 int8, of a processor with the
+ * extensions `isa` (nyx_machine.isa); 0: it has no instruction for it. */
+double nyx_bench_type_peak(nyx_bench *bench, const char *type, const char *isa);
 /* Bytes a second read from a set of so many bytes, all threads. */
 double nyx_bench_read_bandwidth(nyx_bench *bench, int64_t bytes);
 

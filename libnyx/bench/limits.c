@@ -14,8 +14,6 @@ const char *const nyx_bench__isas[NYX_BENCH__ISAS] = { "base", "avx2", "avx512" 
 enum { ROUNDS = 20000, TRIES = 200, PASS_NS = 20000000, PASS_BYTES = 16 << 20 };
 
 #if defined(__x86_64__)
-#define FMA512(i) "vfmadd231ps %%zmm31, %%zmm30, %%zmm" #i "\n\t"
-#define FMA256(i) "vfmadd231ps %%ymm15, %%ymm14, %%ymm" #i "\n\t"
 #define PAIR128(i, j) "mulps %%xmm15, %%xmm" #i "\n\taddps %%xmm14, %%xmm" #j "\n\t"
 
 /* What a register held may be subnormal, and slow: all start at zero. Each loop
@@ -31,26 +29,29 @@ enum { ROUNDS = 20000, TRIES = 200, PASS_NS = 20000000, PASS_BYTES = 16 << 20 };
     "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 #define HIGH_REGISTERS "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm30", "xmm31"
 
-__attribute__((target("avx512f"))) static void loop_avx512(void)
-{
-    int64_t rounds = ROUNDS;
-
-    __asm__ volatile(LOOP("vzeroall\n\t" ZERO512_HIGH,
-                          FMA512(0) FMA512(1) FMA512(2) FMA512(3) FMA512(4) FMA512(5) FMA512(6) FMA512(7) FMA512(8)
-                          FMA512(9) FMA512(10) FMA512(11) FMA512(12) FMA512(13) FMA512(14) FMA512(15) FMA512(16)
-                          FMA512(17) FMA512(18) FMA512(19) FMA512(20) FMA512(21) FMA512(22) FMA512(23))
-                     : "+r"(rounds) : : "cc", LOW_REGISTERS, HIGH_REGISTERS);
+/* A loop of one instruction on all registers. */
+#define ROW512(name, op) __attribute__((target("avx512f"))) static void name(void) \
+{ \
+    int64_t rounds = ROUNDS; \
+    __asm__ volatile(LOOP("vzeroall\n\t" ZERO512_HIGH, \
+                          OP512(op, 0) OP512(op, 1) OP512(op, 2) OP512(op, 3) OP512(op, 4) OP512(op, 5) OP512(op, 6) \
+                          OP512(op, 7) OP512(op, 8) OP512(op, 9) OP512(op, 10) OP512(op, 11) OP512(op, 12) \
+                          OP512(op, 13) OP512(op, 14) OP512(op, 15) OP512(op, 16) OP512(op, 17) OP512(op, 18) \
+                          OP512(op, 19) OP512(op, 20) OP512(op, 21) OP512(op, 22) OP512(op, 23)) \
+                     : "+r"(rounds) : : "cc", LOW_REGISTERS, HIGH_REGISTERS); \
 }
-
-__attribute__((target("avx2,fma"))) static void loop_avx2(void)
-{
-    int64_t rounds = ROUNDS;
-
-    __asm__ volatile(LOOP("vzeroall\n\t",
-                          FMA256(0) FMA256(1) FMA256(2) FMA256(3) FMA256(4) FMA256(5) FMA256(6) FMA256(7) FMA256(8)
-                          FMA256(9) FMA256(10) FMA256(11))
-                     : "+r"(rounds) : : "cc", LOW_REGISTERS);
+#define ROW256(name, op) __attribute__((target("avx2"))) static void name(void) \
+{ \
+    int64_t rounds = ROUNDS; \
+    __asm__ volatile(LOOP("vzeroall\n\t", \
+                          OP256(op, 0) OP256(op, 1) OP256(op, 2) OP256(op, 3) OP256(op, 4) OP256(op, 5) OP256(op, 6) \
+                          OP256(op, 7) OP256(op, 8) OP256(op, 9) OP256(op, 10) OP256(op, 11)) \
+                     : "+r"(rounds) : : "cc", LOW_REGISTERS); \
 }
+#define OP512(op, i) op " %%zmm31, %%zmm30, %%zmm" #i "\n\t"
+#define OP256(op, i) op " %%ymm15, %%ymm14, %%ymm" #i "\n\t"
+ROW512(loop_avx512, "vfmadd231ps")
+ROW256(loop_avx2, "vfmadd231ps")
 
 static void loop_base(void)
 {
@@ -70,6 +71,29 @@ static const struct {
     { loop_avx512, ROUNDS * 24.0 * 16.0 * 2.0 },
 };
 
+/* Loops of other types than f32, the fastest instruction first. A dot product
+ * counts its multiplications and its additions. */
+ROW512(loop_f64_512, "vfmadd231pd")
+ROW256(loop_f64_256, "vfmadd231pd")
+ROW512(loop_f16_512, "vfmadd231ph")
+ROW512(loop_bf16_512, "vdpbf16ps")
+ROW512(loop_int8_512, "vpdpbusd")
+ROW256(loop_int8_256, "%{vex%} vpdpbusd")
+
+static const struct {
+    const char *type, *needs;
+    void      (*run)(void);
+    double      operations; /* of one call */
+} types[] = {
+    { "f64", "avx512f", loop_f64_512, ROUNDS * 24.0 * 8.0 * 2.0 },
+    { "f64", "fma", loop_f64_256, ROUNDS * 12.0 * 4.0 * 2.0 },
+    { "f16", "avx512_fp16", loop_f16_512, ROUNDS * 24.0 * 32.0 * 2.0 },
+    { "bf16", "avx512_bf16", loop_bf16_512, ROUNDS * 24.0 * 32.0 * 2.0 },
+    { "int8", "avx512_vnni", loop_int8_512, ROUNDS * 24.0 * 64.0 * 2.0 },
+    { "int8", "avx_vnni", loop_int8_256, ROUNDS * 12.0 * 32.0 * 2.0 },
+    { NULL, NULL, NULL, 0.0 },
+};
+
 static bool has(int isa)
 {
     return isa == 0 || (isa == 1 ? __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
@@ -80,6 +104,11 @@ static const struct {
     void  (*run)(void);
     double flops;
 } loops[NYX_BENCH__ISAS];
+static const struct {
+    const char *type, *needs;
+    void      (*run)(void);
+    double      operations;
+} types[] = { { NULL, NULL, NULL, 0.0 } };
 
 static bool has(int isa)
 {
@@ -91,26 +120,52 @@ static void run_loop(void *context, int part, int parts)
 {
     (void)part;
     (void)parts;
-    loops[*(const int *)context].run();
+    (*(void (*const *)(void))context)();
 }
 
 /* A limit is the best that was seen. Threads beyond the processors that are
  * free only add noise to it, so many short tries. */
+static double best_rate(nyx_pool *pool, void (*loop)(void), double operations)
+{
+    double best = 0.0;
+
+    for (int i = 0; i < TRIES; i++) {
+        int64_t ns = nyx_clock_ns();
+        double  rate;
+
+        nyx_pool_run(pool, run_loop, &loop);
+        ns = nyx_clock_ns() - ns;
+        rate = operations * nyx_pool_parts(pool) * 1e9 / (double)ns;
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
 void nyx_bench__measure_peaks(nyx_bench *bench)
 {
-    nyx_pool *pool = nyx_device_pool(bench->device);
-
     for (int isa = 0; isa < NYX_BENCH__ISAS; isa++)
-        for (int i = 0; has(isa) && i < TRIES; i++) {
-            int64_t ns = nyx_clock_ns();
-            double  flops;
+        if (has(isa))
+            bench->peak[isa] = best_rate(nyx_device_pool(bench->device), loops[isa].run, loops[isa].flops);
+}
 
-            nyx_pool_run(pool, run_loop, &isa);
-            ns = nyx_clock_ns() - ns;
-            flops = loops[isa].flops * nyx_pool_parts(pool) * 1e9 / (double)ns;
-            if (flops > bench->peak[isa])
-                bench->peak[isa] = flops;
-        }
+static bool has_word(const char *words, const char *word)
+{
+    const size_t length = strlen(word);
+
+    for (const char *at = strstr(words, word); at; at = strstr(at + 1, word))
+        if ((at == words || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+            return true;
+    return false;
+}
+
+double nyx_bench_type_peak(nyx_bench *bench, const char *type, const char *isa)
+{
+    if (!strcmp(type, "f32"))
+        return nyx_bench_peak_flops(bench);
+    for (int i = 0; types[i].type; i++)
+        if (!strcmp(types[i].type, type) && has_word(isa, types[i].needs))
+            return best_rate(nyx_device_pool(bench->device), types[i].run, types[i].operations);
+    return 0.0;
 }
 
 double nyx_bench_peak_flops(const nyx_bench *bench)

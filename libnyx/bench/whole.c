@@ -4,6 +4,7 @@
 #include "file/file.h"
 #include "train/train.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -126,6 +127,7 @@ struct scratch {
     const char *path;
     float      *values;
     int64_t     rows;
+    bool        cold;   /* drop the system's pages of the file before it is read */
     int         status; /* the first failure */
 };
 
@@ -168,11 +170,26 @@ static int64_t write_sample(void *context)
     return nyx_clock_ns() - start;
 }
 
+static void drop_pages(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+}
+
 static int64_t read_sample(void *context)
 {
     struct scratch *s = context;
-    int64_t         start = nyx_clock_ns();
-    int             status = s->status < 0 ? s->status : read_file(s);
+    int64_t         start;
+    int             status;
+
+    if (s->cold)
+        drop_pages(s->path);
+    start = nyx_clock_ns();
+    status = s->status < 0 ? s->status : read_file(s);
 
     s->status = status;
     return nyx_clock_ns() - start;
@@ -193,12 +210,13 @@ int nyx_bench__file(nyx_bench *bench)
         return nyx_error_set(NYX_ERR_USAGE, "'%s' exists; --scratch names a file that is removed again", s.path);
     if ((status = nyx_alloc(&s.values, s.rows * 4 * FILE_COLS)) < 0)
         return status;
-    for (int read = 0; read < 2 && status == 0; read++) {
+    for (int which = 0; which < 3 && status == 0; which++) {
+        static const char *const names[] = { "write and sync", "read", "read dropped pages" };
         nyx_bench_figure figure = { .op = "file", .bytes = (double)s.rows * 4.0 * FILE_COLS, .limit_reason = no_limit };
 
-        snprintf(figure.what, sizeof figure.what, "%s %lld KiB", read ? "read" : "write and sync",
-                 (long long)(s.rows * FILE_COLS / 256));
-        status = nyx_bench__measure(bench, &figure, read ? read_sample : write_sample, &s);
+        snprintf(figure.what, sizeof figure.what, "%s %lld KiB", names[which], (long long)(s.rows * FILE_COLS / 256));
+        s.cold = which == 2;
+        status = nyx_bench__measure(bench, &figure, which ? read_sample : write_sample, &s);
         status = s.status < 0 ? s.status : status;
     }
     unlink(s.path);

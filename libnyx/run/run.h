@@ -31,8 +31,44 @@ int nyx_config_load(nyx_config *out, nyx_reader *file, const char *path) NYX_CHE
  * `length` tokens (0: its context). INPUT. */
 int nyx_config_bind_dataset(nyx_config *config, const nyx_dataset *dataset, int64_t length, const char *subject) NYX_CHECKED;
 
-/* Chosen passes as reports say them, {"recompute": "all"}. */
+/* Chosen passes as reports say them, {"recompute": "all"}; read: INPUT. */
 nyx_json *nyx_passes_json(const nyx_passes *passes);
+int       nyx_passes_read(nyx_passes *out, const nyx_json *object, const char *subject) NYX_CHECKED;
+
+/* ---- choosing what fits ---------------------------------------------------------- */
+
+typedef struct {
+    nyx_config config;     /* batch, micro-batches; a smaller model when nothing else fits */
+    nyx_passes passes;
+    int64_t    bytes;      /* at the peak */
+    double     flops;      /* of a step */
+    int64_t    candidates; /* looked at */
+    int        rung;       /* how often the model was made smaller; 0: as it was */
+    /* What it was looked for. */
+    int64_t    budget;
+    char       device[32]; /* nyx_device_name */
+    int        threads;
+    char       machine[NYX_SHA256_HEX], config_sha256[NYX_SHA256_HEX]; /* nyx_machine.identity; of the file */
+    bool       assumed;    /* without a dataset: its facts were guessed */
+} nyx_fit;
+
+/* Peak and operations of a candidate, out of its plan. */
+typedef int (*nyx_predict)(void *context, const nyx_config *config, const nyx_passes *passes, int64_t *bytes, double *flops);
+
+/* What of `config` (bound) fits into `budget` bytes: the fewest operations over
+ * all passes and divisors of the batch, then the fewest micro-batches; else the
+ * batch halved as often as needed; else the model one rung smaller, down to a
+ * width of 256, 2 layers and, with `free_vocabulary`, 10,000 tokens.
+ * UNSUPPORTED when the smallest does not fit: the sentence says what it needs. */
+int nyx_fit_find(nyx_fit *out, const nyx_config *config, bool free_vocabulary, int64_t budget, nyx_predict predict,
+               void *context) NYX_CHECKED;
+/* What nyx-profile writes and nyx-train obeys (schemas/plan.schema.json).
+ * Reading: INPUT when it is malformed or of another version, UNSUPPORTED when
+ * it is of another machine. */
+nyx_json *nyx_fit_json(const nyx_fit *fit);
+int       nyx_fit_read(nyx_fit *out, const char *path) NYX_CHECKED;
+/* Rung `rung` of the ladder below `config`; false: it is not smaller than the one before. */
+bool nyx_fit_rung(nyx_config *out, const nyx_config *config, bool free_vocabulary, int rung);
 
 /* ---- evaluation ------------------------------------------------------------------ */
 

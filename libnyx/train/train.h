@@ -77,6 +77,10 @@ void nyx_trainer_free(nyx_trainer *trainer);
 int64_t nyx_trainer_bytes(const nyx_trainer *trainer);
 double  nyx_trainer_flops(const nyx_trainer *trainer);
 
+/* The two for options that may not fit: compiled and planned, never run. A
+ * dataset that only has counts will do. */
+int nyx_trainer_predict(int64_t *bytes, double *flops, nyx_device *device, const nyx_train_options *options) NYX_CHECKED;
+
 /* Train up to config.training.steps. NUMERIC when loss or gradients stop being
  * finite (no later checkpoint is written), STOPPED when asked to stop (after
  * a checkpoint), INPUT when the checkpoint is damaged or of another run. */

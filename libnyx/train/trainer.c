@@ -135,7 +135,7 @@ int64_t nyx_trainer_bytes(const nyx_trainer *t)
     const nyx_memory memory = nyx_store_memory(t->store);
 
     return PROCESS_BYTES + memory.variables + memory.arena + memory.workspace + batch_bytes(t) +
-           nyx_train__largest_bytes(t->store) +
+           nyx_train__largest_bytes(t->store) + t->sampler.rows * (int64_t)sizeof *t->sampler.order +
            split_bytes(t->options.dataset, &t->options.dataset->train) +
            split_bytes(t->options.dataset, &t->options.dataset->test);
 }
@@ -149,6 +149,19 @@ double nyx_trainer_flops(const nyx_trainer *t)
             flops += nyx_node_cost(t->graphs[i], nyx_graph_node(t->graphs[i], n)).flops *
                      (double)(i == STEP ? t->config.training.micro_batches : 1);
     return flops;
+}
+
+int nyx_trainer_predict(int64_t *bytes, double *flops, nyx_device *device, const nyx_train_options *options)
+{
+    nyx_trainer *t;
+    int          status = nyx_trainer_create(&t, device, options);
+
+    if (status < 0)
+        return status;
+    *bytes = nyx_trainer_bytes(t);
+    *flops = nyx_trainer_flops(t);
+    nyx_trainer_free(t);
+    return 0;
 }
 
 /* ---- starting values ----------------------------------------------------------------- */

@@ -1,0 +1,291 @@
+/* enumerate -- which Vulkan devices there are and what they can.
+ *
+ * The loader is opened at run time and asked in a child process: drivers may
+ * crash, print and start threads. The child sends one nyx_vulkan through a
+ * pipe. Nothing here creates a device. */
+#include "device/machine.h"
+
+#include <errno.h>
+#include <string.h>
+
+#if __has_include(<vulkan/vulkan.h>)
+#define VK_NO_PROTOTYPES
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vulkan/vulkan.h>
+
+enum { WAIT_MS = 20000, EXTENSIONS_MOST = 1024 };
+
+typedef struct {
+    PFN_vkGetInstanceProcAddr                  get;
+    VkInstance                                 instance;
+    PFN_vkDestroyInstance                      destroy;
+    PFN_vkEnumeratePhysicalDevices             devices;
+    PFN_vkGetPhysicalDeviceProperties2         properties;
+    PFN_vkGetPhysicalDeviceFeatures2           features;
+    PFN_vkGetPhysicalDeviceMemoryProperties2   memory;
+    PFN_vkEnumerateDeviceExtensionProperties   extensions;
+} api;
+
+/* ---- one device --------------------------------------------------------------------- */
+
+typedef struct {
+    VkExtensionProperties *list;
+    uint32_t               count;
+} extension_list;
+
+static bool has(const extension_list *e, const char *name)
+{
+    for (uint32_t i = 0; i < e->count; i++)
+        if (!strcmp(e->list[i].extensionName, name))
+            return true;
+    return false;
+}
+
+static const char *type_name(VkPhysicalDeviceType type)
+{
+    switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:   return "discrete";
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return "integrated";
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:    return "virtual";
+    case VK_PHYSICAL_DEVICE_TYPE_CPU:            return "cpu";
+    default:                                     return "other";
+    }
+}
+
+static int64_t clipped(uint64_t bytes)
+{
+    return bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes;
+}
+
+static void ask_limits(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out)
+{
+    VkPhysicalDeviceShaderIntegerDotProductProperties dot = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES };
+    VkPhysicalDeviceSubgroupProperties subgroup = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES };
+    VkPhysicalDeviceMaintenance3Properties most = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES };
+    VkPhysicalDeviceDriverProperties driver = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
+    VkPhysicalDeviceProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &subgroup };
+    const VkPhysicalDeviceLimits *limits = &all.properties.limits;
+
+    subgroup.pNext = &most;
+    most.pNext = out->api_minor >= 2 ? &driver : NULL;
+    driver.pNext = out->api_minor >= 3 ? &dot : NULL;
+    vk->properties(device, &all);
+    out->buffer_most = limits->maxStorageBufferRange;
+    out->allocation_most = clipped(most.maxMemoryAllocationSize);
+    out->shared_bytes = limits->maxComputeSharedMemorySize;
+    out->push_bytes = limits->maxPushConstantsSize;
+    out->group_invocations = limits->maxComputeWorkGroupInvocations;
+    out->subgroup = (int)subgroup.subgroupSize;
+    out->has.dot_fast = dot.integerDotProduct4x8BitPackedSignedAccelerated;
+    if (out->api_minor >= 2)
+        snprintf(out->driver, sizeof out->driver, "%.100s %.150s", driver.driverName, driver.driverInfo);
+}
+
+static void ask_features(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out, const extension_list *e)
+{
+    VkPhysicalDeviceVulkan13Features third = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES };
+    VkPhysicalDeviceVulkan12Features second = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES };
+    VkPhysicalDevice16BitStorageFeatures half = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES };
+    VkPhysicalDeviceFeatures2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &half };
+
+    half.pNext = out->api_minor >= 2 ? &second : NULL;
+    second.pNext = out->api_minor >= 3 ? &third : NULL;
+    vk->features(device, &all);
+    out->has.storage16 = half.storageBuffer16BitAccess;
+    out->has.storage8 = second.storageBuffer8BitAccess;
+    out->has.float16 = second.shaderFloat16;
+    out->has.int8 = second.shaderInt8;
+    out->has.int64 = all.features.shaderInt64;
+    out->has.float64 = all.features.shaderFloat64;
+    out->has.address = second.bufferDeviceAddress;
+    out->has.timeline = second.timelineSemaphore;
+    out->has.subgroup_size = third.subgroupSizeControl;
+    out->has.dot = third.shaderIntegerDotProduct || has(e, "VK_KHR_shader_integer_dot_product");
+    out->has.matrix = has(e, "VK_KHR_cooperative_matrix");
+    out->has.bfloat16 = has(e, "VK_KHR_shader_bfloat16");
+    out->has.budget = has(e, "VK_EXT_memory_budget");
+    out->has.host_import = has(e, "VK_EXT_external_memory_host");
+}
+
+static void ask_heaps(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out)
+{
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT };
+    VkPhysicalDeviceMemoryProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+                                              .pNext = out->has.budget ? &budget : NULL };
+
+    vk->memory(device, &all);
+    for (uint32_t i = 0; i < all.memoryProperties.memoryHeapCount && i < NYX_HEAPS_MOST; i++) {
+        const VkMemoryHeap *heap = &all.memoryProperties.memoryHeaps[i];
+
+        out->heaps[i].bytes = clipped(heap->size);
+        out->heaps[i].local = heap->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT;
+        out->heaps[i].budget = out->has.budget ? clipped(budget.heapBudget[i]) : -1;
+        out->heaps[i].used = out->has.budget ? clipped(budget.heapUsage[i]) : -1;
+        out->heap_count++;
+    }
+}
+
+static void ask_device(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out)
+{
+    VkPhysicalDeviceProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2 };
+    const VkPhysicalDeviceProperties *p = &all.properties;
+    extension_list e = { 0 };
+
+    vk->properties(device, &all);
+    snprintf(out->name, sizeof out->name, "%s", p->deviceName);
+    snprintf(out->type, sizeof out->type, "%s", type_name(p->deviceType));
+    out->vendor = p->vendorID;
+    out->device = p->deviceID;
+    out->api_major = VK_API_VERSION_MAJOR(p->apiVersion);
+    out->api_minor = VK_API_VERSION_MINOR(p->apiVersion);
+    out->api_patch = VK_API_VERSION_PATCH(p->apiVersion);
+    if (vk->extensions(device, NULL, &e.count, NULL) == VK_SUCCESS && e.count <= EXTENSIONS_MOST &&
+        nyx_alloc(&e.list, (int64_t)(e.count + 1) * (int64_t)sizeof *e.list) == 0 &&
+        vk->extensions(device, NULL, &e.count, e.list) < 0)
+        e.count = 0;
+    if (!e.list)
+        e.count = 0;
+    ask_limits(vk, device, out);
+    ask_features(vk, device, out, &e);
+    ask_heaps(vk, device, out);
+    nyx_free(e.list);
+}
+
+/* ---- the loader ------------------------------------------------------------------------- */
+
+/* dlsym gives an object pointer; POSIX says that it may be a function's. */
+static void symbol(void *library, const char *name, void *function)
+{
+    void *found = dlsym(library, name);
+
+    memcpy(function, &found, sizeof found);
+}
+
+static const char *open_instance(api *vk, void *library)
+{
+    const VkApplicationInfo    application = { .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_3 };
+    const VkInstanceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application };
+    PFN_vkCreateInstance       create;
+
+    symbol(library, "vkGetInstanceProcAddr", &vk->get);
+    create = vk->get ? (PFN_vkCreateInstance)vk->get(NULL, "vkCreateInstance") : NULL;
+    if (!create)
+        return "libvulkan.so.1 is no Vulkan loader";
+    if (create(&info, NULL, &vk->instance) != VK_SUCCESS)
+        return "the Vulkan loader finds no driver; Debian: mesa-vulkan-drivers";
+    vk->destroy = (PFN_vkDestroyInstance)vk->get(vk->instance, "vkDestroyInstance");
+    vk->devices = (PFN_vkEnumeratePhysicalDevices)vk->get(vk->instance, "vkEnumeratePhysicalDevices");
+    vk->properties = (PFN_vkGetPhysicalDeviceProperties2)vk->get(vk->instance, "vkGetPhysicalDeviceProperties2");
+    vk->features = (PFN_vkGetPhysicalDeviceFeatures2)vk->get(vk->instance, "vkGetPhysicalDeviceFeatures2");
+    vk->memory = (PFN_vkGetPhysicalDeviceMemoryProperties2)vk->get(vk->instance, "vkGetPhysicalDeviceMemoryProperties2");
+    vk->extensions = (PFN_vkEnumerateDeviceExtensionProperties)vk->get(vk->instance, "vkEnumerateDeviceExtensionProperties");
+    return vk->devices && vk->properties && vk->features && vk->memory && vk->extensions
+               ? NULL : "the Vulkan loader is older than 1.1";
+}
+
+static void ask(nyx_vulkan *out, const char *loader)
+{
+    VkPhysicalDevice devices[NYX_VULKAN_MOST];
+    uint32_t         count = NYX_VULKAN_MOST;
+    api              vk = { 0 };
+    void            *library = dlopen(loader ? loader : "libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
+    const char      *why = library ? open_instance(&vk, library) : "no libvulkan.so.1; Debian: libvulkan1";
+
+    if (!why && vk.devices(vk.instance, &count, devices) < 0)
+        why = "the Vulkan driver does not tell its devices";
+    if (!why && count == 0)
+        why = "the Vulkan drivers find no device";
+    for (uint32_t i = 0; i < count && !why; i++)
+        ask_device(&vk, devices[i], &out->devices[out->count++]);
+    snprintf(out->reason, sizeof out->reason, "%s", why ? why : "");
+}
+
+/* ---- the child ------------------------------------------------------------------------------ */
+
+static _Noreturn void answer(int to, const char *loader)
+{
+    const int   silence = open("/dev/null", O_RDWR);
+    nyx_vulkan *found;
+    const char *at;
+    size_t      left = sizeof *found;
+
+    for (int fd = 0; fd < 3; fd++)
+        dup2(silence, fd);
+    if (nyx_alloc(&found, sizeof *found) < 0)
+        _exit(1);
+    ask(found, loader);
+    for (at = (const char *)found; left > 0;) {
+        const ssize_t sent = write(to, at, left);
+
+        if (sent <= 0)
+            _exit(1);
+        at += sent;
+        left -= (size_t)sent;
+    }
+    _exit(0);
+}
+
+/* Everything, or false: it ended or was silent too long. */
+static bool receive(int from, nyx_vulkan *out)
+{
+    const int64_t until = nyx_clock_ns() + WAIT_MS * INT64_C(1000000);
+    size_t        had = 0;
+
+    while (had < sizeof *out) {
+        struct pollfd waits = { .fd = from, .events = POLLIN };
+        const int64_t left = (until - nyx_clock_ns()) / 1000000;
+        ssize_t       got;
+
+        if (left <= 0 || (poll(&waits, 1, (int)left) < 0 && errno != EINTR))
+            return false;
+        if (!waits.revents)
+            continue;
+        got = read(from, (char *)out + had, sizeof *out - had);
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return false;
+        had += got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+void nyx_vulkan_probe(nyx_vulkan *out, const char *loader)
+{
+    int   pipes[2], status = 0;
+    pid_t child;
+    bool  whole;
+
+    memset(out, 0, sizeof *out);
+    snprintf(out->reason, sizeof out->reason, "cannot start a process to ask Vulkan");
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return;
+    child = fork();
+    if (child == 0)
+        answer(pipes[1], loader);
+    close(pipes[1]);
+    whole = child > 0 && receive(pipes[0], out);
+    close(pipes[0]);
+    if (child < 0)
+        return;
+    if (!whole)
+        kill(child, SIGKILL);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (whole)
+        return;
+    memset(out, 0, sizeof *out);
+    snprintf(out->reason, sizeof out->reason, "a Vulkan driver crashed or did not answer in %d s", WAIT_MS / 1000);
+}
+
+#else
+void nyx_vulkan_probe(nyx_vulkan *out, const char *loader)
+{
+    (void)loader;
+    memset(out, 0, sizeof *out);
+    snprintf(out->reason, sizeof out->reason, "built without Vulkan headers; Debian: libvulkan-dev");
+}
+#endif
