@@ -14,7 +14,7 @@
 #include <string.h>
 
 static struct {
-    const char *op, *sizes, *modes, *formats, *activations, *config, *model, *scratch, *compare;
+    const char *op, *sizes, *modes, *formats, *activations, *config, *model, *scratch, *command, *root, *compare;
     int64_t     length, vocabulary, memory_mib, file_mib;
     double      seconds, spread, threshold;
 } args = { .modes = "nt,nn,tn", .activations = "real", .length = 36, .vocabulary = 11, .memory_mib = 256, .file_mib = 64,
@@ -115,18 +115,20 @@ static int check_sizes(const char *list)
 
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, matmul_coded, matvec_coded, quantize, dequantize, step, generate, file, or all", .check = check_rows, .choices = names, .required = true },
+    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, matmul_coded, matvec_coded, quantize, dequantize, forward, step, generate, file, pipeline, or all", .check = check_rows, .choices = names, .required = true },
     { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec, coded or not: sizes [a few usual ones]", .check = check_sizes },
     { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = check_modes, .choices = modes },
     { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = check_formats, .choices = nyx_format_examples },
     { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "coded products, generate: real or int8, what coded weights multiply [real]", .choices = nyx_activations_names },
-    { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "step: configuration of the model [none]" },
+    { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "forward, step: configuration of the model [none]" },
     { .kind = NYX_OPT_INPUT, .name = "model", .value = &args.model, .arg = "MODEL.h5", .help = "generate: a decoder, plain or coded [none]" },
-    { .kind = NYX_OPT_INT, .name = "length", .value = &args.length, .arg = "N", .help = "step: tokens a row [36]", .least = 1 },
-    { .kind = NYX_OPT_INT, .name = "vocabulary", .value = &args.vocabulary, .arg = "N", .help = "step: different tokens [11]", .least = 2 },
+    { .kind = NYX_OPT_INT, .name = "length", .value = &args.length, .arg = "N", .help = "forward, step: tokens a row [36]", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "vocabulary", .value = &args.vocabulary, .arg = "N", .help = "forward, step: different tokens [11]", .least = 2 },
     { .kind = NYX_OPT_OUTPUT, .name = "scratch", .value = &args.scratch, .arg = "FILE.h5", .help = "file: a file that may be written and removed [none]" },
     { .kind = NYX_OPT_INT, .name = "file-mib", .value = &args.file_mib, .arg = "N", .help = "file: its size in MiB [64]", .least = 1 },
+    { .kind = NYX_OPT_TEXT, .name = "command", .value = &args.command, .arg = "COMMAND", .help = "pipeline: what /bin/sh runs, twenty times or more [none]" },
     { .kind = NYX_OPT_INT, .name = "memory-mib", .value = &args.memory_mib, .arg = "N", .help = "largest set of the bandwidth loops, MiB, held twice [256]", .least = 1 },
+    { .kind = NYX_OPT_TEXT, .name = "root", .value = &args.root, .arg = "FOLDER", .help = "read the energy counters of /sys below this folder [/]" },
     { .kind = NYX_OPT_REAL, .name = "seconds", .value = &args.seconds, .arg = "X", .help = "time for each figure [2]" },
     { .kind = NYX_OPT_REAL, .name = "spread", .value = &args.spread, .arg = "PERCENT", .help = "no number when the 95 % interval is wider [10]" },
     { .kind = NYX_OPT_GROUP, .help = "Comparing" },
@@ -154,7 +156,7 @@ static void cell_rate(nyx_table *table, double work, double seconds)
 
 static void print_figures(const nyx_bench *bench)
 {
-    static const char *const head[] = { "op", "what", "median us", "+-%", "GFLOP/s", "GB/s", "limit us", "by", "of limit", "OpenBLAS us" };
+    static const char *const head[] = { "op", "what", "median us", "+-%", "GFLOP/s", "GB/s", "limit us", "by", "of limit", "OpenBLAS us", "peak MiB", "mJ" };
     nyx_table *table = nyx_table_create((int)(sizeof head / sizeof *head));
 
     for (size_t i = 0; i < sizeof head / sizeof *head; i++)
@@ -173,6 +175,8 @@ static void print_figures(const nyx_bench *bench)
         nyx_table_cell(table, "%s", f->limit_s > 0.0 ? f->limited_by : "-");
         nyx_table_cell(table, known && f->limit_s > 0.0 ? "%.1f %%" : "-", known ? 100.0 * f->limit_s / f->median_s : 0.0);
         nyx_table_cell(table, f->yardstick_s > 0.0 ? "%.2f" : "-", f->yardstick_s * 1e6);
+        nyx_table_cell(table, known && f->memory_bytes > 0 ? "%.1f" : "-", (double)f->memory_bytes / 1048576.0);
+        nyx_table_cell(table, known && f->energy_j > 0.0 ? "%.3f" : "-", f->energy_j * 1e3);
     }
     nyx_table_print(table);
     nyx_cli_print("register loop: %.1f GFLOP/s on %d threads\n", nyx_bench_peak_flops(bench) * 1e-9,
@@ -196,6 +200,8 @@ static int check_usage(void)
     options.length = args.length;
     options.vocabulary = args.vocabulary;
     options.scratch = args.scratch;
+    options.command = args.command;
+    options.root = args.root;
     options.file_bytes = args.file_mib << 20;
     options.progress = progress;
     return 0;

@@ -43,6 +43,8 @@ typedef struct {
     const char *model;        /* generate: a decoder's file; NULL: no figure */
     const char *scratch;      /* file: written, read, removed; NULL: no figure */
     int64_t     file_bytes;
+    const char *root;         /* energy counters are read below it; NULL: / */
+    const char *command;      /* pipeline: run by /bin/sh; NULL: no figure */
     void      (*progress)(void *context, const char *what); /* may be NULL */
     void       *context;
 } nyx_bench_options;
@@ -54,10 +56,14 @@ typedef struct {
     int64_t     samples;
     char        reason[160];       /* "": there is a number */
     double      limit_s;           /* no run can be shorter; 0: see limit_reason */
-    const char *limited_by;        /* "compute", "memory" */
+    const char *limited_by;        /* "compute", "memory", "disk" */
     const char *limit_reason;
     double      yardstick_s;       /* OpenBLAS on the same; 0: see yardstick_reason */
     const char *yardstick_reason;  /* NULL: does not apply */
+    double      energy_j;          /* of the processors in one run; 0: see energy_reason */
+    const char *energy_reason;
+    int64_t     memory_bytes;      /* at the peak, beyond what the bench itself holds; 0: see memory_reason */
+    const char *memory_reason;
 } nyx_bench_figure;
 
 typedef struct nyx_bench nyx_bench;

@@ -44,6 +44,14 @@ static void describe_figure(nyx_json *object, const nyx_bench_figure *f)
         nyx_json_set_real(object, "fraction_of_limit", f->limit_s / f->median_s);
     else
         nyx_json_set_null(object, "fraction_of_limit", known ? f->limit_reason : f->reason);
+    if (known && f->energy_j > 0.0)
+        nyx_json_set_real(object, "energy_j", f->energy_j);
+    else
+        nyx_json_set_null(object, "energy_j", known && f->energy_reason ? f->energy_reason : "nothing was measured");
+    if (known && f->memory_bytes > 0)
+        nyx_json_set_int(object, "memory_bytes", f->memory_bytes);
+    else
+        nyx_json_set_null(object, "memory_bytes", known && f->memory_reason ? f->memory_reason : "nothing was measured");
     if (f->yardstick_s > 0.0)
         nyx_json_set_real(object, "openblas_s", f->yardstick_s);
     else

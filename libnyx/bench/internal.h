@@ -3,6 +3,7 @@
 #define NYX_BENCH_INTERNAL_H
 
 #include "bench/bench.h"
+#include "device/machine.h"
 
 enum { NYX_BENCH__SAMPLES_MOST = 501, NYX_BENCH__ISAS = 3, NYX_BENCH__POWERS = 48 };
 
@@ -15,6 +16,10 @@ struct nyx_bench {
     double            peak[NYX_BENCH__ISAS];     /* in the order of nyx_bench__isas; 0: not here */
     double            read[NYX_BENCH__POWERS];   /* bytes a second of a set of 2^i bytes; 0: not yet */
     double            samples[NYX_BENCH__SAMPLES_MOST];
+    nyx_sensors      *sensors;
+    double            joules;                    /* of the meter, when it started */
+    int64_t           held;                      /* bytes resident when nothing is measured */
+    bool              peaks;                     /* the system lets a process forget its peak */
 };
 
 extern const char *const nyx_bench__isas[NYX_BENCH__ISAS]; /* "base" "avx2" "avx512" */
@@ -28,6 +33,11 @@ void nyx_bench__judge(nyx_bench_figure *figure, double *samples, int64_t count, 
 /* Warm up, take samples, judge; `figure` brings op, what, flops, bytes, and
  * what is known of its yardstick. Adds it to the bench. STOPPED, MEMORY. */
 int nyx_bench__measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context) NYX_CHECKED;
+/* Energy of what runs in between, `runs` times, into the figure. */
+void nyx_bench__meter_start(nyx_bench *bench);
+void nyx_bench__meter_stop(nyx_bench *bench, nyx_bench_figure *figure, int64_t runs);
+/* Let the peak of this process be what it holds now; false: not possible here. */
+bool nyx_bench__forget_peak(void);
 /* Only the time, for yardsticks: the median, or 0 when it may not be told. */
 double nyx_bench__median(nyx_bench *bench, nyx_bench__sample sample, void *context);
 /* Add a figure that is complete, or one that has only a reason. */
@@ -58,6 +68,8 @@ int nyx_bench__copy(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__quantize(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__dequantize(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__step(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__forward(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__file(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__pipeline(nyx_bench *bench) NYX_CHECKED;
 
 #endif

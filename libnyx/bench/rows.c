@@ -14,9 +14,11 @@ static const struct {
     { "matvec_coded", "one row times weights that stay coded", nyx_bench__matvec_coded },
     { "quantize", "f32 to the codes of --formats", nyx_bench__quantize },
     { "dequantize", "codes of --formats to f32", nyx_bench__dequantize },
+    { "forward", "the model of --config, once forward, on random data", nyx_bench__forward },
     { "step", "a training step of --config on random data", nyx_bench__step },
     { "generate", "a prompt read and one token more by --model", nyx_bench__generate },
     { "file", "a model written to --scratch and read back", nyx_bench__file },
+    { "pipeline", "--command, from start to end", nyx_bench__pipeline },
 };
 
 int nyx_bench_row_count(void)
@@ -73,6 +75,12 @@ int nyx_bench_create(nyx_bench **out, nyx_device *device, const nyx_bench_option
     memset(bench->from, 1, (size_t)bench->options.memory_bytes);
     memset(bench->to, 1, (size_t)bench->options.memory_bytes);
     nyx_bench__measure_peaks(bench);
+    if ((status = nyx_sensors_open(&bench->sensors, options->root ? options->root : "")) < 0) {
+        nyx_bench_free(bench);
+        return status;
+    }
+    bench->peaks = nyx_bench__forget_peak();
+    bench->held = nyx_process_memory(false);
     *out = bench;
     return 0;
 }
@@ -81,6 +89,7 @@ void nyx_bench_free(nyx_bench *bench)
 {
     if (!bench)
         return;
+    nyx_sensors_close(bench->sensors);
     nyx_free(bench->figures);
     nyx_free(bench->from);
     nyx_free(bench->to);

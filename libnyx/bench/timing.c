@@ -81,11 +81,13 @@ static void take(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample s
     const int64_t repeat = warm_up(sample, context, start + budget / 2, 0.5 * bench->options.spread_most, &steady);
     int64_t       count = 0;
 
+    nyx_bench__meter_start(bench);
     while (count < SAMPLES_LEAST || (count < NYX_BENCH__SAMPLES_MOST && nyx_clock_ns() < start + budget)) {
         bench->samples[count++] = sample_s(sample, context, repeat);
         if (nyx_stop_requested())
             break;
     }
+    nyx_bench__meter_stop(bench, figure, count * repeat);
     nyx_bench__judge(figure, bench->samples, count, bench->options.spread_most);
     if (!steady && !figure->reason[0])
         snprintf(figure->reason, sizeof figure->reason, "it never became steady; is the machine busy?");
@@ -112,6 +114,47 @@ int nyx_bench__measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sa
     return nyx_bench__add(bench, figure);
 }
 
+/* ---- energy and memory ------------------------------------------------------- */
+
+void nyx_bench__meter_start(nyx_bench *bench)
+{
+    nyx_sensors_read(bench->sensors);
+    bench->joules = nyx_sensors_joules(bench->sensors);
+}
+
+void nyx_bench__meter_stop(nyx_bench *bench, nyx_bench_figure *figure, int64_t runs)
+{
+    double joules;
+
+    nyx_sensors_read(bench->sensors);
+    joules = nyx_sensors_joules(bench->sensors);
+    figure->energy_reason = "no energy counter of the processors can be read";
+    if (joules >= 0.0 && runs > 0 && joules > (bench->joules > 0.0 ? bench->joules : 0.0))
+        figure->energy_j = (joules - (bench->joules > 0.0 ? bench->joules : 0.0)) / (double)runs;
+}
+
+/* "5" resets VmHWM: proc(5), clear_refs. */
+bool nyx_bench__forget_peak(void)
+{
+    FILE *f = fopen("/proc/self/clear_refs", "we");
+    bool  wrote = f && fputs("5", f) >= 0;
+
+    return f && fclose(f) == 0 && wrote;
+}
+
+/* The peak since the figure before was added. */
+static void take_peak(nyx_bench *bench, nyx_bench_figure *figure)
+{
+    const int64_t peak = nyx_process_memory(true);
+
+    figure->memory_reason = "the system does not let a process forget its peak";
+    if (figure->memory_bytes > 0 || !bench->peaks || peak < 0)
+        return;
+    figure->memory_bytes = peak > bench->held ? peak - bench->held : 0;
+    figure->memory_reason = "no more than what the bench itself holds";
+    nyx_bench__forget_peak();
+}
+
 int nyx_bench__add(nyx_bench *bench, const nyx_bench_figure *figure)
 {
     if (bench->count == bench->room) {
@@ -127,6 +170,7 @@ int nyx_bench__add(nyx_bench *bench, const nyx_bench_figure *figure)
         bench->figures = more;
         bench->room = room;
     }
-    bench->figures[bench->count++] = *figure;
+    bench->figures[bench->count] = *figure;
+    take_peak(bench, &bench->figures[bench->count++]);
     return 0;
 }

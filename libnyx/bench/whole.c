@@ -86,7 +86,9 @@ static int train(nyx_bench *bench, nyx_train_options *options)
              (long long)options->config.data.length);
     if (bench->options.progress)
         bench->options.progress(bench->options.context, "step");
+    nyx_bench__meter_start(bench);
     status = nyx_trainer_run(trainer, &result);
+    nyx_bench__meter_stop(bench, &figure, options->config.training.steps);
     nyx_trainer_free(trainer);
     if (status < 0)
         return status;
@@ -95,36 +97,120 @@ static int train(nyx_bench *bench, nyx_train_options *options)
     return nyx_bench__add(bench, &figure);
 }
 
-int nyx_bench__step(nyx_bench *bench)
+/* ---- forward ------------------------------------------------------------------ */
+
+struct forward {
+    nyx_store     *store;
+    nyx_evaluator *evaluator;
+    const int32_t *inputs;
+    int64_t        rows;
+};
+
+static int64_t forward_sample(void *context)
+{
+    struct forward *f = context;
+    int64_t         start = nyx_clock_ns();
+
+    nyx_evaluator_run(f->evaluator, f->inputs, NULL, NULL, f->rows);
+    return nyx_clock_ns() - start;
+}
+
+/* Operations of the evaluation program, all its segments. */
+static int forward_flops(double *out, const nyx_config *config)
+{
+    nyx_graph *g;
+    int        status = nyx_graph_create(&g, NYX_F32);
+
+    *out = 0.0;
+    if (status < 0)
+        return status;
+    nyx_model_build_eval(g, config, config->training.batch, false);
+    status = nyx_graph_prune(g);
+    for (int n = 0; n < nyx_graph_node_count(g) && status == 0; n++)
+        *out += nyx_node_cost(g, nyx_graph_node(g, n)).flops * (double)config->model.halt_max_steps;
+    nyx_graph_free(g);
+    return status;
+}
+
+static int start_parameters(nyx_store *store, const nyx_config *config)
+{
+    for (int i = 0; i < nyx_model_parameter_count(config); i++) {
+        const nyx_parameter p = nyx_model_parameter(config, i);
+        float              *values;
+        int                 status = nyx_alloc(&values, nyx_shape_count(&p.shape) * (int64_t)sizeof *values);
+
+        if (status < 0)
+            return status;
+        nyx_model_init(config, i, 1, values);
+        nyx_store_write(store, p.name, values);
+        nyx_free(values);
+    }
+    return 0;
+}
+
+static int forward(nyx_bench *bench, const nyx_config *config, const int32_t *inputs)
+{
+    struct forward   f = { .inputs = inputs, .rows = config->training.batch };
+    nyx_bench_figure figure = { .op = "forward" };
+    int              status;
+
+    snprintf(figure.what, sizeof figure.what, "batch %lld x %lld", (long long)f.rows, (long long)config->data.length);
+    if ((status = forward_flops(&figure.flops, config)) < 0 || (status = nyx_store_create(&f.store, bench->device, 1)) < 0)
+        return status;
+    if ((status = nyx_evaluator_create(&f.evaluator, f.store, config, f.rows, false)) == 0 &&
+        (status = nyx_store_allocate(f.store)) == 0 && (status = start_parameters(f.store, config)) == 0) {
+        nyx_bench__limit(bench, &figure);
+        status = nyx_bench__measure(bench, &figure, forward_sample, &f);
+    }
+    nyx_evaluator_free(f.evaluator);
+    nyx_store_free(f.store);
+    return status;
+}
+
+/* ---- rows of the table ----------------------------------------------------------- */
+
+/* Rows that run the model of --config on random data. */
+static int with_config(nyx_bench *bench, const char *op, bool training)
 {
     nyx_dataset       data = { 0 };
     nyx_train_options options = { .dataset = &data, .dataset_sha256 = "random", .seed = 1 };
+    nyx_bench_figure  missing = { .what = "no configuration", .reason = "no --config=FILE.json was given",
+                                  .limit_reason = "nothing was run" };
     int               status;
 
+    snprintf(missing.op, sizeof missing.op, "%s", op);
     if (!bench->options.config)
-        return nyx_bench__add(bench, &(nyx_bench_figure){ .op = "step", .what = "no configuration",
-                                                          .reason = "no --config=FILE.json was given",
-                                                          .limit_reason = "nothing was run" });
+        return nyx_bench__add(bench, &missing);
     if ((status = read_config(&options.config, bench->options.config)) < 0)
         return status;
     if (options.config.model.kind == NYX_MODEL_MLP)
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' is a perceptron; step measures models of tokens",
-                             bench->options.config);
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' is a perceptron; %s measures models of tokens",
+                             bench->options.config, op);
     status = make_data(&data, 4 * options.config.training.batch, bench->options.length, bench->options.vocabulary);
     if (status == 0 &&
         (status = nyx_config_bind(&options.config, data.vocabulary, data.length, data.ignore, data.puzzles,
                                   bench->options.config)) == 0)
-        status = train(bench, &options);
+        status = training ? train(bench, &options) : forward(bench, &options.config, data.train.inputs);
     nyx_dataset_release(&data);
     return status;
 }
 
+int nyx_bench__forward(nyx_bench *bench)
+{
+    return with_config(bench, "forward", false);
+}
+
+int nyx_bench__step(nyx_bench *bench)
+{
+    return with_config(bench, "step", true);
+}
+
 /* ---- file ------------------------------------------------------------------- */
 
-enum { FILE_COLS = 1024 };
+enum { FILE_COLS = 1024, PLAIN_TRIES = 5 };
 
 struct scratch {
-    const char *path;
+    const char *path, *plain;
     float      *values;
     int64_t     rows;
     bool        cold;   /* drop the system's pages of the file before it is read */
@@ -195,9 +281,54 @@ static int64_t read_sample(void *context)
     return nyx_clock_ns() - start;
 }
 
+/* Seconds that the same bytes take without a format or digests: the best of a
+ * few. What is read is what was written last. 0: it failed. */
+static double plain_transfer(const struct scratch *s, bool reading)
+{
+    const size_t bytes = (size_t)s->rows * 4 * FILE_COLS;
+    double       best = 0.0;
+
+    for (int i = 0; i < PLAIN_TRIES; i++) {
+        const int fd = open(s->plain, reading ? O_RDONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        int64_t   start;
+        size_t    done = 0;
+        double    seconds;
+
+        if (fd < 0)
+            return 0.0;
+        if (s->cold)
+            posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        start = nyx_clock_ns();
+        while (done < bytes) {
+            char         *at = (char *)s->values + done;
+            const ssize_t moved = reading ? read(fd, at, bytes - done) : write(fd, at, bytes - done);
+
+            if (moved <= 0)
+                break;
+            done += (size_t)moved;
+        }
+        if (!reading && fsync(fd) < 0)
+            done = 0;
+        seconds = 1e-9 * (double)(nyx_clock_ns() - start);
+        close(fd);
+        if (done < bytes)
+            return 0.0;
+        best = best > 0.0 && best < seconds ? best : seconds;
+    }
+    return best;
+}
+
+static void limit_file(const struct scratch *s, nyx_bench_figure *figure, bool reading)
+{
+    figure->limit_s = plain_transfer(s, reading);
+    figure->limited_by = "disk";
+    if (!(figure->limit_s > 0.0))
+        figure->limit_reason = "the same bytes without a format could not be moved";
+}
+
 int nyx_bench__file(nyx_bench *bench)
 {
-    const char    *no_limit = "disks and caches have no limit that is measured here";
+    char           plain[1024];
     struct scratch s = { .path = bench->options.scratch,
                          .rows = (bench->options.file_bytes + 4 * FILE_COLS - 1) / (4 * FILE_COLS) };
     int            status;
@@ -210,16 +341,20 @@ int nyx_bench__file(nyx_bench *bench)
         return nyx_error_set(NYX_ERR_USAGE, "'%s' exists; --scratch names a file that is removed again", s.path);
     if ((status = nyx_alloc(&s.values, s.rows * 4 * FILE_COLS)) < 0)
         return status;
+    snprintf(plain, sizeof plain, "%s.plain", s.path);
+    s.plain = plain;
     for (int which = 0; which < 3 && status == 0; which++) {
         static const char *const names[] = { "write and sync", "read", "read dropped pages" };
-        nyx_bench_figure figure = { .op = "file", .bytes = (double)s.rows * 4.0 * FILE_COLS, .limit_reason = no_limit };
+        nyx_bench_figure figure = { .op = "file", .bytes = (double)s.rows * 4.0 * FILE_COLS };
 
         snprintf(figure.what, sizeof figure.what, "%s %lld KiB", names[which], (long long)(s.rows * FILE_COLS / 256));
         s.cold = which == 2;
+        limit_file(&s, &figure, which > 0);
         status = nyx_bench__measure(bench, &figure, which ? read_sample : write_sample, &s);
         status = s.status < 0 ? s.status : status;
     }
     unlink(s.path);
+    unlink(s.plain);
     nyx_free(s.values);
     return status;
 }

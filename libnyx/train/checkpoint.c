@@ -124,7 +124,7 @@ int64_t nyx_train__largest_bytes(const nyx_store *store)
     int64_t most = 0;
 
     for (int i = 0; i < nyx_store_count(store); i++)
-        if (nyx_store_bytes(store, i) > most)
+        if (group_of(nyx_store_variable(store, i)) && nyx_store_bytes(store, i) > most)
             most = nyx_store_bytes(store, i);
     return most;
 }

@@ -28,7 +28,7 @@ struct nyx_trainer {
 int nyx_train__checkpoint_write(nyx_trainer *t) NYX_CHECKED;
 int nyx_train__checkpoint_read(nyx_trainer *t, int64_t *journal_offset) NYX_CHECKED;
 
-/* Bytes of the largest variable: what is held while one is written or read. */
+/* Bytes of the largest variable that a file keeps: what is held while one is written or read. */
 int64_t nyx_train__largest_bytes(const nyx_store *store);
 
 /* Seed, configuration, digests of data and programs. */

@@ -126,15 +126,25 @@ static int64_t split_bytes(const nyx_dataset *dataset, const struct nyx_split *s
     return (split->rows * row + split->token_count) * (int64_t)sizeof(int32_t);
 }
 
-/* libhdf5, its pages and buffers, the read-back of what was written, and the
- * graphs: 4.3 to 5.2 MiB were measured from 0.1 to 4 million parameters. */
-enum { PROCESS_BYTES = 4 << 20 };
+/* libhdf5, its pages and buffers and the read-back of what was written; a node
+ * with its values, its place in the plan and its call. Both were measured:
+ * docs/experiments.md, "Predicted and measured peaks". */
+enum { PROCESS_BYTES = 4 << 20, NODE_BYTES = 1536 };
+
+static int64_t graph_bytes(const nyx_trainer *t)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < 3; i++)
+        bytes += t->graphs[i] ? nyx_graph_node_count(t->graphs[i]) * (int64_t)NODE_BYTES : 0;
+    return bytes;
+}
 
 int64_t nyx_trainer_bytes(const nyx_trainer *t)
 {
     const nyx_memory memory = nyx_store_memory(t->store);
 
-    return PROCESS_BYTES + memory.variables + memory.arena + memory.workspace + batch_bytes(t) +
+    return PROCESS_BYTES + graph_bytes(t) + memory.variables + memory.arena + memory.workspace + batch_bytes(t) +
            nyx_train__largest_bytes(t->store) + t->sampler.rows * (int64_t)sizeof *t->sampler.order +
            split_bytes(t->options.dataset, &t->options.dataset->train) +
            split_bytes(t->options.dataset, &t->options.dataset->test);

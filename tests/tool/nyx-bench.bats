@@ -22,8 +22,8 @@ refuses() { # refuses STATUS PART ARGUMENT...
   "training": { "batch": 4, "steps": 20, "optimizer": { "learning_rate": 1e-3 } } }
 JSON
     nyx-bench --op=all $quick --sizes=16,3x40x70 --formats=int4:g32,int8:channel,bf16 --config=c.json --length=8 \
-        --scratch=s.h5 --file-mib=1 --report=b.json > table
-    [ ! -e s.h5 ]
+        --scratch=s.h5 --file-mib=1 --command="nyx-bench --version" --report=b.json > table
+    [ ! -e s.h5 ] && [ ! -e s.h5.plain ]
     "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench b.json
     "$PYTHON" - <<'PY'
 import json
@@ -32,7 +32,7 @@ cases, figures, limits = report["result"]["cases"], report["run"]["figures"], re
 assert [(c["op"], c["what"]) for c in cases] == [(f["op"], f["what"]) for f in figures]
 ops = [c["op"] for c in cases]
 assert ops.count("matmul") == 6 and ops.count("matvec") == 2 and ops.count("quantize") == 3
-assert ops.count("dequantize") == 3 and ops.count("step") == 1 and ops.count("file") == 3 and ops.count("copy") >= 4
+assert ops.count("dequantize") == 3 and ops.count("step") == 1 and ops.count("file") == 3 and ops.count("forward") == 1 and ops.count("pipeline") == 1 and ops.count("copy") >= 4
 assert ops.count("matmul_coded") == 6 and ops.count("matvec_coded") == 6 and ops.count("generate") == 1
 row = next(c for c in cases if c["op"] == "matvec_coded" and c["what"] == "int8:channel 40x70")
 assert row["flops"] == 2 * 40 * 70 and row["bytes"] == 40 * 96 + 2 * 40 + 4 * (40 + 70)
@@ -47,6 +47,10 @@ for case, f in zip(cases, figures):
     assert 0 < f["low_s"] <= f["median_s"] <= f["high_s"], f
     if case["flops"]:
         assert abs(f["flops_per_s"] * f["median_s"] / case["flops"] - 1) < 1e-9
+    assert f["memory_bytes"] or f["memory_bytes_reason"], f
+    assert f["energy_j"] or f["energy_j_reason"], f
+    if f["op"] == "file":
+        assert f["limited_by"] == "disk" and f["limit_s"] > 0, f
     if f["limit_s"] is not None:
         assert abs(f["fraction_of_limit"] * f["median_s"] / f["limit_s"] - 1) < 1e-9 and f["limited_by"]
 assert limits["threads"] >= 1 and limits["read"]
@@ -113,4 +117,21 @@ PY
     refuses 64 "exists" --op=file $quick --scratch=s.h5
     [ "$(cat s.h5)" = precious ]
     refuses 73 "nowhere" --op=file $quick --scratch=nowhere/s.h5
+}
+
+@test "energy is told where a counter of the processors runs" {
+    mkdir -p root/sys/class/powercap/intel-rapl:0
+    cd root/sys/class/powercap/intel-rapl:0
+    echo package-0 > name
+    echo 262143328850 > max_energy_range_uj
+    echo 0 > energy_uj
+    (for i in $(seq 1 400); do echo $((i * 1000)) > next; mv next energy_uj; sleep 0.01; done) 3>&- &
+    cd "$BATS_TEST_TMPDIR"
+    nyx-bench --op=matmul --sizes=64 --modes=nt --memory-mib=1 --spread=1000 --seconds=1 --root=root --report=b.json > table
+    kill %1 || true
+    "$PYTHON" -c 'import json; f = json.load(open("b.json"))["run"]["figures"][0]; assert 0 < f["energy_j"] < 0.1, f'
+}
+
+@test "a command that fails is no figure" {
+    refuses 69 "ended with status 3; it must end with 0 each time" --op=pipeline $quick --command="exit 3"
 }
