@@ -17,7 +17,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { NAME_MOST = 150, STAT_BYTES = 1024, DEPTH_MOST = 256 };
+enum { NAME_MOST = 150, STAT_BYTES = 1024, DEPTH_MOST = 64 };
 
 /* Who this process is, or who made a temporary. */
 struct maker {
@@ -74,23 +74,27 @@ static bool is_dead(const struct maker *maker, const struct maker *self)
     return maker->boot != self->boot || !start_of(maker->pid, &start) || start != maker->start;
 }
 
-/* What a folder holds goes first. No link is followed. */
+/* What a folder holds goes first. No link is followed. Entries are read into
+ * the stack and not through opendir, which allocates: a temporary goes also when
+ * memory has run out. */
 static void remove_at(int folder, const char *name, int depth)
 {
-    struct dirent *entry;
-    DIR           *handle;
-    int            fd;
+    _Alignas(struct dirent64) char entries[4096];
+    ssize_t                        got;
+    int                            fd;
 
     if (unlinkat(folder, name, 0) == 0 || depth == DEPTH_MOST)
         return;
     fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    handle = fd < 0 ? NULL : fdopendir(fd);
-    while (handle && (entry = readdir(handle)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            remove_at(dirfd(handle), entry->d_name, depth + 1);
-    if (handle)
-        closedir(handle);
-    else if (fd >= 0)
+    while (fd >= 0 && (got = getdents64(fd, entries, sizeof entries)) > 0)
+        for (ssize_t at = 0; at < got;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
+
+            if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+                remove_at(fd, entry->d_name, depth + 1);
+            at += entry->d_reclen;
+        }
+    if (fd >= 0)
         close(fd);
     unlinkat(folder, name, AT_REMOVEDIR);
 }

@@ -22,29 +22,37 @@ static bool begins_with(const char *path, const char *magic, size_t bytes)
 
 static const char *const hdf5_kinds[] = { "model", "dataset", "checkpoint", "foreign", NULL };
 
-/* A file that cannot be read is bundled as it is: a run that failed is one too. */
-static const char *identify_hdf5(const char *path, nyx_json **history)
+/* The lines of a history as an array; NULL when there are none. */
+static int list_history(nyx_json **out, const char *history)
 {
-    nyx_reader *file;
-    char       *copy, *rest = NULL;
-    int         kind = 0;
+    char *copy, *rest = NULL;
+    int   status = nyx_text_copy(&copy, history);
 
-    if (nyx_reader_open(&file, path) < 0)
-        return "other";
-    while (hdf5_kinds[kind] && strcmp(hdf5_kinds[kind], nyx_reader_kind(file)) != 0)
-        kind++;
-    if (nyx_text_copy(&copy, nyx_reader_history(file)) == 0) {
-        for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-            if (!nyx_bundle__is_clean(line))
-                continue;
-            if (!*history)
-                *history = nyx_json_array();
-            nyx_json_push_text(*history, line);
-        }
-        nyx_free(copy);
+    for (char *line = status < 0 ? NULL : strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        if (!nyx_bundle__is_clean(line))
+            continue;
+        if (!*out)
+            *out = nyx_json_array();
+        nyx_json_push_text(*out, line);
     }
-    nyx_reader_close(file);
-    return hdf5_kinds[kind] ? hdf5_kinds[kind] : "other";
+    nyx_free(copy);
+    return status;
+}
+
+/* A file that cannot be read is bundled as it is: a run that failed is one
+ * too. Want of memory says nothing about a file. */
+static int identify_hdf5(nyx_bundle_file *file, nyx_json **history)
+{
+    nyx_reader *reader;
+    int         status = nyx_reader_open(&reader, file->path);
+
+    for (int i = 0; hdf5_kinds[i] && status == 0; i++)
+        if (strcmp(hdf5_kinds[i], nyx_reader_kind(reader)) == 0)
+            file->kind = hdf5_kinds[i];
+    if (status == 0)
+        status = list_history(history, nyx_reader_history(reader));
+    nyx_reader_close(reader);
+    return status == NYX_ERR_MEMORY ? status : 0;
 }
 
 static int identify_json(nyx_bundle *bundle, nyx_bundle_file *file)
@@ -53,21 +61,18 @@ static int identify_json(nyx_bundle *bundle, nyx_bundle_file *file)
     const char *schema;
     char       *text;
     int64_t     bytes;
-    int         status = 0;
+    int         status;
 
-    file->kind = "other";
-    if (nyx_file_read(&text, &bytes, file->path, JSON_MOST) < 0)
-        return 0;
-    if (nyx_json_parse(&json, text, bytes, file->path) == 0 && nyx_json_kind_of(json) == NYX_JSON_OBJECT) {
+    if ((status = nyx_file_read(&text, &bytes, file->path, JSON_MOST)) == 0 &&
+        (status = nyx_json_parse(&json, text, bytes, file->path)) == 0) {
         schema = nyx_json_text(nyx_json_get(json, "schema"), "");
+        file->kind = nyx_json_get(json, "rules") ? "recipe" : nyx_json_get(json, "model") ? "config" : "json";
         if (strncmp(schema, "nyx.", 4) == 0 && strlen(schema) < 64 && nyx_bundle__is_clean(schema))
             status = nyx_arena_text(&bundle->arena, &file->kind, schema);
-        else
-            file->kind = nyx_json_get(json, "rules") ? "recipe" : nyx_json_get(json, "model") ? "config" : "json";
     }
     nyx_json_free(json);
     nyx_free(text);
-    return status;
+    return status == NYX_ERR_MEMORY ? status : 0;
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -84,14 +89,15 @@ int nyx_bundle__manifest_add(nyx_bundle *bundle, nyx_bundle_file *file)
     nyx_json *history = NULL, *object;
     int       status = 0;
 
+    file->kind = "other";
     if (begins_with(file->path, "\x89HDF\r\n\x1a\n", 8))
-        file->kind = identify_hdf5(file->path, &history);
+        status = identify_hdf5(file, &history);
     else if (begins_with(file->path, "{", 1))
         status = identify_json(bundle, file);
-    else
-        file->kind = "other";
-    if (status < 0)
+    if (status < 0) {
+        nyx_json_free(history);
         return status;
+    }
     object = nyx_json_push_object(bundle->list);
     nyx_json_set_text(object, "name", file->name);
     nyx_json_set_int(object, "bytes", file->bytes);

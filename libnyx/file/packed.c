@@ -70,7 +70,8 @@ static int begin(nyx_packer *p, const char *path)
     archive_entry_set_pathname(entry, "data");
     archive_entry_set_filetype(entry, AE_IFREG);
     if (archive_write_add_filter_zstd(p->archive) != ARCHIVE_OK) /* it would start a program instead */
-        status = nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks zstd");
+        status = archive_errno(p->archive) == ENOMEM ? packing_failed(p)
+                                                     : nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks zstd");
     else if (archive_write_set_format_raw(p->archive) != ARCHIVE_OK ||
              archive_write_set_filter_option(p->archive, "zstd", "compression-level", "3") != ARCHIVE_OK ||
              archive_write_set_bytes_per_block(p->archive, 0) != ARCHIVE_OK ||
@@ -214,10 +215,18 @@ static la_ssize_t get(struct archive *archive, void *context, const void **data)
     return got;
 }
 
-static int unpacking_failed(const nyx_unpacker *u)
+/* Whether libarchive failed for want of memory, which says nothing about the file. */
+static bool without_memory(const nyx_unpacker *u)
 {
-    const char *why = archive_error_string(u->archive);
+    return archive_errno(u->archive) == ENOMEM;
+}
 
+static int unpacking_failed(const nyx_unpacker *u, const char *otherwise)
+{
+    const char *why = otherwise ? otherwise : archive_error_string(u->archive);
+
+    if (without_memory(u))
+        return nyx_error_set(NYX_ERR_MEMORY, "cannot read '%s': memory ran out", u->path);
     return cannot_read(u, why ? why : "its zstd frame is damaged");
 }
 
@@ -234,10 +243,11 @@ static int open_frame(nyx_unpacker *u)
         return nyx_error_set(NYX_ERR_MEMORY, "cannot allocate a reader for '%s'", u->path);
     if (archive_read_support_format_raw(u->archive) != ARCHIVE_OK ||
         archive_read_append_filter(u->archive, ARCHIVE_FILTER_ZSTD) != ARCHIVE_OK)
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks zstd");
+        return without_memory(u) ? unpacking_failed(u, NULL)
+                                 : nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks zstd");
     if (archive_read_open(u->archive, u, NULL, get, NULL) != ARCHIVE_OK ||
         archive_read_next_header(u->archive, &entry) != ARCHIVE_OK) /* its reasons are about formats */
-        return cannot_read(u, "it holds no whole zstd frame, or one that takes more than 128 MiB to unpack");
+        return unpacking_failed(u, "it holds no whole zstd frame, or one that takes more than 128 MiB to unpack");
     return 0;
 }
 
@@ -292,7 +302,7 @@ int nyx_unpacker_read(nyx_unpacker *u, void *out, int64_t bytes, int64_t *got)
         la_ssize_t more = archive_read_data(u->archive, (char *)out + *got, (size_t)(bytes - *got));
 
         if (more < 0)
-            return unpacking_failed(u);
+            return unpacking_failed(u, NULL);
         if (more == 0)
             break;
         *got += more;

@@ -114,3 +114,26 @@ sweep() {
     echo "$memory times 71, $other times another status"
     [ "$memory" -gt "$other" ]
 }
+
+@test "nyx-bundle: always 71, never another bundle, nothing extracted" {
+    mkdir run
+    cp c.json eval.json run
+    nyx-bundle create run -o whole
+    for command in "create run -o out" "verify whole" "extract whole -o out"; do
+        without_memory 0 0 nyx-bundle $command > /dev/null
+        total=$(cat count)
+        [ "$total" -ge 100 ]
+        for nth in $(seq 1 $((total / 40 + 1)) "$total"); do
+            for sticky in 0 1; do
+                rm -rf out
+                status=0
+                without_memory "$nth" "$sticky" nyx-bundle $command > /dev/null 2> err || status=$?
+                echo "$command $nth/$total sticky $sticky: exit $status, $(cat err)"
+                if [ "$status" -ne 0 ]; then [ "$status" -eq 71 ] && [ "$(wc -l < err)" -eq 1 ] && [ ! -e out ]
+                elif [ -d out ]; then diff -r run out
+                elif [ -e out ]; then cmp out whole; fi
+                [ -z "$(find . -name '.*.nyx-*')" ]
+            done
+        done
+    done
+}

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 build=$(realpath "$1") fuzz=$(realpath "$2") runs=${3:-20000}
 seeds=$fuzz/seeds
 rm -rf "$seeds"
-mkdir -p "$seeds"/{json,settings,format,scan} "$fuzz/findings"
+mkdir -p "$seeds"/{json,settings,format,scan,bundle} "$fuzz/findings"
 
 cat > "$seeds/small.json" <<'JSON'
 { "model": { "width": 16, "heads": 2, "inner": 16, "h_layers": 1, "l_layers": 1, "halt_max_steps": 1 },
@@ -23,6 +23,11 @@ echo '{ "rules": [ { "tensor": "*.down", "format": "int4:g32", "method": "mse" }
     "$build/nyx-eval" q.h5 --reference=m.h5 --data=d.h5 -q --report=json/eval.json > /dev/null
     cp small.json settings/
     cp settings/recipe.json small.json json/
+    # Its manifest, a NUL, its members; see bundle.c.
+    "$build/nyx-bundle" create small.json settings/recipe.json -o b.tar.zst
+    zstd -q -d b.tar.zst -o b.tar
+    size=$((8#$(tail -c +125 b.tar | head -c 11)))
+    { tail -c +513 b.tar | head -c $size; printf '\0'; tail -c +$((513 + (size + 511) / 512 * 512)) b.tar; } > bundle/small
     for file in d m q; do head -c 512 $file.h5 > scan/$file; done
 ) || exit 1
 cp pipelines/configs/*.json "$seeds/settings/"

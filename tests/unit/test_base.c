@@ -567,8 +567,10 @@ static void leftovers_of_folders_are_removed(void **state)
     assert_int_equal(symlink(in_folder("precious"), inside), 0);
     snprintf(inside, sizeof inside, "%s/deep", dead);
     assert_int_equal(mkdir(inside, 0777), 0);
-    snprintf(inside, sizeof inside, "%s/deep/file", dead);
-    write_file(inside, "half");
+    for (int i = 0; i < 500; i++) {
+        snprintf(inside, sizeof inside, "%s/deep/file%d", dead, i);
+        write_file(inside, "half");
+    }
     assert_int_equal(nyx_folder_open(&made, in_folder("left")), 0);
     assert_int_equal(access(dead, F_OK), -1);
     nyx_folder_discard(made);
