@@ -90,6 +90,11 @@ void nyx_eval_free(nyx_eval *eval);
 int nyx_eval_add(nyx_eval *eval, const float *logits, const float *reference,
                  const int32_t *targets, int64_t rows) NYX_CHECKED;
 
+/* Of a row added before, summed over its scored tokens: the model's loss and,
+ * with a reference, the divergence. For whoever compares row by row. */
+double nyx_eval_row_loss(const nyx_eval *eval, int64_t row);
+double nyx_eval_row_kl(const nyx_eval *eval, int64_t row);
+
 /* Draw the sum. INPUT when no token was scored. */
 int nyx_eval_finish(nyx_eval *eval, nyx_eval_result *out) NYX_CHECKED;
 

@@ -243,6 +243,18 @@ int nyx_eval_add(nyx_eval *eval, const float *logits, const float *reference,
     return status;
 }
 
+double nyx_eval_row_loss(const nyx_eval *eval, int64_t row)
+{
+    NYX_BUG_IF(row < 0 || row >= eval->row_count);
+    return eval->rows[row].loss[NYX_EVAL__MODEL];
+}
+
+double nyx_eval_row_kl(const nyx_eval *eval, int64_t row)
+{
+    NYX_BUG_IF(row < 0 || row >= eval->row_count);
+    return eval->rows[row].kl;
+}
+
 /* Standard error of a mean, from the sums of values and of their squares. */
 static double standard_error(double sum, double squares, double count)
 {

@@ -49,7 +49,8 @@ int nyx_knapsack_ladder(const nyx_knapsack *k, int tensor, uint8_t *levels)
         sorted[at] = (uint8_t)level;
     }
     for (int i = 0; i < k->levels; i++)
-        if (count == 0 || choice_of(k, tensor, sorted[i])->cost < choice_of(k, tensor, levels[count - 1])->cost)
+        if (count == 0 ||
+            choice_of(k, tensor, sorted[i])->cost < choice_of(k, tensor, levels[count - 1])->cost)
             levels[count++] = sorted[i];
     return count;
 }
@@ -66,8 +67,8 @@ static int smallest(uint8_t *plan, const nyx_knapsack *k, int64_t budget)
     }
     bytes = nyx_knapsack_bytes(k, plan);
     if (bytes > budget)
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no plan fits %lld bytes, the smallest has %lld", (long long)budget,
-                             (long long)bytes);
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no plan fits %lld bytes, the smallest has %lld",
+                             (long long)budget, (long long)bytes);
     return 0;
 }
 
@@ -136,11 +137,13 @@ static int64_t common_divisor(int64_t a, int64_t b)
 }
 
 /* Bytes above the smallest plan come in steps of `unit`; there are `steps` of them. */
-struct scale { int64_t unit, steps; };
+struct scale {
+    int64_t unit, steps;
+};
 
 static struct scale scale_of(const nyx_knapsack *k, const uint8_t *least, int64_t left)
 {
-    struct scale scale = { 0, 0 };
+    struct scale scale = {0, 0};
 
     for (int t = 0; t < k->tensors; t++)
         for (int l = 0; l < k->levels; l++) {
@@ -157,8 +160,8 @@ static struct scale scale_of(const nyx_knapsack *k, const uint8_t *least, int64_
 }
 
 /* best[s]: the least cost with at most s steps; taken [tensors, steps + 1]. */
-static void fill(const nyx_knapsack *k, const uint8_t *least, struct scale scale, double *best, double *next,
-                 uint8_t *taken)
+static void fill(const nyx_knapsack *k, const uint8_t *least, struct scale scale, double *best,
+                 double *next, uint8_t *taken)
 {
     memset(best, 0, (size_t)(scale.steps + 1) * sizeof *best);
     for (int t = 0; t < k->tensors; t++) {
@@ -202,7 +205,8 @@ int nyx_knapsack_solve(uint8_t *plan, const nyx_knapsack *k, int64_t budget)
     fill(k, least, scale, best, best + scale.steps + 1, taken);
     at = scale.steps;
     for (int t = k->tensors - 1; t >= 0; t--) {
-        const int64_t more = choice_of(k, t, taken[t * (scale.steps + 1) + at])->bytes - choice_of(k, t, least[t])->bytes;
+        const int64_t more = choice_of(k, t, taken[t * (scale.steps + 1) + at])->bytes -
+                             choice_of(k, t, least[t])->bytes;
 
         plan[t] = taken[t * (scale.steps + 1) + at];
         at -= (more + scale.unit - 1) / scale.unit;
@@ -252,9 +256,11 @@ static int hull(const nyx_knapsack *k, int tensor, struct step *steps)
         int to = at + 1;
 
         for (int i = at + 2; i < rungs; i++)
-            if (slope_of(k, tensor, ladder[at], ladder[i]) >= slope_of(k, tensor, ladder[at], ladder[to]))
+            if (slope_of(k, tensor, ladder[at], ladder[i]) >=
+                slope_of(k, tensor, ladder[at], ladder[to]))
                 to = i;
-        steps[count] = (struct step){ slope_of(k, tensor, ladder[at], ladder[to]), tensor, count, ladder[to] };
+        steps[count] =
+            (struct step){slope_of(k, tensor, ladder[at], ladder[to]), tensor, count, ladder[to]};
         count++;
         at = to;
     }
@@ -265,7 +271,7 @@ static int front_create(nyx_knapsack_front *out, int count, int tensors)
 {
     int status;
 
-    *out = (nyx_knapsack_front){ .count = count };
+    *out = (nyx_knapsack_front){.count = count};
     if ((status = nyx_alloc(&out->plans, (int64_t)count * tensors)) < 0 ||
         (status = nyx_alloc(&out->bytes, count * (int64_t)sizeof *out->bytes)) < 0 ||
         (status = nyx_alloc(&out->costs, count * (int64_t)sizeof *out->costs)) < 0)
@@ -278,7 +284,7 @@ int nyx_knapsack_front_make(nyx_knapsack_front *out, const nyx_knapsack *k)
     struct step *steps;
     int          count = 0, status;
 
-    *out = (nyx_knapsack_front){ 0 };
+    *out = (nyx_knapsack_front){0};
     if ((status = nyx_alloc(&steps, (int64_t)k->tensors * k->levels * (int64_t)sizeof *steps)) < 0)
         return status;
     for (int t = 0; t < k->tensors; t++)
@@ -307,5 +313,5 @@ void nyx_knapsack_front_release(nyx_knapsack_front *front)
     nyx_free(front->plans);
     nyx_free(front->bytes);
     nyx_free(front->costs);
-    *front = (nyx_knapsack_front){ 0 };
+    *front = (nyx_knapsack_front){0};
 }

@@ -8,8 +8,8 @@ enum { RESAMPLES = 10000 };
 /* Hill 1970 (Comm. ACM 13:617), the expansion round the normal quantile. */
 double nyx_student_95(int64_t freedom)
 {
-    static const double small[] = { 6.313752, 2.919986, 2.353363, 2.131847, 2.015048,
-                                     1.943180, 1.894579, 1.859548, 1.833113, 1.812461 };
+    static const double small[] = {6.313752, 2.919986, 2.353363, 2.131847, 2.015048,
+                                   1.943180, 1.894579, 1.859548, 1.833113, 1.812461};
     const double        z = 1.6448536269514722, n = (double)freedom, z2 = z * z;
 
     NYX_BUG_IF(freedom < 1);
@@ -19,21 +19,26 @@ double nyx_student_95(int64_t freedom)
            z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / (384.0 * n * n * n);
 }
 
+static double weight_of(const int32_t *tokens, int64_t row)
+{
+    return tokens ? (double)tokens[row] : 1.0;
+}
+
 /* A ratio of two sums over rows: its variance from the rows' residuals. */
 nyx_paired nyx_paired_of(const double *a, const double *b, const int32_t *tokens, int64_t rows)
 {
-    nyx_paired out = { 0 };
+    nyx_paired out = {0};
     double     sum = 0.0, count = 0.0, squares = 0.0;
 
     for (int64_t i = 0; i < rows; i++) {
         sum += a[i] - b[i];
-        count += (double)tokens[i];
+        count += weight_of(tokens, i);
     }
     if (count == 0.0)
         return out;
     out.difference = sum / count;
     for (int64_t i = 0; i < rows; i++) {
-        const double rest = a[i] - b[i] - out.difference * (double)tokens[i];
+        const double rest = a[i] - b[i] - out.difference * weight_of(tokens, i);
 
         squares += rest * rest;
     }
@@ -42,8 +47,8 @@ nyx_paired nyx_paired_of(const double *a, const double *b, const int32_t *tokens
     return out;
 }
 
-int nyx_paired_interval(nyx_paired *out, const double *a, const double *b, const int32_t *tokens, int64_t rows,
-                        uint64_t seed)
+int nyx_paired_interval(nyx_paired *out, const double *a, const double *b, const int32_t *tokens,
+                        int64_t rows, uint64_t seed)
 {
     const uint64_t stream = nyx_stream_of("evolve.interval");
     double        *means;

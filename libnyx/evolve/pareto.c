@@ -28,7 +28,8 @@ void nyx_pareto_rank(int *rank, const double *points, int count, int aims)
             bool beaten = rank[i] >= 0 && rank[i] < r;
 
             for (int j = 0; j < count && !beaten; j++)
-                beaten = (rank[j] < 0 || rank[j] == r) && dominates(points + j * aims, points + i * aims, aims);
+                beaten = (rank[j] < 0 || rank[j] == r) &&
+                         dominates(points + j * aims, points + i * aims, aims);
             if (!beaten) {
                 rank[i] = r;
                 left--;
@@ -39,7 +40,10 @@ void nyx_pareto_rank(int *rank, const double *points, int count, int aims)
 
 /* ---- crowding ----------------------------------------------------------------------- */
 
-struct place { double value; int point; };
+struct place {
+    double value;
+    int    point;
+};
 
 static int by_value(const void *a, const void *b)
 {
@@ -59,7 +63,8 @@ static void crowd_aim(double *crowding, const struct place *places, int count)
         crowding[places[i].point] += (places[i + 1].value - places[i - 1].value) / range;
 }
 
-int nyx_pareto_crowding(double *crowding, const double *points, const int *rank, int count, int aims)
+int nyx_pareto_crowding(double *crowding, const double *points, const int *rank, int count,
+                        int aims)
 {
     struct place *places;
     int           status = nyx_alloc(&places, count * (int64_t)sizeof *places), most = 0;
@@ -75,7 +80,7 @@ int nyx_pareto_crowding(double *crowding, const double *points, const int *rank,
 
             for (int i = 0; i < count; i++)
                 if (rank[i] == r)
-                    places[used++] = (struct place){ points[i * aims + aim], i };
+                    places[used++] = (struct place){points[i * aims + aim], i};
             qsort(places, (size_t)used, sizeof *places, by_value);
             if (used > 0)
                 crowd_aim(crowding, places, used);
@@ -88,8 +93,8 @@ int nyx_pareto_crowding(double *crowding, const double *points, const int *rank,
 /* ---- volume ---------------------------------------------------------------------------- */
 
 /* The area that `count` points of two aims, sorted by the first, dominate. */
-static double area(const struct place *places, int count, const double *points, int aims, int second,
-                   const double *reference, double reference_first)
+static double area(const struct place *places, int count, const double *points, int aims,
+                   int second, const double *reference, double reference_first)
 {
     double sum = 0.0, lowest = reference[second];
 
@@ -106,28 +111,31 @@ static double area(const struct place *places, int count, const double *points, 
 
 /* Slices between the values of the last aim; in each, the area of the points
  * that are at most so large in it. */
-static double slices(struct place *places, struct place *inside, int count, const double *points, const double *reference)
+static double slices(struct place *places, struct place *inside, int count, const double *points,
+                     const double *reference)
 {
     double sum = 0.0;
 
     for (int i = 0; i < count; i++)
-        places[i] = (struct place){ points[i * 3 + 2], i };
+        places[i] = (struct place){points[i * 3 + 2], i};
     qsort(places, (size_t)count, sizeof *places, by_value);
     for (int i = 0; i < count; i++) {
-        const double low = places[i].value, next = i + 1 < count ? places[i + 1].value : reference[2];
+        const double low = places[i].value,
+                     next = i + 1 < count ? places[i + 1].value : reference[2];
         const double high = next < reference[2] ? next : reference[2];
 
         if (high <= low)
             continue;
         for (int j = 0; j <= i; j++)
-            inside[j] = (struct place){ points[places[j].point * 3], places[j].point };
+            inside[j] = (struct place){points[places[j].point * 3], places[j].point};
         qsort(inside, (size_t)i + 1, sizeof *inside, by_value);
         sum += (high - low) * area(inside, i + 1, points, 3, 1, reference, reference[0]);
     }
     return sum;
 }
 
-int nyx_pareto_volume(double *out, const double *points, int count, int aims, const double *reference)
+int nyx_pareto_volume(double *out, const double *points, int count, int aims,
+                      const double *reference)
 {
     struct place *places;
     int           status = nyx_alloc(&places, 2 * count * (int64_t)sizeof *places);
@@ -140,7 +148,7 @@ int nyx_pareto_volume(double *out, const double *points, int count, int aims, co
         *out = slices(places, places + count, count, points, reference);
     } else {
         for (int i = 0; i < count; i++)
-            places[i] = (struct place){ points[i * 2], i };
+            places[i] = (struct place){points[i * 2], i};
         qsort(places, (size_t)count, sizeof *places, by_value);
         *out = area(places, count, points, 2, 1, reference, reference[0]);
     }

@@ -235,7 +235,7 @@ static nyx_value block(nyx_model_builder *b, nyx_value x, int64_t layer)
     return x;
 }
 
-nyx_value nyx_model__decoder(nyx_model_builder *b, nyx_value tokens)
+static nyx_value embed(nyx_model_builder *b, nyx_value tokens)
 {
     nyx_graph *g = b->g;
     nyx_value  x = nyx_graph_embedding(g, nyx_model__parameter(b, "embed"), tokens), position;
@@ -246,9 +246,13 @@ nyx_value nyx_model__decoder(nyx_model_builder *b, nyx_value tokens)
         position = nyx_graph_slice(g, nyx_model__parameter(b, "position"), 0, 0, b->config->data.length);
         x = nyx_graph_add(g, x, position);
     }
-    keep(b, "embed", x);
-    for (int64_t layer = 0; layer < b->config->model.h_layers; layer++)
-        x = block(b, x, layer);
+    return keep(b, "embed", x);
+}
+
+static nyx_value head(nyx_model_builder *b, nyx_value x)
+{
+    nyx_graph *g = b->g;
+
     nyx_graph_push(g, "head");
     if (b->cache)
         x = nyx_model__last_cached(b, x);
@@ -256,4 +260,53 @@ nyx_value nyx_model__decoder(nyx_model_builder *b, nyx_value tokens)
     x = nyx_graph_matmul(g, x, nyx_model__parameter(b, b->config->model.tied ? "embed" : "head"), 0, NYX_MATMUL_NT);
     nyx_graph_pop(g);
     return x;
+}
+
+nyx_value nyx_model__decoder(nyx_model_builder *b, nyx_value tokens)
+{
+    nyx_value x = embed(b, tokens);
+
+    for (int64_t layer = 0; layer < b->config->model.h_layers; layer++)
+        x = block(b, x, layer);
+    return head(b, x);
+}
+
+/* ---- in pieces -------------------------------------------------------------------- */
+
+int nyx_model_piece_count(const nyx_config *config)
+{
+    return config->model.kind == NYX_MODEL_DECODER ? (int)config->model.h_layers + 2 : 0;
+}
+
+int nyx_model_piece_of(const nyx_config *config, const char *parameter)
+{
+    char name[40];
+
+    for (int64_t layer = 0; layer < config->model.h_layers; layer++) {
+        const int length = snprintf(name, sizeof name, "blocks.%d.", (int)layer);
+
+        if (strncmp(parameter, name, (size_t)length) == 0)
+            return (int)layer + 1;
+    }
+    if (strcmp(parameter, "embed") == 0 || strcmp(parameter, "position") == 0)
+        return 0;
+    return nyx_model_piece_count(config) - 1;
+}
+
+void nyx_model_build_piece(nyx_graph *g, const nyx_config *config, int64_t slots, int piece)
+{
+    const int64_t     length = config->data.length;
+    nyx_model_builder b = nyx_model__builder(g, config, slots);
+    nyx_value         x;
+
+    NYX_BUG_IF(piece < 0 || piece >= nyx_model_piece_count(config));
+    if (piece == 0) {
+        x = nyx_graph_variable(g, "piece.tokens", NYX_I32, nyx_shape_of(2, slots, length), NYX_ROLE_INPUT);
+        x = embed(&b, x);
+    } else {
+        x = nyx_graph_variable(g, "piece.in", nyx_graph_real(g), nyx_shape_of(3, slots, length, config->model.width),
+                               NYX_ROLE_INPUT);
+        x = piece + 1 < nyx_model_piece_count(config) ? block(&b, x, piece - 1) : head(&b, x);
+    }
+    nyx_graph_assign(g, piece + 1 < nyx_model_piece_count(config) ? "piece.out" : "piece.logits", NYX_ROLE_OUTPUT, x);
 }

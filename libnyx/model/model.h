@@ -176,6 +176,15 @@ void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step
  * Decoder and mlp: one run; no CARRY, fresh, ids and q_. */
 void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema);
 
+/* A decoder in pieces, for whoever changes a part and keeps what came before
+ * it: piece 0 the embedding, then the blocks, the last the head. No pieces (0):
+ * any other model. A parameter belongs to the first piece that reads it.
+ *   INPUT  piece.tokens i32 [B,T] (piece 0), piece.in real [B,T,D]
+ *   OUTPUT piece.out real [B,T,D], piece.logits real [B,T,V] (the last) */
+int  nyx_model_piece_count(const nyx_config *config);
+int  nyx_model_piece_of(const nyx_config *config, const char *parameter);
+void nyx_model_build_piece(nyx_graph *g, const nyx_config *config, int64_t slots, int piece);
+
 /* A decoder that goes on: S new positions of B sequences behind what their
  * rows of the cache hold.
  *   INPUT   NAME.tokens, NAME.places (position in the text) i32 [B,S];

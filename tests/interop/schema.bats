@@ -22,11 +22,12 @@ JSON
     nyx-eval q.h5 --reference=m.h5 --data=d.h5 --quiet --report=eval.json > /dev/null
     nyx-profile --plan=config.json --data=d.h5 --memory=1GiB --parts=all --no-measure -o plan.json --report=profile.json > /dev/null
     nyx-bundle create config.json recipe.json m.h5 -o b.tar.zst --report=bundle.json
+    nyx-evolve recipe m.h5 --data=d.h5 --bits=6 --tokens=3000 --quiet -o r.json --report=evolve.json
     run "$python" "$root/tests/interop/schema.py" "$build/tests/schema-check" "$root/schemas" \
         config=config.json config="$root/pipelines/configs/hrm_v1.json" recipe=recipe.json \
         report=data.json data=data.json report=train.json train=train.json \
         quantize=quantize.json eval=eval.json bundle=bundle.json \
-        plan=plan.json profile=profile.json
+        evolve=evolve.json plan=plan.json profile=profile.json
     echo "$output"
     [ "$status" -eq 0 ]
 }

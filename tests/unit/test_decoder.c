@@ -266,6 +266,56 @@ static void the_future_is_not_seen(void **state)
     }
 }
 
+/* Through its pieces, each fed what the one before gave, a decoder says what it
+ * says as a whole, to the bit. */
+static void pieces_give_the_logits_of_the_whole(void **state)
+{
+    const char *const texts[] = { llama_text, gpt2_text };
+    static const int32_t tokens[32] = { 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 6, 5, 4, 3, 2, 1 };
+
+    (void)state;
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+        const nyx_config config = bound_plain(texts[k]);
+        const int        pieces = nyx_model_piece_count(&config);
+        machine          whole, parts;
+        double          *logits, *pieced;
+
+        machine_open(&whole, 1);
+        nyx_model_build_eval(machine_graph(&whole, NYX_F64), &config, 2, false);
+        machine_compile(&whole);
+        write_parameters(&whole, &config);
+        nyx_store_write(whole.store, "eval.inputs", tokens);
+        machine_run(&whole, 0, 0, 0);
+        machine_open(&parts, 1);
+        for (int i = 0; i < pieces; i++)
+            nyx_model_build_piece(machine_graph(&parts, NYX_F64), &config, 2, i);
+        machine_compile(&parts);
+        write_parameters(&parts, &config);
+        nyx_store_write(parts.store, "piece.tokens", tokens);
+        for (int i = 0; i < pieces; i++) {
+            double *out;
+
+            machine_run(&parts, i, 0, 0);
+            if (i + 1 == pieces)
+                break;
+            out = machine_copy(&parts, "piece.out");
+            nyx_store_write(parts.store, "piece.in", out);
+            nyx_free(out);
+        }
+        logits = machine_copy(&whole, "eval.logits");
+        pieced = machine_copy(&parts, "piece.logits");
+        assert_true(logits[0] == logits[0]); /* no NaN */
+        assert_memory_equal(logits, pieced, 2 * 16 * 7 * sizeof *logits);
+        nyx_free(pieced);
+        nyx_free(logits);
+        machine_close(&parts);
+        machine_close(&whole);
+        assert_int_equal(nyx_model_piece_of(&config, "embed"), 0);
+        assert_int_equal(nyx_model_piece_of(&config, "blocks.1.mlp.down"), 2);
+        assert_int_equal(nyx_model_piece_of(&config, "norm"), 3);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +323,7 @@ int main(void)
         cmocka_unit_test(micro_batches_add_up),
         cmocka_unit_test(evaluation_agrees_with_the_step),
         cmocka_unit_test(the_future_is_not_seen),
+        cmocka_unit_test(pieces_give_the_logits_of_the_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,8 @@ static void fill_choices(nyx_choice *choices, uint64_t seed, int64_t step)
 
     nyx_random_init(&random, seed, 0);
     for (int i = 0; i < TENSORS * LEVELS; i++)
-        choices[i] = (nyx_choice){ step * (int64_t)(1 + nyx_random_below(&random, 40)), nyx_random_uniform(&random) };
+        choices[i] = (nyx_choice){step * (int64_t)(1 + nyx_random_below(&random, 40)),
+                                  nyx_random_uniform(&random)};
 }
 
 static void plan_number(uint8_t *plan, int number)
@@ -40,7 +41,7 @@ static double cheapest(const nyx_knapsack *k, int64_t budget)
 static void knapsack_finds_the_cheapest_of_all_plans(void **state)
 {
     nyx_choice   choices[TENSORS * LEVELS];
-    nyx_knapsack k = { TENSORS, LEVELS, choices };
+    nyx_knapsack k = {TENSORS, LEVELS, choices};
 
     (void)state;
     for (uint64_t seed = 0; seed < 60; seed++) {
@@ -65,7 +66,7 @@ static void knapsack_finds_the_cheapest_of_all_plans(void **state)
 static void large_budgets_are_kept_and_nearly_best(void **state)
 {
     nyx_choice   choices[TENSORS * LEVELS];
-    nyx_knapsack k = { TENSORS, LEVELS, choices };
+    nyx_knapsack k = {TENSORS, LEVELS, choices};
 
     (void)state;
     for (uint64_t seed = 0; seed < 40; seed++) {
@@ -87,7 +88,7 @@ static void large_budgets_are_kept_and_nearly_best(void **state)
 static void front_holds_the_best_plan_for_every_price(void **state)
 {
     nyx_choice         choices[TENSORS * LEVELS];
-    nyx_knapsack       k = { TENSORS, LEVELS, choices };
+    nyx_knapsack       k = {TENSORS, LEVELS, choices};
     nyx_knapsack_front front;
 
     (void)state;
@@ -105,7 +106,8 @@ static void front_holds_the_best_plan_for_every_price(void **state)
                 uint8_t plan[TENSORS];
 
                 plan_number(plan, i);
-                best = fmin(best, nyx_knapsack_cost(&k, plan) + price * (double)nyx_knapsack_bytes(&k, plan));
+                best = fmin(best, nyx_knapsack_cost(&k, plan) +
+                                      price * (double)nyx_knapsack_bytes(&k, plan));
             }
             for (int i = 0; i < front.count; i++)
                 ours = fmin(ours, front.costs[i] + price * (double)front.bytes[i]);
@@ -118,7 +120,7 @@ static void front_holds_the_best_plan_for_every_price(void **state)
 static void greedy_fits_and_leaves_no_rung_that_fits(void **state)
 {
     nyx_choice   choices[TENSORS * LEVELS];
-    nyx_knapsack k = { TENSORS, LEVELS, choices };
+    nyx_knapsack k = {TENSORS, LEVELS, choices};
 
     (void)state;
     for (uint64_t seed = 0; seed < 40; seed++) {
@@ -138,8 +140,10 @@ static void greedy_fits_and_leaves_no_rung_that_fits(void **state)
 
             for (int i = 0; i + 1 < rungs; i++)
                 if (ladder[i] == plan[t])
-                    assert_true(nyx_knapsack_bytes(&k, plan) + choices[t * LEVELS + ladder[i + 1]].bytes -
-                                    choices[t * LEVELS + ladder[i]].bytes > budget);
+                    assert_true(nyx_knapsack_bytes(&k, plan) +
+                                    choices[t * LEVELS + ladder[i + 1]].bytes -
+                                    choices[t * LEVELS + ladder[i]].bytes >
+                                budget);
         }
     }
 }
@@ -201,7 +205,7 @@ static double counted_volume(const double *points, int aims)
     for (int x = 0; x < 8; x++)
         for (int y = 0; y < 8; y++)
             for (int z = 0; z < (aims == 3 ? 8 : 1); z++) {
-                const double at[3] = { x / 10.0, y / 10.0, z / 10.0 };
+                const double at[3] = {x / 10.0, y / 10.0, z / 10.0};
                 bool         inside = false;
 
                 for (int i = 0; i < POINTS; i++) {
@@ -218,7 +222,7 @@ static double counted_volume(const double *points, int aims)
 
 static void volume_is_what_counting_cells_gives(void **state)
 {
-    static const double reference[3] = { 0.8, 0.8, 0.8 };
+    static const double reference[3] = {0.8, 0.8, 0.8};
     double              points[POINTS * 3], volume;
 
     (void)state;
@@ -234,8 +238,8 @@ static void volume_is_what_counting_cells_gives(void **state)
 
 static void crowding_is_the_room_between_neighbours(void **state)
 {
-    static const double points[] = { 0, 4, 1, 2, 2, 1, 4, 0, 9, 9 };
-    static const int    rank[] = { 0, 0, 0, 0, 1 };
+    static const double points[] = {0, 4, 1, 2, 2, 1, 4, 0, 9, 9};
+    static const int    rank[] = {0, 0, 0, 0, 1};
     double              crowding[5];
 
     (void)state;
@@ -249,8 +253,12 @@ static void crowding_is_the_room_between_neighbours(void **state)
 
 static void student_quantiles_are_those_of_the_tables(void **state)
 {
-    static const struct { int64_t freedom; double t; } known[] = {
-        { 1, 6.3138 }, { 4, 2.1318 }, { 7, 1.8946 }, { 10, 1.8125 }, { 15, 1.7531 }, { 30, 1.6973 }, { 120, 1.6577 },
+    static const struct {
+        int64_t freedom;
+        double  t;
+    } known[] = {
+        {1, 6.3138},  {4, 2.1318},  {7, 1.8946},   {10, 1.8125},
+        {15, 1.7531}, {30, 1.6973}, {120, 1.6577},
     };
 
     (void)state;
@@ -260,8 +268,8 @@ static void student_quantiles_are_those_of_the_tables(void **state)
 
 static void a_paired_test_of_rows_is_the_textbook_one(void **state)
 {
-    static const double  a[] = { 3.1, 2.9, 4.2, 3.3, 2.7, 3.9 }, b[] = { 3.5, 3.2, 4.4, 3.2, 3.3, 4.1 };
-    static const int32_t tokens[] = { 1, 1, 1, 1, 1, 1 };
+    static const double  a[] = {3.1, 2.9, 4.2, 3.3, 2.7, 3.9}, b[] = {3.5, 3.2, 4.4, 3.2, 3.3, 4.1};
+    static const int32_t tokens[] = {1, 1, 1, 1, 1, 1};
     double               mean = 0.0, squares = 0.0;
     nyx_paired           pair = nyx_paired_of(a, b, tokens, 6);
 
