@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-static const char default_formats[] = "int2:g64,int2:g32,int2:g16,int3:g128,int3:g64,int3:g32,int3:g16,int4:g128,int4:g64,"
+static const char default_formats[] = "int2:g128,int2:g64,int2:g32,int2:g16,int3:g128,int3:g64,int3:g32,int3:g16,int4:g128,int4:g64,"
                                       "int4:g32,int8:channel";
 
 static struct {
@@ -69,7 +69,7 @@ static const nyx_opt recipe_opts[] = {
     { .kind = NYX_OPT_INT, .name = "bytes", .value = &args.bytes, .arg = "N", .help = "bytes of the coded file, headers counted" },
     { .kind = NYX_OPT_INT, .name = "memory", .value = &args.memory, .arg = "N", .help = "bytes that running one row may take on the device" },
     { .kind = NYX_OPT_GROUP, .help = "Search" },
-    { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "LIST", .help = "what a tensor may become, by commas [eleven from int2:g64 to int8:channel]", .check = check_formats },
+    { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "LIST", .help = "what a tensor may become, by commas [twelve from int2:g128 to int8:channel]", .check = check_formats },
     { .kind = NYX_OPT_FLAG, .name = "all", .value = &args.all, .help = "also code embeddings, heads, norms, puzzle tables, positions" },
     { .kind = NYX_OPT_INT, .name = "tokens", .value = &args.tokens, .arg = "N", .help = "token-forwards to spend; a row of an HRM counts once [2000000; hrm, transformer: 100000]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "sample", .value = &args.sample, .arg = "N", .help = "tokens that decide about a candidate [from --tokens]", .least = 1 },

@@ -240,6 +240,7 @@ int nyx_evolve__front(nyx_evolve__search *s, nyx_evolve__candidate *seeds, int c
 {
     const int64_t cost = POPULATION * s->rung[2] * nyx_evolve__row_cost(s);
     population   *p;
+    int64_t       before = -1; /* without a new child there is no next generation */
     int           status = nyx_alloc(&p, sizeof *p);
 
     if (status < 0)
@@ -252,7 +253,8 @@ int nyx_evolve__front(nyx_evolve__search *s, nyx_evolve__candidate *seeds, int c
         (status = first_generation(p, seeds, count)) < 0 || (status = select_best(p)) < 0 ||
         (status = log_front(p)) < 0)
         goto done;
-    while (s->result->tokens + cost <= s->budget_tokens && status == 0) {
+    while (s->result->tokens + cost <= s->budget_tokens && s->result->tokens != before && status == 0) {
+        before = s->result->tokens;
         s->result->generations++;
         if ((status = breed_all(p, s->result->generations)) == 0 && (status = select_best(p)) == 0)
             status = log_front(p);

@@ -165,9 +165,10 @@ int nyx_evolve__evolve(nyx_evolve__search *s)
     const int64_t cost = cost_of_generation(s),
                   fresh = 3 * s->rung[NYX_EVOLVE__RUNGS - 1] * nyx_evolve__row_cost(s);
     const bool turns = s->row_count >= 2 * s->rung[NYX_EVOLVE__RUNGS - 1];
+    int64_t    before = -1; /* when the last generation began */
     int        status = 0;
 
-    while (status == 0) {
+    while (status == 0 && s->result->tokens != before) { /* until there is no new child */
         const bool turn =
             turns && s->result->generations > 0 && s->result->generations % EPOCH == 0;
 
@@ -176,6 +177,7 @@ int nyx_evolve__evolve(nyx_evolve__search *s)
         s->result->generations++;
         if (turn && (status = next_epoch(s)) < 0)
             return status;
+        before = s->result->tokens;
         status = generation(s);
     }
     return status;

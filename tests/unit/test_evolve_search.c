@@ -404,6 +404,15 @@ static void the_recipe_keeps_the_budget_and_is_read_back(void **state)
     ok(nyx_plan_read(plan, w->codings, path));
     assert_memory_equal(plan, result.plans[NYX_EVOLVED].levels, (size_t)w->codings->count);
     nyx_search_result_release(&result);
+    memset(plan, 0, sizeof plan); /* a budget that one plan meets: the search ends */
+    o.budget = nyx_codings_bytes(w->codings, plan);
+    for (int pareto = 0; pareto < 2; pareto++) {
+        o.pareto = pareto;
+        ok(nyx_search_run(&result, w->device, w->codings, &o));
+        assert_memory_equal(plan, result.plans[NYX_EVOLVED].levels, (size_t)w->codings->count);
+        nyx_search_result_release(&result);
+    }
+    o.pareto = false;
     o.budget = w->codings->elems / 4;
     assert_int_equal(nyx_search_run(&result, w->device, w->codings, &o), NYX_ERR_UNSUPPORTED);
     assert_non_null(strstr(nyx_error_text(), "no recipe meets the budget"));
