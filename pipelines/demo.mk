@@ -1,5 +1,5 @@
-# demo -- a small HRM learns Sudokus, is coded in 8, 4, 3 and 2 bits; a table and a page say
-# what each kept. The control learns shuffled solutions: what it "solves" is luck.
+# demo -- a small HRM learns Sudokus, is coded in 8, 4, 3 and 2 bits, and by a recipe of 3 bits that a search finds;
+# a table and a page say what each kept. The control learns shuffled solutions: what it "solves" is luck.
 #
 #     make -f pipelines/demo.mk [RUN=run/demo] [SEED=1] [CONFIG=...] [SIZE=4]
 # WARM="CONFIG..." are trained first, one after the other, each on from the weights of the one before.
@@ -10,19 +10,19 @@ CONFIG  ?= pipelines/configs/hrm-tiny.json
 WARM    ?=
 COUNT   ?= 4000
 TEST    ?= 200
-CODINGS ?= int8 int4 int3 int2
+CODINGS ?= int8 int4 int3 int2 evolved
 
 data_OPTIONS  = --size=$(SIZE) --count=$(COUNT) --test=$(TEST) --seed=$(SEED) $(DATA_EXTRA)
 train_OPTIONS = --seed=$(SEED) $(TRAIN_EXTRA)
 eval_OPTIONS  = --data=$(RUN)/data.h5
-FORMAT_int8   = int8:channel
-FORMAT_int4   = int4:g32
-FORMAT_int3   = int3:g32
-FORMAT_int2   = int2:g16
+MODEL_CODED   = $(RUN)/model.h5
+DATA_SEARCHED = $(RUN)/data.h5
+include $(dir $(lastword $(MAKEFILE_LIST)))code.mk
 
 REPORTS = $(RUN)/data.json $(RUN)/train.json $(RUN)/eval-fp32.json \
           $(CODINGS:%=$(RUN)/eval-%.json) $(RUN)/eval-control.json
-LOGS    = $(RUN)/train.jsonl $(CODINGS:%=$(RUN)/quantize-%.json) $(if $(WARM),$(RUN)/warm.json $(RUN)/warm.jsonl)
+LOGS    = $(RUN)/train.jsonl $(CODINGS:%=$(RUN)/quantize-%.json) $(RUN)/evolve.json $(RUN)/evolve.jsonl \
+          $(if $(WARM),$(RUN)/warm.json $(RUN)/warm.jsonl)
 
 summary: $(RUN)/summary.txt $(RUN)/report.html $(RUN).tar.zst
 	@cat $<
@@ -64,9 +64,6 @@ $(RUN)/model.h5 $(RUN)/train.json &: $(CONFIG) $(RUN)/data.h5 $(RUN)/train.optio
 
 $(RUN)/control.h5: $(CONFIG) $(RUN)/control-data.h5 $(RUN)/train.options $(WARM_CONTROL) | $(BIN)/nyx-train
 	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/control-data.h5 $(train_OPTIONS) $(WARM_CONTROL:%=--init=%) -o $@
-
-$(CODINGS:%=$(RUN)/%.h5): $(RUN)/%.h5: $(RUN)/model.h5 | $(BIN)/nyx-quantize
-	$(BIN)/nyx-quantize $< --format=$(FORMAT_$*) -o $@ --report=$(RUN)/quantize-$*.json
 
 $(CODINGS:%=$(RUN)/eval-%.json): $(RUN)/eval-%.json: $(RUN)/%.h5 $(RUN)/data.h5 $(RUN)/eval.options | $(BIN)/nyx-eval
 	$(BIN)/nyx-eval $< --reference=$(RUN)/model.h5 $(eval_OPTIONS) --quiet --report=$@ > /dev/null

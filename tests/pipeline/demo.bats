@@ -20,7 +20,7 @@ setup() {
 }
 
 @test "the table has a row for FP32, each coding and the control" {
-    for row in eval-fp32 eval-int8 eval-int4 eval-int3 eval-int2 eval-control; do
+    for row in eval-fp32 eval-int8 eval-int4 eval-int3 eval-int2 eval-evolved eval-control; do
         grep -q "$row.json" run/summary.txt
     done
     grep -q "naked singles" run/summary.txt
@@ -45,14 +45,24 @@ PY
 @test "the run is bundled with what made it" {
     nyx-bundle verify run.tar.zst
     nyx-bundle extract run.tar.zst -o out
-    for name in tiny.json demo.mk common.mk; do rm "out/$name"; done
+    for name in tiny.json demo.mk code.mk common.mk; do rm "out/$name"; done
     diff -r run out
+}
+
+@test "the evolved recipe keeps its 3 bits and its tokens" {
+    "${PYTHON:-python3}" - <<'PY'
+import json
+e = json.load(open("run/evolve.json"))["result"]
+q = json.load(open("run/quantize-evolved.json"))["result"]
+assert q["totals"]["bits_per_coded_weight"] == e["plans"][0]["bits_per_weight"] <= 3
+assert e["search"]["token_forwards"] <= 20000
+PY
 }
 
 @test "nothing is done twice" {
     run "${again[@]}"
     [ "$status" -eq 0 ]
-    [[ "$output" != *nyx-train* && "$output" != *nyx-data* ]]
+    [[ "$output" != *nyx-train* && "$output" != *nyx-data* && "$output" != *nyx-evolve* ]]
 }
 
 @test "an edited configuration trains again, but makes no data" {
