@@ -5,7 +5,7 @@ CODE_int4     = --format=int4:g32
 CODE_int3     = --format=int3:g32
 CODE_int2     = --format=int2:g16
 CODE_evolved  = --recipe=$(RUN)/recipe.json
-evolve_OPTIONS = --bits=$(EVOLVE_BITS) --tokens=$(EVOLVE_TOKENS) --seed=$(SEED)
+evolve_OPTIONS = --bits=$(EVOLVE_BITS) --tokens=$(EVOLVE_TOKENS) --seed=$(SEED) --threads=1
 EVOLVE_BITS   ?= 3
 EVOLVE_TOKENS ?= 20000
 
