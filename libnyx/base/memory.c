@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGN = 64, ARENA_BLOCK = 64 * 1024 - 128 };
 
@@ -16,6 +17,19 @@ bool nyx_size_add(int64_t *out, int64_t a, int64_t b)
 {
     NYX_BUG_IF(a < 0 || b < 0);
     return !__builtin_add_overflow(a, b, out);
+}
+
+enum { HUGE_LEAST = 64 << 20, HUGE_PAGE = 2 << 20 };
+
+/* Large blocks are read in order, again and again: weights, buffers. In pages
+ * of 2 MiB the processor does not wait for addresses. A hint: it may fail. */
+static void hint_huge(char *raw, int64_t bytes)
+{
+    const uintptr_t begin = ((uintptr_t)raw + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    const uintptr_t end = ((uintptr_t)raw + (uintptr_t)bytes) / HUGE_PAGE * HUGE_PAGE;
+
+    if (bytes >= HUGE_LEAST)
+        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 }
 
 /* calloc and not aligned_alloc + memset: fresh pages of a large block come
@@ -32,6 +46,7 @@ int nyx_alloc(void *out, int64_t bytes)
     if (!raw)
         return nyx_error_set(NYX_ERR_MEMORY, "cannot allocate %lld bytes of memory",
                              (long long)bytes);
+    hint_huge(raw, total);
     memory = raw + ALIGN + (ALIGN - (uintptr_t)raw % ALIGN) % ALIGN;
     memcpy(memory - sizeof raw, &raw, sizeof raw);
     memcpy(out, &memory, sizeof memory);

@@ -220,8 +220,8 @@ int nyx_bench__generate(nyx_bench *bench)
     snprintf(prompt.what, sizeof prompt.what, "prompt of %lld%s", (long long)text.count, how);
     nyx_bench__limit(bench, &token);
     nyx_bench__limit(bench, &prompt);
-    if ((status = nyx_bench__measure(bench, &prompt, prompt_sample, &text)) == 0)
-        status = nyx_bench__measure(bench, &token, token_sample, &text);
+    if ((status = nyx_bench__measure(bench, &token, token_sample, &text)) == 0) /* a text that begins */
+        status = nyx_bench__measure(bench, &prompt, prompt_sample, &text);
     nyx_generator_close(text.generator);
     return status;
 }

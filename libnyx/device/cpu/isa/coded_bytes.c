@@ -12,6 +12,7 @@
  * that adds, `offset` times the sum of x, is where a lane's sum starts from.
  */
 #include "coded_bytes.h"
+#include "fold.h"
 
 enum { AT_ONCE = 4 }; /* rows of weights */
 #define EACH(M) M(INT4) M(E2M1) M(INT3) M(INT2) M(INT8)
@@ -255,26 +256,18 @@ NYX_INLINE void unit_add(vf sums[PARTS], enum coded_kind kind, enum scaling scal
 /* Lanes are folded in halves: 8, 4, 2, 1. */
 NYX_INLINE void fold(float out[AT_ONCE], vf sums[AT_ONCE][PARTS])
 {
-#if NYX_W >= 8
-    __m128 x[AT_ONCE], low, high;
+    vf whole[AT_ONCE];
 
     NYX_UNROLL(4)
-    for (int r = 0; r < AT_ONCE; r++) {
-#if NYX_W == 16
-        const __m256 y = _mm256_add_ps(_mm512_castps512_ps256((__m512)sums[r][0]),
-                                       _mm512_extractf32x8_ps((__m512)sums[r][0], 1));
-#else
-        const __m256 y = (__m256)(sums[r][0] + sums[r][1]);
-#endif
-        x[r] = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
-    }
-    low = _mm_add_ps(_mm_unpacklo_ps(x[0], x[1]), _mm_unpackhi_ps(x[0], x[1]));
-    high = _mm_add_ps(_mm_unpacklo_ps(x[2], x[3]), _mm_unpackhi_ps(x[2], x[3]));
-    _mm_storeu_ps(out, _mm_add_ps(_mm_movelh_ps(low, high), _mm_movehl_ps(high, low)));
-#else
     for (int r = 0; r < AT_ONCE; r++)
-        out[r] = vf_sum((sums[r][0] + sums[r][2]) + (sums[r][1] + sums[r][3]));
+#if NYX_W == 16
+        whole[r] = sums[r][0];
+#elif NYX_W == 8
+        whole[r] = sums[r][0] + sums[r][1];
+#else
+        whole[r] = (sums[r][0] + sums[r][2]) + (sums[r][1] + sums[r][3]);
 #endif
+    vf_sum4(out, whole);
 }
 
 NYX_INLINE void rows_dots(float out[AT_ONCE], enum coded_kind kind, enum scaling scaling,
