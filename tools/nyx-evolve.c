@@ -2,6 +2,7 @@
  *
  * Reads   MODEL.h5      plain weights; schemas/README.md, "Model file"
  *         DATA.h5       searched on its training split, judged on its test split
+ *         PROFILE.json  schemas/profile.schema.json (--profile)
  * Writes  RECIPE.json   schemas/recipe.schema.json, for nyx-quantize --recipe
  *         the coded levels, the checkpoint and the log on the way
  * Report  schemas/evolve.schema.json
@@ -15,7 +16,7 @@ static const char default_formats[] = "int2:g128,int2:g64,int2:g32,int2:g16,int3
                                       "int4:g32,int8:channel";
 
 static struct {
-    const char *model, *data, *output, *held_out, *formats, *codings, *start, *checkpoint, *log;
+    const char *model, *data, *output, *held_out, *profile, *formats, *codings, *start, *checkpoint, *log;
     double      bits;
     int64_t     bytes, memory, tokens, sample, window, held_rows;
     bool        all, pareto, resume, fresh;
@@ -64,10 +65,11 @@ static const nyx_opt recipe_opts[] = {
     { .kind = NYX_OPT_OUTPUT, .name = "log", .value = &args.log, .arg = "FILE", .help = "one JSON line a candidate [none]" },
     { .kind = NYX_OPT_OUTPUT, .name = "checkpoint", .value = &args.checkpoint, .arg = "FILE", .help = "keep every measurement here [none]" },
     { .kind = NYX_OPT_FLAG, .name = "resume", .value = &args.resume, .help = "go on from the checkpoint; start afresh when there is none" },
-    { .kind = NYX_OPT_GROUP, .help = "Budget (one of the three)" },
+    { .kind = NYX_OPT_GROUP, .help = "Budget (one of the four)" },
     { .kind = NYX_OPT_REAL, .name = "bits", .value = &args.bits, .arg = "X", .help = "bits a weight of the tensors that are coded, scales and packing counted [none]" },
     { .kind = NYX_OPT_INT, .name = "bytes", .value = &args.bytes, .arg = "N", .help = "bytes of the coded file, headers counted [none]" },
     { .kind = NYX_OPT_INT, .name = "memory", .value = &args.memory, .arg = "N", .help = "bytes that running one row may take on the device [none]" },
+    { .kind = NYX_OPT_INPUT, .name = "profile", .value = &args.profile, .arg = "PROFILE.json", .help = "as --memory: nine tenths of what nyx-profile found available on this machine [none]" },
     { .kind = NYX_OPT_GROUP, .help = "Search" },
     { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "LIST", .help = "what a tensor may become, by commas [twelve from int2:g128 to int8:channel]", .check = check_formats },
     { .kind = NYX_OPT_FLAG, .name = "all", .value = &args.all, .help = "also code embeddings, heads, norms, puzzle tables, positions" },
@@ -83,11 +85,13 @@ static const nyx_opt recipe_opts[] = {
 
 static int check_usage(void)
 {
-    if ((args.bits > 0.0) + (args.bytes >= 0) + (args.memory >= 0) != 1)
-        return nyx_error_set(NYX_ERR_USAGE, "name one budget: --bits=X, --bytes=N or --memory=N");
+    if ((args.bits > 0.0) + (args.bytes >= 0) + (args.memory >= 0) + (args.profile != NULL) != 1)
+        return nyx_error_set(NYX_ERR_USAGE, "name one budget: --bits=X, --bytes=N, --memory=N or --profile=FILE");
+    if (args.bits > 32.0)
+        return nyx_error_set(NYX_ERR_USAGE, "--bits=%g: a weight has 32 bits at most", args.bits);
     if (args.resume && !args.checkpoint)
         return nyx_error_set(NYX_ERR_USAGE, "--resume needs --checkpoint=FILE");
-    return 0;
+    return args.profile ? nyx_profile_memory(&args.memory, args.profile) : 0;
 }
 
 /* Bytes for the tensors that are chosen for. */
@@ -225,10 +229,10 @@ static int open_codings(nyx_codings **out, nyx_device *device)
 
 static int inputs(nyx_report *report)
 {
-    const char *paths[] = { args.model, args.data, args.held_out, args.start };
+    const char *paths[] = { args.model, args.data, args.held_out, args.start, args.profile };
     int         status = 0;
 
-    for (int i = 0; i < 4 && status == 0; i++)
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && status == 0; i++)
         status = paths[i] ? nyx_report_input(report, paths[i]) : 0;
     return status;
 }

@@ -54,7 +54,8 @@ static int check_memory(const char *text)
     double number = strtod(text, &end);
 
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (end > text && !strcmp(end, units[i].unit) && number > 0.0 && number * (double)((int64_t)1 << units[i].shift) < 9e18) {
+        if (end > text && !strcmp(end, units[i].unit) && number * (double)((int64_t)1 << units[i].shift) >= 1.0 &&
+            number * (double)((int64_t)1 << units[i].shift) < 9e18) {
             memory_bytes = (int64_t)(number * (double)((int64_t)1 << units[i].shift));
             return 0;
         }
@@ -230,7 +231,7 @@ static int plan(nyx_report *report, nyx_device *device, const nyx_machine *machi
     if (!memory_bytes && nyx_machine_available(machine) < 0)
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "the system does not say how much memory is available; name it with --memory");
     if (!memory_bytes)
-        memory_bytes = nyx_machine_available(machine) / 10 * 9;
+        memory_bytes = nyx_fit_memory(nyx_machine_available(machine));
     if ((status = nyx_report_input(report, args.plan)) < 0 || (args.data && (status = nyx_report_input(report, args.data)) < 0) ||
         (status = bind(config, &dataset)) < 0 ||
         (status = nyx_fit_find(fit, config, !args.data, memory_bytes, predict, &p)) < 0)
@@ -264,6 +265,8 @@ static int run(nyx_report *report)
         return nyx_error_set(NYX_ERR_USAGE, "nothing to do: --parts=all looks at the machine, --plan=CONFIG.json finds what fits; try --help");
     if (args.plan == NULL && (args.output || args.data || args.memory))
         return nyx_error_set(NYX_ERR_USAGE, "--output, --data and --memory need --plan=CONFIG.json");
+    if (args.file_mib > 1 << 20)
+        return nyx_error_set(NYX_ERR_USAGE, "--file-mib=%lld: 1048576, a TiB, is the most", (long long)args.file_mib);
     if (access(args.folder, F_OK) != 0 || (args.root[0] && access(args.root, F_OK) != 0))
         return nyx_error_set(NYX_ERR_MISSING, "there is no folder '%s'", access(args.folder, F_OK) ? args.folder : args.root);
     nyx_machine_probe(&machine, args.root);

@@ -79,8 +79,15 @@ done:
 static int read_coded(nyx_reader *file, const nyx_entry *entry, const nyx_format *format,
                       nyx_coded *out)
 {
-    int status;
+    nyx_layout layout;
+    int        status = nyx_format_layout(&layout, format, &entry->shape);
 
+    if (status < 0)
+        return status;
+    if (entry->coded ? !nyx_format_equal(&entry->format, format)
+                     : layout.lattice != NYX_LATTICE_PLAIN || entry->dtype != layout.dtype)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' has tensor '%s' in another format",
+                             nyx_reader_path(file), entry->path);
     if (entry->coded)
         return nyx_reader_read_coded(file, entry, out);
     if ((status = nyx_coded_create(out, format, &entry->shape)) == 0 && /* f16, bf16 */
@@ -112,7 +119,6 @@ static int64_t header_of(nyx_reader *file)
 
 static int read_level(nyx_codings *c, nyx_reader *file, int level, float *room)
 {
-
     for (int i = 0; i < c->count; i++) {
         nyx_codings_tensor *t = &c->tensors[i];
         nyx_quant_error     error = {0};

@@ -60,13 +60,15 @@ int nyx_evolve__score(nyx_evolve__scorer *scorer, nyx_evolve__sample *sample, co
  * the answers it has. */
 typedef struct {
     const char  *path;  /* NULL: nothing is kept */
+    int          lock;  /* keeps other searches away */
     nyx_journal *journal;
     char        *text;  /* lines of an earlier run */
     int64_t      bytes, at, line;
     int64_t      replayed;
 } nyx_evolve__ledger;
 
-/* `identity` is one line of what the search depends on; a ledger of another is refused. INPUT, CREATE. */
+/* `identity` is one line of what the search depends on; a ledger of another is refused. INPUT; CREATE, also
+ * when another search has it open. */
 int  nyx_evolve__ledger_open(nyx_evolve__ledger *out, const char *path, bool resume, const char *identity) NYX_CHECKED;
 void nyx_evolve__ledger_close(nyx_evolve__ledger *ledger);
 /* 1: `values` are those of the earlier run; 0: it had not come so far. INPUT when it went elsewhere. */

@@ -1,7 +1,12 @@
 /* ledger -- measurements, one JSON line each: what a killed search is resumed from. */
 #include "evolve/internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 enum { LEDGER_MOST = 1 << 30 };
 
@@ -23,6 +28,19 @@ static void pass_line(nyx_evolve__ledger *l, int64_t bytes)
     l->line++;
 }
 
+/* Until the ledger is closed no other search may have it. A file system without
+ * locks is no reason not to search. */
+static int lock(nyx_evolve__ledger *l)
+{
+    l->lock = open(l->path, O_RDONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (l->lock < 0)
+        return nyx_error_set(NYX_ERR_CREATE, "cannot create '%s': %s", l->path, strerror(errno));
+    if (flock(l->lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return nyx_error_set(NYX_ERR_CREATE, "checkpoint '%s' is in use by another search; wait for its end, or name "
+                             "another --checkpoint", l->path);
+    return 0;
+}
+
 int nyx_evolve__ledger_open(nyx_evolve__ledger *out, const char *path, bool resume,
                             const char *identity)
 {
@@ -30,9 +48,11 @@ int nyx_evolve__ledger_open(nyx_evolve__ledger *out, const char *path, bool resu
     int64_t     bytes;
     int         status;
 
-    *out = (nyx_evolve__ledger){.path = path};
+    *out = (nyx_evolve__ledger){.path = path, .lock = -1};
     if (!path)
         return 0;
+    if ((status = lock(out)) < 0)
+        return status;
     if (resume) {
         status = nyx_file_read(&out->text, &out->bytes, path, LEDGER_MOST);
         if (status < 0 && status != NYX_ERR_MISSING)
@@ -58,6 +78,8 @@ void nyx_evolve__ledger_close(nyx_evolve__ledger *l)
 {
     nyx_journal_close(l->journal);
     nyx_free(l->text);
+    if (l->path && l->lock >= 0)
+        close(l->lock);
     *l = (nyx_evolve__ledger){0};
 }
 
@@ -83,8 +105,11 @@ static int read_values(const nyx_evolve__ledger *l, const char *line, int64_t by
     if (strcmp(nyx_json_text(nyx_json_get(json, "key"), ""), key) != 0 ||
         nyx_json_count(array) != count)
         status = other_way(l);
-    for (int64_t i = 0; i < count && status == 0; i++)
-        values[i] = nyx_json_real(nyx_json_item(array, i), 0.0);
+    for (int64_t i = 0; i < count && status == 0; i++) {
+        values[i] = nyx_json_real(nyx_json_item(array, i), (double)NAN);
+        if (isnan(values[i]))
+            status = other_way(l);
+    }
     nyx_json_free(json);
     return status;
 }

@@ -40,10 +40,20 @@ static void text_into(char *out, size_t room, const nyx_json *plan, const char *
     snprintf(out, room, "%s", nyx_json_text(nyx_json_get(plan, key), ""));
 }
 
-static int fit_parse(nyx_fit *out, const nyx_json *plan, const char *path)
+static int check_machine(const char *said, const char *kind, const char *path, const char *option)
 {
     nyx_machine machine;
-    int         status = nyx_schema_check("plan", plan, path);
+
+    nyx_machine_probe(&machine, "");
+    if (!strcmp(machine.identity, said))
+        return 0;
+    return nyx_error_set(NYX_ERR_UNSUPPORTED, "%s '%s' was made on another machine; make one here with nyx-profile %s",
+                         kind, path, option);
+}
+
+static int fit_parse(nyx_fit *out, const nyx_json *plan, const char *path)
+{
+    int status = nyx_schema_check("plan", plan, path);
 
     if (status < 0)
         return nyx_error_set(status, "%s; make the plan again with nyx-profile --plan", nyx_error_text());
@@ -61,10 +71,7 @@ static int fit_parse(nyx_fit *out, const nyx_json *plan, const char *path)
     text_into(out->device, sizeof out->device, plan, "device");
     text_into(out->machine, sizeof out->machine, plan, "machine");
     text_into(out->config_sha256, sizeof out->config_sha256, plan, "config_sha256");
-    nyx_machine_probe(&machine, "");
-    if (strcmp(machine.identity, out->machine))
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "plan '%s' was made on another machine; make one here with nyx-profile --plan", path);
-    return 0;
+    return check_machine(out->machine, "plan", path, "--plan");
 }
 
 int nyx_fit_read(nyx_fit *out, const char *path)
@@ -76,5 +83,36 @@ int nyx_fit_read(nyx_fit *out, const char *path)
         return status;
     status = fit_parse(out, plan, path);
     nyx_json_free(plan);
+    return status;
+}
+
+/* ---- a profile ------------------------------------------------------------------ */
+
+int64_t nyx_fit_memory(int64_t available)
+{
+    return available / 10 * 9;
+}
+
+int nyx_profile_memory(int64_t *out, const char *path)
+{
+    const nyx_json *available;
+    nyx_json       *profile;
+    int             status = nyx_json_read(&profile, path);
+
+    if (status < 0)
+        return status;
+    if ((status = nyx_schema_check("profile", profile, path)) < 0) {
+        status = nyx_error_set(status, "%s; make the profile with nyx-profile --parts=memory --report",
+                               nyx_error_text());
+        goto done;
+    }
+    status = check_machine(nyx_json_text(nyx_json_get(nyx_json_get(profile, "result"), "machine"), ""), "profile", path,
+                           "--parts=memory --report");
+    available = nyx_json_get(nyx_json_get(nyx_json_get(profile, "run"), "memory"), "available_bytes");
+    if (status == 0 && nyx_json_kind_of(available) != NYX_JSON_INT)
+        status = nyx_error_set(NYX_ERR_UNSUPPORTED, "profile '%s' does not say how much memory is available", path);
+    *out = nyx_fit_memory(nyx_json_int(available, 0));
+done:
+    nyx_json_free(profile);
     return status;
 }

@@ -67,6 +67,9 @@ int nyx_fit_find(nyx_fit *out, const nyx_config *config, bool free_vocabulary, i
  * it is of another machine. */
 nyx_json *nyx_fit_json(const nyx_fit *fit);
 int       nyx_fit_read(nyx_fit *out, const char *path) NYX_CHECKED;
+/* Of what is available, nine tenths; of a profile's file, by the same rules as a plan's. */
+int64_t   nyx_fit_memory(int64_t available);
+int       nyx_profile_memory(int64_t *out, const char *path) NYX_CHECKED;
 /* Rung `rung` of the ladder below `config`; false: it is not smaller than the one before. */
 bool nyx_fit_rung(nyx_config *out, const nyx_config *config, bool free_vocabulary, int rung);
 

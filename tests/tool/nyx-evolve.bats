@@ -137,6 +137,75 @@ assert any(json.loads(l).get('origin') == 'start' for l in open('log2'))
     [ ! -e x.recipe ]
 }
 
+@test "a checkpoint that another search holds is refused and stays whole; so are values that are no numbers" {
+    head -3 ck > half
+    cp half before
+    for again in --no-resume --resume; do
+        run --separate-stderr flock half "${base[@]}" --bits=3 --checkpoint=half $again -o x.recipe
+        [ "$status" -eq 73 ]
+        [ "${#stderr_lines[@]}" -eq 1 ]
+        [[ "$stderr" == *"'half' is in use by another search"* ]]
+        cmp half before
+        [ ! -e x.recipe ]
+    done
+    sed -i '2s/"values":\[[^],]*/"values":[null/' half
+    run --separate-stderr "${base[@]}" --bits=3 --checkpoint=half --resume -o x.recipe
+    [ "$status" -eq 65 ]
+    [[ "$stderr" == *"'half': line 2 is not what"* ]]
+}
+
+@test "levels that hold something else are coded anew" {
+    cp -r "$BATS_FILE_TMPDIR/levels" mine
+    cp --remove-destination "$BATS_FILE_TMPDIR/m.h5" mine/int2-g64.*.h5
+    cp mine/int8-channel.*.h5 mine/int3-g32.*.h5
+    nyx-evolve recipe m.h5 --data=d.h5 --fresh --held-rows=100 --bits=3 --tokens=6000 --threads=1 --quiet \
+        --codings=mine --report=b.json -o again.json
+    cmp again.json r.json
+    judge b.json "assert json.load(open('b.json'))['run']['formats_coded_now'] == 2"
+    for level in mine/*; do
+        cmp "$level" "$BATS_FILE_TMPDIR/levels/${level#mine/}"
+    done
+}
+
+@test "a budget from the profile of this machine; one of another machine is refused" {
+    nyx-profile --parts=memory --no-measure --report=here.json > /dev/null
+    "${base[@]}" --profile=here.json --report=b.json -o b.recipe
+    judge b.json "
+available = json.load(open('here.json'))['run']['memory']['available_bytes']
+assert r['budget']['kind'] == 'memory' and r['budget']['asked'] == available // 10 * 9
+assert 'here.json' in [i['path'] for i in json.load(open('b.json'))['inputs']]
+"
+    "$PYTHON" - <<'PY'
+import copy, json
+here = json.load(open('here.json'))
+def write(name, change):
+    p = copy.deepcopy(here)
+    change(p)
+    json.dump(p, open(name, 'w'))
+write('other.json', lambda p: p['result'].update(machine='0' * 64))
+write('silent.json', lambda p: p['run']['memory'].update(available_bytes=None, available_bytes_reason='x'))
+write('small.json', lambda p: p['run']['memory'].update(available_bytes=1000))
+write('bare.json', lambda p: p.pop('result'))
+write('text.json', lambda p: p['run']['memory'].update(available_bytes='much'))
+PY
+    refused() {
+        run --separate-stderr "${base[@]}" "${@:3}" -o x.recipe
+        [ "$status" -eq "$1" ]
+        [ "${#stderr_lines[@]}" -eq 1 ]
+        [[ "$stderr" == *"$2"* ]]
+        [ ! -e x.recipe ]
+    }
+    refused 69 "profile 'other.json' was made on another machine" --profile=other.json
+    refused 69 "profile 'silent.json' does not say how much memory" --profile=silent.json
+    refused 69 "no recipe meets the budget" --profile=small.json
+    refused 65 "'bare.json'" --profile=bare.json
+    refused 65 "'text.json'" --profile=text.json
+    refused 65 "'e.json'" --profile=e.json
+    refused 66 "'none.json'" --profile=none.json
+    refused 64 "name one budget" --profile=here.json --memory=131000
+    refused 64 "bits" --bits=1e30
+}
+
 @test "a decoder starts at the first block that a candidate changes" {
     nyx-evolve recipe lm.h5 --data=t.h5 --bits=3 --tokens=60000 --threads=1 --held-rows=60 --quiet --report=lm.report -o lm.recipe
     nyx-quantize lm.h5 --recipe=lm.recipe -o q.h5 --quiet

@@ -185,6 +185,8 @@ PY
     refuses 64 "'toaster' is no part" nyx-profile --parts=toaster
     refuses 64 "need --plan" nyx-profile --parts=memory --memory=4GiB
     refuses 66 "there is no folder 'nowhere'" nyx-profile --parts=memory --root=nowhere
+    refuses 64 "is no amount of memory" nyx-profile --plan=hrm.json --memory=0.5
+    refuses 64 "a TiB, is the most" nyx-profile --parts=disk --file-mib=9007199254740993
     refuses 66 "missing.json" nyx-profile --plan=missing.json
     refuses 69 "no device 'vulkan'" nyx-profile --plan=hrm.json --device=vulkan
     nyx-profile --plan=hrm.json --data=d.h5 --memory=1GiB -o p.json > /dev/null
