@@ -86,7 +86,7 @@ static double raw_of(const nyx_sensors *s, nyx_device__sensor *sensor)
     double value, all;
 
     if (sensor->kind == SENSOR_NVML)
-        return nyx_device__nvml_read(s->nvml, sensor);
+        return s->nvml ? nyx_device__nvml_read(s->nvml, sensor) : NAN;
     if (sensor->kind == SENSOR_TICKS) {
         if (!read_ticks(sensor->path, &value, &all))
             return NAN;
@@ -120,6 +120,8 @@ static bool value_of(nyx_device__sensor *sensor, double raw, double *value)
         if (!had || !(sensor->clock > clock))
             return false;
         *value = 100.0 * (1.0 - (raw - before) / (sensor->clock - clock));
+        if (*value < 0.0 && *value > -200.0 / (sensor->clock - clock))
+            *value = 0.0; /* counted in whole units, and read a little after the clock */
     }
     return true;
 }
@@ -278,7 +280,7 @@ static void find_drm(nyx_sensors *s)
 
         if (find(s, kinds[k].pattern, &found))
             for (size_t i = 0; i < found.gl_pathc; i++) {
-                const char         *card = strstr(found.gl_pathv[i], "/card") + 1;
+                const char         *card = strstr(found.gl_pathv[i] + strlen(s->root), "/card") + 1;
                 char                device[64];
                 nyx_device__sensor *sensor;
 
@@ -358,15 +360,25 @@ const char *nyx_sensors_reason(const nyx_sensors *s, const char *source)
     return NULL;
 }
 
+static bool counts_package(const nyx_sensor *said)
+{
+    return said->quantity == NYX_ENERGY && !strcmp(said->source, "powercap") && !strncmp(said->device, "package", 7) &&
+           said->readings > 1 && said->lowest >= 0.0 && said->last > said->first;
+}
+
+/* A package may be there twice, by registers (intel-rapl) and by memory (intel-rapl-mmio). */
 double nyx_sensors_joules(const nyx_sensors *s)
 {
     double joules = -1.0;
 
     for (int i = 0; i < s->count; i++) {
         const nyx_sensor *said = &s->list[i].said;
+        bool              counted = false;
 
-        if (said->quantity == NYX_ENERGY && !strcmp(said->source, "powercap") && !strncmp(said->device, "package", 7) &&
-            said->readings > 1 && said->lowest >= 0.0 && said->last > said->first)
+        for (int before = 0; before < i; before++)
+            counted = counted || (counts_package(&s->list[before].said) &&
+                                  !strcmp(s->list[before].said.device, said->device));
+        if (counts_package(said) && !counted)
             joules = (joules < 0.0 ? 0.0 : joules) + said->last - said->first;
     }
     return joules;

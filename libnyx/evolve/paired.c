@@ -65,7 +65,7 @@ int nyx_paired_interval(nyx_paired *out, const double *a, const double *b, const
             const uint64_t row = nyx_random_below(&random, (uint64_t)rows);
 
             sum += a[row] - (b ? b[row] : 0.0);
-            count += (double)tokens[row];
+            count += weight_of(tokens, (int64_t)row);
         }
         means[i] = count > 0.0 ? sum / count : 0.0;
     }

@@ -192,6 +192,8 @@ PY
     nyx-profile --plan=hrm.json --data=d.h5 --memory=1GiB -o p.json > /dev/null
     sed 's,nyx.plan/1,nyx.plan/2,' p.json > version.json
     refuses 65 'make the plan again with nyx-profile --plan' nyx-train hrm.json --data=d.h5 --plan=version.json -o m.h5
+    sed 's,"threads": [0-9]*,"threads": 1000000000000,' p.json > threads.json
+    refuses 65 "'threads' is 1000000000000" nyx-train hrm.json --data=d.h5 --plan=threads.json -o m.h5
     head -c 200 p.json > cut.json
     refuses 65 "cut.json" nyx-train hrm.json --data=d.h5 --plan=cut.json -o m.h5
     sed 's,"recompute": "none","recompute": "some",' p.json > pass.json

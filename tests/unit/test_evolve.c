@@ -271,7 +271,7 @@ static void a_paired_test_of_rows_is_the_textbook_one(void **state)
     static const double  a[] = {3.1, 2.9, 4.2, 3.3, 2.7, 3.9}, b[] = {3.5, 3.2, 4.4, 3.2, 3.3, 4.1};
     static const int32_t tokens[] = {1, 1, 1, 1, 1, 1};
     double               mean = 0.0, squares = 0.0;
-    nyx_paired           pair = nyx_paired_of(a, b, tokens, 6);
+    nyx_paired           pair = nyx_paired_of(a, b, tokens, 6), alone = {0};
 
     (void)state;
     for (int i = 0; i < 6; i++)
@@ -281,6 +281,8 @@ static void a_paired_test_of_rows_is_the_textbook_one(void **state)
     assert_true(fabs(pair.difference - mean) < 1e-12);
     assert_true(fabs(pair.t - mean / sqrt(squares / 5.0 / 6.0)) < 1e-9);
     ok(nyx_paired_interval(&pair, a, b, tokens, 6, 1));
+    ok(nyx_paired_interval(&alone, a, b, NULL, 6, 1));
+    assert_true(alone.low == pair.low && alone.high == pair.high);
     assert_true(pair.low < mean && mean < pair.high && pair.high < 0.05 && pair.low > -0.6);
 }
 

@@ -159,6 +159,13 @@ static void put_sensors(int round)
     put("/sys/class/powercap/intel-rapl:0/energy_uj", text);
     put("/sys/class/powercap/intel-rapl:0/name", "package-0\n");
     put("/sys/class/powercap/intel-rapl:0/max_energy_range_uj", "12000000\n");
+    put("/sys/class/powercap/intel-rapl-mmio:0/energy_uj", text); /* the same package by another way */
+    put("/sys/class/powercap/intel-rapl-mmio:0/name", "package-0\n");
+    put("/sys/class/powercap/intel-rapl-mmio:0/max_energy_range_uj", "12000000\n");
+    snprintf(text, sizeof text, "%d\n", 1000 + 2 * round); /* asleep all the time, in whole milliseconds */
+    put("/sys/class/drm/card0/gt/gt0/rc6_residency_ms", text);
+    snprintf(text, sizeof text, "%d\n", 1000 + 1000000 * round); /* longer than there was time */
+    put("/sys/class/drm/card1/gt/gt0/rc6_residency_ms", text);
     snprintf(text, sizeof text, "cpu  %d 0 0 %d 0 0 0 0 0 0\ncpu0 1 2\n", 100 + 75 * round, 100 + 25 * round);
     put("/proc/stat", text);
 }
@@ -181,6 +188,9 @@ static void sensors_that_lie_are_told(void **state)
     assert_non_null(strstr(sensor(sensors, "amdgpu", "power1_average")->reason, "it lies: -1 W"));
     assert_string_equal(sensor(sensors, "amdgpu", "temp1_input")->reason, "");
     assert_non_null(strstr(sensor(sensors, "card0", "amdgpu busy")->reason, "it lies: 130 %"));
+    assert_string_equal(sensor(sensors, "card0", "i915 awake")->reason, "");
+    assert_true(sensor(sensors, "card0", "i915 awake")->lowest >= 0.0);
+    assert_non_null(strstr(sensor(sensors, "card1", "i915 awake")->reason, "it lies: -"));
     assert_string_equal(sensor(sensors, "package-0", "energy")->reason, "");
     assert_true(nyx_sensors_joules(sensors) > 3.499 && nyx_sensors_joules(sensors) < 3.501); /* 9, 10, 0.5 of 12 */
     assert_true(sensor(sensors, "processors", "busy")->highest == 75.0);
