@@ -181,6 +181,8 @@ static void print_figures(const nyx_bench *bench)
     nyx_table_print(table);
     nyx_cli_print("register loop: %.1f GFLOP/s on %d threads\n", nyx_bench_peak_flops(bench) * 1e-9,
                   nyx_cli_common->threads ? nyx_cli_common->threads : nyx_cpu_count());
+    if (nyx_bench_openblas())
+        nyx_cli_print("OpenBLAS: its %s kernels\n", nyx_bench_openblas());
 }
 
 /* ---- the work ------------------------------------------------------------------- */

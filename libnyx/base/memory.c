@@ -19,7 +19,7 @@ bool nyx_size_add(int64_t *out, int64_t a, int64_t b)
     return !__builtin_add_overflow(a, b, out);
 }
 
-enum { HUGE_LEAST = 64 << 20, HUGE_PAGE = 2 << 20 };
+enum { HUGE_LEAST = 8 << 20, HUGE_PAGE = 2 << 20 };
 
 /* Large blocks are read in order, again and again: weights, buffers. In pages
  * of 2 MiB the processor does not wait for addresses. A hint: it may fail. */

@@ -90,6 +90,10 @@ double nyx_bench_type_peak(nyx_bench *bench, const char *type, const char *isa);
 /* Bytes a second read from a set of so many bytes, all threads. */
 double nyx_bench_read_bandwidth(nyx_bench *bench, int64_t bytes);
 
+/* The kernels that OpenBLAS, the yardstick of matmul, ran with, in its words:
+ * "SkylakeX"; NULL when it was not asked or is not installed. */
+const char *nyx_bench_openblas(void);
+
 /* What was asked goes into `result`, what was measured into `run`
  * (schemas/bench.schema.json). */
 void nyx_bench_describe(const nyx_bench *bench, nyx_json *result, nyx_json *run);

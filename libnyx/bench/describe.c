@@ -64,6 +64,10 @@ static void describe_limits(nyx_json *object, const nyx_bench *bench)
     nyx_json *reads = nyx_json_add_array(object, "read");
 
     nyx_json_set_int(object, "threads", nyx_pool_parts(nyx_device_pool(bench->device)));
+    if (nyx_bench_openblas())
+        nyx_json_set_text(object, "openblas", nyx_bench_openblas());
+    else
+        nyx_json_set_null(object, "openblas", "not asked, or not installed");
     for (int i = 0; i < NYX_BENCH__ISAS; i++)
         if (bench->peak[i] > 0.0)
             nyx_json_set_real(peaks, nyx_bench__isas[i], bench->peak[i]);

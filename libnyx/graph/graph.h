@@ -91,6 +91,8 @@ typedef struct {
     const char *real_names[NYX_MAX_REALS];
     int         inputs_least, inputs_most, outputs;
     bool        alias;  /* the output is the first input's memory          */
+    bool        in_place; /* kernels take an output that lies on the first
+                           * input, which has its size                     */
     double      error;  /* c in |y - y64| <= c eps sum|terms|, measured    */
 
     /* Check inputs and attributes, set dtype and shape of the outputs. */

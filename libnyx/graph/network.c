@@ -269,7 +269,7 @@ const nyx_op_row nyx_graph__network_rows[] = {
     { .name = "cross_entropy", .int_names = { "how", "ignore" }, .inputs_least = 2, .inputs_most = 2,
       .outputs = 1, .error = 0.5, .shape = cross_entropy_shape, .gradient = cross_entropy_gradient },
     { .name = "cross_entropy_grad", .int_names = { "how", "ignore" }, .inputs_least = 3, .inputs_most = 3,
-      .outputs = 1, .error = 1.2, .shape = like_first },
+      .outputs = 1, .in_place = true, .error = 1.2, .shape = like_first },
     { .name = "bce", .inputs_least = 2, .inputs_most = 2, .outputs = 1, .error = 0.5, .shape = bce_shape,
       .gradient = bce_gradient },
 };

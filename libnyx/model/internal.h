@@ -55,7 +55,7 @@ nyx_value nyx_model__last_cached(nyx_model_builder *b, nyx_value x);
 nyx_value nyx_model__mlp(nyx_model_builder *b, nyx_value inputs);
 /* The programs of both: model.h. */
 void nyx_model__plain_step(nyx_graph *g, const nyx_config *config, const nyx_step_options *options);
-void nyx_model__plain_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema);
+void nyx_model__plain_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema, bool keep);
 
 /* Backward graph of `loss` to grad.NAME; `rows`: the puzzle rows in the slots, or 0. */
 int nyx_model__gradients(nyx_model_builder *b, nyx_value loss, nyx_value rows, bool accumulate) NYX_CHECKED;

@@ -175,6 +175,9 @@ void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step
  *             eval.tokens_right i32 [B]
  * Decoder and mlp: one run; no CARRY, fresh, ids and q_. */
 void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema);
+/* The same without eval.logits (and a decoder's eval.predictions): only sums
+ * outlive the program. */
+void nyx_model_build_score(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema);
 
 /* A decoder in pieces, for whoever changes a part and keeps what came before
  * it: piece 0 the embedding, then the blocks, the last the head. No pieces (0):

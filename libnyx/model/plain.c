@@ -41,7 +41,7 @@ void nyx_model__plain_step(nyx_graph *g, const nyx_config *config, const nyx_ste
         nyx_graph_fail(g, status, "%s", nyx_error_text());
 }
 
-void nyx_model__plain_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema)
+void nyx_model__plain_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema, bool keep)
 {
     nyx_model_builder b = nyx_model__builder(g, config, slots);
     nyx_value         inputs, targets, logits;
@@ -52,8 +52,10 @@ void nyx_model__plain_eval(nyx_graph *g, const nyx_config *config, int64_t slots
     targets = nyx_graph_variable(g, "eval.targets", NYX_I32, shape_targets(&b), NYX_ROLE_INPUT);
     logits = logits_of(&b, inputs);
     score = nyx_model__score(&b, logits, targets);
-    nyx_graph_assign(g, "eval.logits", NYX_ROLE_OUTPUT, logits);
-    nyx_graph_assign(g, "eval.predictions", NYX_ROLE_OUTPUT, score.predictions);
+    if (keep) {
+        nyx_graph_assign(g, "eval.logits", NYX_ROLE_OUTPUT, logits);
+        nyx_graph_assign(g, "eval.predictions", NYX_ROLE_OUTPUT, score.predictions);
+    }
     nyx_graph_assign(g, "eval.lm_loss", NYX_ROLE_OUTPUT, score.lm_loss);
     nyx_graph_assign(g, "eval.correct", NYX_ROLE_OUTPUT, score.correct);
     nyx_graph_assign(g, "eval.valid", NYX_ROLE_OUTPUT, score.valid);

@@ -295,7 +295,7 @@ void nyx_model_build_step(nyx_graph *g, const nyx_config *config, const nyx_step
 
 /* ---- evaluation ------------------------------------------------------------------------------ */
 
-static void outer_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema)
+static void outer_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema, bool keep)
 {
     nyx_model_builder    b = nyx_model__builder(g, config, slots);
     const enum nyx_dtype real = nyx_graph_real(g);
@@ -319,17 +319,28 @@ static void outer_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bo
     logits = nyx_model__logits(&b, state.z_H);
     q = nyx_model__q(&b, state.z_H);
     score = nyx_model__score(&b, logits, targets);
-    nyx_graph_assign(g, "eval.logits", NYX_ROLE_OUTPUT, logits);
+    if (keep)
+        nyx_graph_assign(g, "eval.logits", NYX_ROLE_OUTPUT, logits);
     score_outputs(&b, "eval", &score, q, nyx_graph_bce(g, q.halt, score.ok));
     nyx_graph_assign(g, "eval.z_H", NYX_ROLE_CARRY, state.z_H);
     if (state.z_L)
         nyx_graph_assign(g, "eval.z_L", NYX_ROLE_CARRY, state.z_L);
 }
 
-void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema)
+static void build_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema, bool keep)
 {
     if (is_plain(config))
-        nyx_model__plain_eval(g, config, slots, ema);
+        nyx_model__plain_eval(g, config, slots, ema, keep);
     else
-        outer_eval(g, config, slots, ema);
+        outer_eval(g, config, slots, ema, keep);
+}
+
+void nyx_model_build_eval(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema)
+{
+    build_eval(g, config, slots, ema, true);
+}
+
+void nyx_model_build_score(nyx_graph *g, const nyx_config *config, int64_t slots, bool ema)
+{
+    build_eval(g, config, slots, ema, false);
 }

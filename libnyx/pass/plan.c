@@ -23,6 +23,7 @@ typedef struct {
     int             *last;     /* by root: last node that uses it, -1 none */
     int             *variable; /* by root: the variable it is, -1 none     */
     int             *read;     /* by variable: last node that reads it     */
+    bool            *assigned; /* by root: to a variable                   */
     interval        *intervals;
     int              interval_count;
     interval       **placed;   /* by offset */
@@ -37,6 +38,7 @@ static int planner_init(planner *p, const nyx_graph *g)
     if ((status = nyx_alloc(&p->root, values * (int64_t)sizeof *p->root)) < 0 ||
         (status = nyx_alloc(&p->last, values * (int64_t)sizeof *p->last)) < 0 ||
         (status = nyx_alloc(&p->variable, values * (int64_t)sizeof *p->variable)) < 0 ||
+        (status = nyx_alloc(&p->assigned, values)) < 0 ||
         (status = nyx_alloc(&p->read, variables * (int64_t)sizeof *p->read)) < 0 ||
         (status = nyx_alloc(&p->intervals, values * (int64_t)sizeof *p->intervals)) < 0 ||
         (status = nyx_alloc(&p->placed, values * (int64_t)sizeof *p->placed)) < 0)
@@ -54,6 +56,7 @@ static void planner_release(planner *p)
     nyx_free(p->last);
     nyx_free(p->variable);
     nyx_free(p->read);
+    nyx_free(p->assigned);
     nyx_free(p->intervals);
     nyx_free(p->placed);
 }
@@ -76,9 +79,31 @@ static void find_lives(planner *p)
                 continue;
             const nyx_value root = p->root[node->inputs[i]];
             p->last[root] = n;
+            p->assigned[root] = p->assigned[root] || node->op == NYX_OP_ASSIGN;
             if (p->variable[root] >= 0)
                 p->read[p->variable[root]] = n;
         }
+    }
+}
+
+/* What an operation can write over its first input lies there, if nobody needs
+ * that input any more, no variable either: half the memory, and lines that are
+ * in a cache. */
+static void share_inputs(planner *p)
+{
+    for (int n = 0; n < nyx_graph_node_count(p->g); n++) {
+        const nyx_node *node = nyx_graph_node(p->g, n);
+
+        if (!nyx_op_table(node->op)->in_place)
+            continue;
+        const nyx_value out = node->outputs[0], root = p->root[node->inputs[0]];
+        if (p->variable[root] >= 0 || p->assigned[root] || p->last[root] != n || p->last[out] < 0)
+            continue;
+        p->last[root] = p->last[out];
+        p->assigned[root] = p->assigned[out];
+        for (int v = 1; v < nyx_graph_value_count(p->g); v++)
+            if (p->root[v] == out)
+                p->root[v] = root;
     }
 }
 
@@ -165,6 +190,7 @@ int nyx_pass_plan(nyx_plan *out, const nyx_graph *g)
         (status = nyx_alloc(&out->elided, nyx_graph_node_count(g) + 1)) < 0 || (status = planner_init(&p, g)) < 0)
         goto done;
     find_lives(&p);
+    share_inputs(&p);
     elide_assigns(&p, out);
     place_arena(&p, out);
     for (int v = 1; v < out->value_count; v++) {

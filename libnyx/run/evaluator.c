@@ -29,7 +29,8 @@ static int buffers_create(nyx_evaluator *e)
     return 0;
 }
 
-int nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_config *config, int64_t slots, bool ema)
+static int create(nyx_evaluator **out, nyx_store *store, const nyx_config *config, int64_t slots, bool ema,
+                  bool logits)
 {
     nyx_evaluator *e;
     int            status;
@@ -46,7 +47,10 @@ int nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_config
     e->ignore = (int32_t)config->data.ignore;
     if ((status = buffers_create(e)) < 0 || (status = nyx_graph_create(&e->graph, NYX_F32)) < 0)
         goto fail;
-    nyx_model_build_eval(e->graph, config, slots, ema);
+    if (logits)
+        nyx_model_build_eval(e->graph, config, slots, ema);
+    else
+        nyx_model_build_score(e->graph, config, slots, ema);
     nyx_pass_activations(e->graph, config->activations);
     if ((status = nyx_program_compile(&e->program, store, e->graph)) < 0)
         goto fail;
@@ -55,6 +59,16 @@ int nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_config
 fail:
     nyx_evaluator_free(e);
     return status;
+}
+
+int nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_config *config, int64_t slots, bool ema)
+{
+    return create(out, store, config, slots, ema, true);
+}
+
+int nyx_evaluator_create_sums(nyx_evaluator **out, nyx_store *store, const nyx_config *config, int64_t slots, bool ema)
+{
+    return create(out, store, config, slots, ema, false);
 }
 
 void nyx_evaluator_free(nyx_evaluator *e)

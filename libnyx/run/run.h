@@ -77,9 +77,12 @@ bool nyx_fit_rung(nyx_config *out, const nyx_config *config, bool free_vocabular
 
 /* The evaluation program of a model in some store: all segments, no halting. */
 typedef struct nyx_evaluator nyx_evaluator;
-/* Compile into `store`, before it is allocated. `ema`: read the averaged copies. */
+/* Compile into `store`, before it is allocated. `ema`: read the averaged
+ * copies. The second keeps sums only, no logits. */
 int  nyx_evaluator_create(nyx_evaluator **out, nyx_store *store, const nyx_config *config, int64_t slots,
                           bool ema) NYX_CHECKED;
+int  nyx_evaluator_create_sums(nyx_evaluator **out, nyx_store *store, const nyx_config *config, int64_t slots,
+                               bool ema) NYX_CHECKED;
 void nyx_evaluator_free(nyx_evaluator *evaluator);
 /* Segments run on a row instead of halt_max_steps; a model that has learnt to
  * go on from what it has may solve more with more of them. */

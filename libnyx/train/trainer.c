@@ -42,7 +42,7 @@ static int build_programs(nyx_trainer *t, nyx_device *device)
         (status = build_program(t, STEP)) < 0 || (status = build_program(t, APPLY)) < 0 ||
         (ema && (status = build_program(t, EMA)) < 0))
         return status;
-    return nyx_evaluator_create(&t->evaluator, t->store, &t->config, slots, ema);
+    return nyx_evaluator_create_sums(&t->evaluator, t->store, &t->config, slots, ema);
 }
 
 static int64_t batch_bytes(const nyx_trainer *t)

@@ -58,6 +58,28 @@ PY
     grep -q "GFLOP/s" table
 }
 
+@test "OpenBLAS stands beside products, with kernels of this processor" {
+    "$PYTHON" -c 'import ctypes; ctypes.CDLL("libopenblas.so.0")' 2> /dev/null || skip "package: no libopenblas0"
+    nyx-bench --op=matmul,copy $quick --sizes=64x48x80 --threads=1 --report=b.json > table
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench b.json
+    "$PYTHON" - <<'PY'
+import json
+run = json.load(open("b.json"))["run"]
+for f in run["figures"]:
+    if f["op"] == "matmul":
+        assert f["openblas_s"] is None and f["openblas_s_reason"] == "its samples spread too wide" or f["openblas_s"] > 0, f
+    else:
+        assert f["openblas_s"] is None and f["openblas_s_reason"] == "does not apply", f
+flags = open("/proc/cpuinfo").read().split()
+if {"avx512f", "avx512bw", "avx512vl"} <= set(flags):
+    assert run["limits"]["openblas"] == "SkylakeX", run["limits"]
+elif {"avx2", "fma"} <= set(flags):
+    assert run["limits"]["openblas"] == "Haswell", run["limits"]
+assert "OpenBLAS: its " + run["limits"]["openblas"] + " kernels" in open("table").read()
+PY
+    [ "$(uname -m)" != x86_64 ] || OPENBLAS_CORETYPE=Nehalem nyx-bench --op=matmul $quick --sizes=64 --threads=1 | grep -qx "OpenBLAS: its Nehalem kernels"
+}
+
 @test "equal lines ask for equal cases" {
     for i in 1 2; do nyx-bench --op=matmul,dequantize $quick --sizes=8 --formats=nf4:g64 --report=b$i.json > /dev/null; done
     "$PYTHON" -c 'import json; a, b = (json.load(open(f"b{i}.json"))["result"] for i in (1, 2)); assert a == b'

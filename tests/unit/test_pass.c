@@ -212,6 +212,35 @@ static void a_chain_needs_two_buffers(void **state)
     nyx_graph_free(g);
 }
 
+/* The gradient of the logits lies on them, unless they are read once more or
+ * stay in a variable. */
+static void a_gradient_lies_on_logits_that_are_done_with(void **state)
+{
+    (void)state;
+    for (int again = 0; again < 3; again++) {
+        nyx_graph *g = new_graph(NYX_F32);
+        nyx_plan   plan;
+        nyx_value  x = variable(g, "x", 4, 40), labels, logits, loss, grad, more;
+
+        labels = nyx_graph_variable(g, "labels", NYX_I32, nyx_shape_of(1, (int64_t)4), NYX_ROLE_INPUT);
+        logits = nyx_graph_sigmoid(g, x);
+        if (again == 2)
+            nyx_graph_assign(g, "logits", NYX_ROLE_OUTPUT, logits);
+        loss = nyx_graph_cross_entropy(g, logits, labels, NYX_SOFTMAX, -1);
+        loss = nyx_graph_reduce(g, NYX_SUM, loss, 1, false);
+        assert_int_equal(nyx_pass_gradient(g, loss, 1, &logits, &grad), 0);
+        more = again == 1 ? nyx_graph_mul(g, grad, logits) : nyx_graph_affine(g, grad, 2.0, 0.0);
+        nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_sigmoid(g, more));
+        assert_int_equal(nyx_graph_prune(g), 0);
+        assert_int_equal(nyx_pass_plan(&plan, g), 0);
+        assert_int_equal(plan.values[grad].place, NYX_PLACE_ARENA);
+        assert_int_equal(memcmp(&plan.values[grad], &plan.values[logits], sizeof *plan.values) == 0, !again);
+        assert_int_not_equal(plan.values[more].offset, plan.values[grad].offset);
+        nyx_plan_release(&plan);
+        nyx_graph_free(g);
+    }
+}
+
 /* Which assigns are computed in place: by node index, '1' or '0' each. */
 static void assert_elided(nyx_graph *g, const char *expected)
 {
@@ -389,6 +418,7 @@ int main(void)
         cmocka_unit_test(the_gradient_pass_appends_the_backward_graph),
         cmocka_unit_test(no_gradient_crosses_a_stop),
         cmocka_unit_test(a_chain_needs_two_buffers),
+        cmocka_unit_test(a_gradient_lies_on_logits_that_are_done_with),
         cmocka_unit_test(an_assign_is_elided_only_when_old_contents_are_done_with),
         cmocka_unit_test(random_graphs_run_as_they_are_interpreted),
     };

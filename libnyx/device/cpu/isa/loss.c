@@ -36,28 +36,54 @@ static float largest(const float *x, int64_t count)
     return all;
 }
 
-/* Sum of the unnormalised probabilities of a row, by lanes. Exponentials are
- * f32: that of the largest is exact, the others are right to their last bit. */
-static double total(const float *x, float most, const rule *r)
+typedef double vd __attribute__((vector_size(8 * NYX_W)));
+
+/* A sum and lanes of it, in order. */
+static double sum_of(const vd *lanes, double sum)
 {
-    typedef double vd __attribute__((vector_size(8 * NYX_W)));
+    for (int lane = 0; lane < NYX_W; lane++)
+        sum += (*lanes)[lane];
+    return sum;
+}
+
+/* Sum of e^(x - most) of a row, by lanes; `to`, if any, gets the exponentials
+ * and may be x. They are f32: that of the largest is exact, the others are
+ * right to their last bit. */
+NYX_INLINE double softmax_total(float *to, const float *x, float most, int64_t width)
+{
     vd      lanes = { 0 };
-    double  sum = 0;
+    double  rest = 0;
     int64_t i = 0;
 
-    for (; i + NYX_W <= r->width; i += NYX_W) {
-        if (r->how == NYX_SOFTMAX) {
-            lanes += __builtin_convertvector(vf_exp(vf_load(x + i) - most), vd);
-        } else {
-            for (int lane = 0; lane < NYX_W; lane++)
-                lanes[lane] += stable(x[i + lane]);
-        }
+    for (; i + NYX_W <= width; i += NYX_W) {
+        const vf e = vf_exp_down(vf_load(x + i) - most);
+
+        lanes += __builtin_convertvector(e, vd);
+        if (to)
+            vf_store(to + i, e);
     }
-    for (; i < r->width; i++)
-        sum += r->how == NYX_SOFTMAX ? (double)nyx_expf(x[i] - most) : stable(x[i]);
-    for (int lane = 0; lane < NYX_W; lane++)
-        sum += lanes[lane];
-    return sum;
+    for (; i < width; i++) {
+        const float e = nyx_expf(x[i] - most);
+
+        rest += (double)e;
+        if (to)
+            to[i] = e;
+    }
+    return sum_of(&lanes, rest);
+}
+
+static double stable_total(const float *x, int64_t width)
+{
+    vd      lanes = { 0 };
+    double  rest = 0;
+    int64_t i = 0;
+
+    for (; i + NYX_W <= width; i += NYX_W)
+        for (int lane = 0; lane < NYX_W; lane++)
+            lanes[lane] += stable(x[i + lane]);
+    for (; i < width; i++)
+        rest += stable(x[i]);
+    return sum_of(&lanes, rest);
 }
 
 void NYX_ISA_NAME(nyx_cpu__cross_entropy)(const nyx_call *call, int part, int parts)
@@ -71,51 +97,54 @@ void NYX_ISA_NAME(nyx_cpu__cross_entropy)(const nyx_call *call, int part, int pa
     for (int64_t row = begin; row < end; row++) {
         const float  *x = (const float *)call->in[0].data + row * r.width;
         const int64_t label = labels[row];
-        float         most;
 
         if (label == r.ignore || label < 0 || label >= r.width) {
             loss[row] = label == r.ignore ? 0.0f : nyx_f32_of_bits(0x7fc00000u); // NaN
             continue;
         }
-        most = r.how == NYX_SOFTMAX ? largest(x, r.width) : 0.0f;
-        if (r.how == NYX_SOFTMAX)
-            loss[row] = (float)(nyx_log64(total(x, most, &r)) - ((double)x[label] - (double)most));
-        else
-            loss[row] = (float)(nyx_log64(total(x, most, &r)) - nyx_log64(stable(x[label])));
+        if (r.how == NYX_SOFTMAX) {
+            const float most = largest(x, r.width);
+
+            loss[row] = (float)(nyx_log64(softmax_total(NULL, x, most, r.width)) - ((double)x[label] - (double)most));
+        } else {
+            loss[row] = (float)(nyx_log64(stable_total(x, r.width)) - nyx_log64(stable(x[label])));
+        }
     }
 }
 
-/* p_j - [j = label], the label's own difference in float64. */
+/* p_j - [j = label], the label's own difference in float64. dx may be x. */
 static void softmax_gradient(float *dx, const float *x, int64_t label, double dloss, const rule *r)
 {
     const float  most = largest(x, r->width);
-    const double sum = total(x, most, r);
+    const double sum = softmax_total(dx, x, most, r->width);
     const float  scale = (float)(dloss / sum);
-    int64_t      i = 0;
+    const bool   valid = label >= 0 && label < r->width;
+    const double own = valid ? ((double)dx[label] / sum - 1) * dloss : 0;
 
-    for (; i + NYX_W <= r->width; i += NYX_W)
-        vf_store(dx + i, vf_exp(vf_load(x + i) - most) * scale);
-    for (; i < r->width; i++)
-        dx[i] = nyx_expf(x[i] - most) * scale;
-    if (label >= 0 && label < r->width)
-        dx[label] = (float)(((double)nyx_expf(x[label] - most) / sum - 1) * dloss);
+    for (int64_t i = 0; i < r->width; i++)
+        dx[i] *= scale;
+    if (valid)
+        dx[label] = (float)own;
 }
 
 /* s'(x_j) (1 / sum - [j = label] / s_j); s' = 1 above 0 and s^2 below. */
+static double stable_slope(float x)
+{
+    const double s = stable(x);
+
+    return x >= 0 ? 1 : s * s;
+}
+
 static void stablemax_gradient(float *dx, const float *x, int64_t label, double dloss, const rule *r)
 {
-    const double share = 1 / total(x, 0, r);
+    const double share = 1 / stable_total(x, r->width);
+    const bool   valid = label >= 0 && label < r->width;
+    const double own = valid ? stable_slope(x[label]) * (share - 1 / stable(x[label])) * dloss : 0;
 
-    for (int64_t i = 0; i < r->width; i++) {
-        const double s = stable(x[i]), slope = x[i] >= 0 ? 1 : s * s;
-
-        dx[i] = (float)(slope * share * dloss);
-    }
-    if (label >= 0 && label < r->width) {
-        const double s = stable(x[label]), slope = x[label] >= 0 ? 1 : s * s;
-
-        dx[label] = (float)(slope * (share - 1 / s) * dloss);
-    }
+    for (int64_t i = 0; i < r->width; i++)
+        dx[i] = (float)(stable_slope(x[i]) * share * dloss);
+    if (valid)
+        dx[label] = (float)own;
 }
 
 void NYX_ISA_NAME(nyx_cpu__cross_entropy_grad)(const nyx_call *call, int part, int parts)
