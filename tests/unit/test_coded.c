@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-enum { COLUMNS = 37, TERMS = 300, ROWS = 8 };
+enum { COLUMNS = 37, TERMS = 300, ROWS = 8, MANY = 20 };
 
-static float x[ROWS * TERMS], weights[COLUMNS * TERMS];
+static float x[MANY * TERMS], weights[COLUMNS * TERMS];
 
 static void draw(float *to, int64_t count, uint64_t seed)
 {
@@ -158,6 +158,32 @@ static void bits_are_the_same_everywhere(void **state)
     assert_true(formats >= 10);
 }
 
+/* More rows than are multiplied one by one, rows of more terms than are decoded at once: weights
+ * are the same wherever a block of them begins. */
+static void many_rows_give_what_each_gives(void **state)
+{
+    static const char *const formats[] = {"int4:g256:asym:zero=int", "int3:g256:asym:zero=int", "int4:g256:asym:zero=f16",
+                                          "int4:g128:asym:zero=int", "int8:g256:asym:zero=int", "int2:g16:asym:zero=int"};
+    static const char *const names[] = {"cpu", "cpu:base", "cpu:avx2"};
+    static float             all[MANY * COLUMNS], y[MANY * COLUMNS];
+
+    (void)state;
+    draw(x, MANY * TERMS, 16);
+    draw(weights, COLUMNS * TERMS, 17);
+    for (int f = 0; f < 6; f++)
+        for (int n = 0; n < 3; n++) {
+            nyx_format format;
+
+            assert_int_equal(nyx_format_parse(&format, formats[f]), 0);
+            if (!multiply(all, &format, x, MANY, names[n], 2))
+                continue;
+            for (int64_t row = 0; row < MANY; row++)
+                assert_true(multiply(y + row * COLUMNS, &format, x + row * TERMS, 1, names[n], 1));
+            for (int64_t i = 0; i < MANY * COLUMNS; i++)
+                assert_true(fabs((double)all[i] - (double)y[i]) < 1e-3);
+        }
+}
+
 static void no_number_in_x_reaches_its_row_alone(void **state)
 {
     static const char *const names[] = {"cpu:reference", "cpu:base", "cpu:avx2", "cpu:avx512"};
@@ -232,6 +258,7 @@ int main(void)
         cmocka_unit_test(a_block_keeps_its_largest_and_half_a_step),
         cmocka_unit_test(what_is_no_number_spoils_its_block_alone),
         cmocka_unit_test(bits_are_the_same_everywhere),
+        cmocka_unit_test(many_rows_give_what_each_gives),
         cmocka_unit_test(no_number_in_x_reaches_its_row_alone),
         cmocka_unit_test(a_digest_says_how_activations_are_seen),
         cmocka_unit_test(weights_without_whole_points_are_refused),

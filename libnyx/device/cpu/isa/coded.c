@@ -143,8 +143,8 @@ float coded_scale(const coded_source *s, int64_t index)
     return scale;
 }
 
-/* Zero points of groups [first, first + count) of a row; nibbles start at an
- * even group. */
+/* Zero points of groups [first, first + count) of a row. Nibbles: two a byte;
+ * of groups of 256 a block of terms may begin with the second. */
 static void zeros_of(float *to, const coded_source *s, int64_t row, int64_t first, int64_t count)
 {
     const uint8_t *bytes = (const uint8_t *)s->coded.zeros + row * s->layout.zeros_row_bytes;
@@ -156,6 +156,10 @@ static void zeros_of(float *to, const coded_source *s, int64_t row, int64_t firs
             to[i] = (float)(int8_t)bytes[first + i];
     } else {
         bytes += first / 2;
+        if (first % 2 && count > 0) {
+            *to++ = (float)(*bytes++ >> 4);
+            count--;
+        }
         for (int64_t i = 0; i < count / 2; i++) {
             to[2 * i] = (float)(bytes[i] & 15);
             to[2 * i + 1] = (float)(bytes[i] >> 4);
