@@ -21,10 +21,8 @@ EVAL    ?=
 
 import_OPTIONS = $(MODEL) --decode $(IMPORT)
 data_OPTIONS   = $(TEXT) $(DATA_EXTRA)
-FORMAT_int8    = int8:g32
-FORMAT_int4    = int4:g32
-FORMAT_int3    = int3:g32
-FORMAT_int2    = int2:g16
+MODEL_CODED    = $(RUN)/model.h5
+DATA_SEARCHED  = $(RUN)/data.h5
 
 REPORTS = $(RUN)/eval-original.json $(CODINGS:%=$(RUN)/eval-%.json)
 
@@ -41,8 +39,8 @@ $(RUN)/data.h5 $(RUN)/data.json &: $(RUN)/model.h5 $(RUN)/data.options | $(BIN)/
 	$(BIN)/nyx-data text $(data_OPTIONS) --tokenizer=$(RUN)/model.h5 --split=tail --test-share=0.5 \
 	    -o $(RUN)/data.h5 --report=$(RUN)/data.json
 
-$(CODINGS:%=$(RUN)/%.h5): $(RUN)/%.h5: $(RUN)/model.h5 | $(BIN)/nyx-quantize
-	$(BIN)/nyx-quantize $< --format=$(FORMAT_$*) -o $@ --report=$(RUN)/quantize-$*.json
+include $(dir $(lastword $(MAKEFILE_LIST)))code.mk
+CODE_int8      = --format=int8:g32
 
 $(RUN)/eval-original.json: $(RUN)/model.h5 $(RUN)/data.h5 | $(BIN)/nyx-eval
 	$(BIN)/nyx-eval $< --data=$(RUN)/data.h5 $(EVAL) --quiet --report=$@ > /dev/null

@@ -16,10 +16,8 @@ CODINGS ?= int8 int4 int3 int2
 
 text_OPTIONS  = $(TEXT) $(DATA) --seed=$(SEED)
 train_OPTIONS = --seed=$(SEED) $(TRAIN_EXTRA)
-FORMAT_int8   = int8:channel
-FORMAT_int4   = int4:g32
-FORMAT_int3   = int3:g32
-FORMAT_int2   = int2:g16
+MODEL_CODED   = $(RUN)/model.h5
+DATA_SEARCHED = $(RUN)/text.h5
 
 REPORTS = $(RUN)/text.json $(RUN)/train.json $(RUN)/eval-fp32.json $(CODINGS:%=$(RUN)/eval-%.json)
 
@@ -38,8 +36,7 @@ $(RUN)/model.h5 $(RUN)/train.json &: $(CONFIG) $(RUN)/text.h5 $(RUN)/train.optio
 	    --checkpoint=$(RUN)/model.checkpoint.h5 --checkpoint-seconds=30 --log=$(RUN)/train.jsonl \
 	    --report=$(RUN)/train.json
 
-$(CODINGS:%=$(RUN)/%.h5): $(RUN)/%.h5: $(RUN)/model.h5 | $(BIN)/nyx-quantize
-	$(BIN)/nyx-quantize $< --format=$(FORMAT_$*) -o $@ --report=$(RUN)/quantize-$*.json
+include $(dir $(lastword $(MAKEFILE_LIST)))code.mk
 
 $(CODINGS:%=$(RUN)/eval-%.json): $(RUN)/eval-%.json: $(RUN)/%.h5 $(RUN)/model.h5 $(RUN)/text.h5 | $(BIN)/nyx-eval
 	$(BIN)/nyx-eval $< --reference=$(RUN)/model.h5 --data=$(RUN)/text.h5 --quiet --report=$@ > /dev/null

@@ -69,7 +69,7 @@ static int run_create(nyx_report *report)
         return nyx_error_set(NYX_ERR_USAGE, "-o FILE.tar.zst is needed, unless with --dry-run");
     if (!nyx_cli_common->dry_run && (status = nyx_output_try(args.output)) < 0)
         return status;
-    if ((status = nyx_bundle_collect(&bundle, args.inputs, count, args.output)) < 0)
+    if ((status = nyx_bundle_collect(&bundle, args.inputs, count)) < 0)
         return status;
     for (int64_t i = 0; i < nyx_bundle_count(bundle); i++)
         nyx_report_input_known(report, nyx_bundle_at(bundle, i)->path, nyx_bundle_at(bundle, i)->bytes,
@@ -159,7 +159,7 @@ static int run_extract(nyx_report *report)
                    .help = "refuse bundles that hold more [64 GiB, and at most 1000 times the bundle and 16 KiB]" }
 
 static const nyx_opt create_opts[] = {
-    { NYX_OPT_INPUT, .value = args.inputs, .arg = "INPUT...", .required = true, .most = INPUTS_MOST,
+    { NYX_OPT_INPUT, .value = args.inputs, .arg = "INPUT...", .required = true, .most = INPUTS_MOST, .whole = true,
       .help = "files, and folders that stand for all that lies in them" },
     { NYX_OPT_GROUP, .help = "Options" },
     { NYX_OPT_OUTPUT, "output", 'o', &args.output, "FILE.tar.zst",

@@ -2,7 +2,7 @@
  * written, packed so that equal files give an equal bundle.
  *
  *     nyx_bundle *bundle;
- *     nyx_bundle_collect(&bundle, paths, count, "run.tar.zst");
+ *     nyx_bundle_collect(&bundle, paths, count);
  *     nyx_bundle_write(bundle, "run.tar.zst");
  *     nyx_bundle_free(bundle);
  *
@@ -40,9 +40,8 @@ typedef struct {
 
 /* What is to be bundled: files by their last name, folders by what they hold,
  * in an order that only the names decide; and its digests. Anything that is
- * neither is refused, as is a folder that `output` would lie in. INPUT,
- * MISSING, USAGE, STOPPED. */
-int nyx_bundle_collect(nyx_bundle **out, const char *const *paths, int64_t count, const char *output) NYX_CHECKED;
+ * neither is refused. INPUT, MISSING, STOPPED. */
+int nyx_bundle_collect(nyx_bundle **out, const char *const *paths, int64_t count) NYX_CHECKED;
 /* A file that is no longer what it was is an INPUT error. CREATE, OUTPUT, STOPPED. */
 int nyx_bundle_write(nyx_bundle *bundle, const char *path) NYX_CHECKED;
 

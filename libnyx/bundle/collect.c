@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -171,34 +170,13 @@ static int walk(nyx_bundle *bundle, const char *folder, const char *prefix, int 
     return status;
 }
 
-/* A bundle inside of what it holds would be its own part the next time. */
-static int check_output(const char *input, const char *output)
-{
-    const char *slash = strrchr(output, '/');
-    char        folder[PATH_MAX], outer[PATH_MAX], inner[PATH_MAX];
-    size_t      length;
-
-    snprintf(folder, sizeof folder, "%.*s.", slash ? (int)(slash - output + 1) : 0, output);
-    if (!realpath(input, outer) || !realpath(folder, inner)) /* said elsewhere, in better words */
-        return 0;
-    length = strlen(outer);
-    if (strncmp(outer, inner, length) != 0 || (inner[length] && inner[length] != '/' && length > 1))
-        return 0;
-    return nyx_error_set(NYX_ERR_USAGE, "output '%s' would lie in '%s', which is bundled; choose a place outside of it",
-                         output, input);
-}
-
-static int add_argument(nyx_bundle *bundle, const char *path, const char *output)
+static int add_argument(nyx_bundle *bundle, const char *path)
 {
     const char *slash = strrchr(path, '/');
     struct stat about;
-    int         status;
 
-    if (lstat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
-        if (output && (status = check_output(path, output)) < 0)
-            return status;
+    if (lstat(path, &about) == 0 && S_ISDIR(about.st_mode))
         return walk(bundle, path, "", 0);
-    }
     return enter(bundle, path, slash ? slash + 1 : path, 1);
 }
 
@@ -222,7 +200,7 @@ static int read_files(nyx_bundle *bundle)
     return status;
 }
 
-int nyx_bundle_collect(nyx_bundle **out, const char *const *paths, int64_t count, const char *output)
+int nyx_bundle_collect(nyx_bundle **out, const char *const *paths, int64_t count)
 {
     nyx_bundle *bundle;
     int         status;
@@ -231,7 +209,7 @@ int nyx_bundle_collect(nyx_bundle **out, const char *const *paths, int64_t count
     if ((status = nyx_bundle__create(&bundle)) < 0)
         return status;
     for (int64_t i = 0; i < count && status == 0; i++)
-        status = add_argument(bundle, paths[i], output);
+        status = add_argument(bundle, paths[i]);
     if (status == 0 && bundle->count == 0)
         status = nyx_error_set(NYX_ERR_INPUT, "cannot bundle '%s': there is no file in it", paths[0]);
     if (status == 0 && bundle->count > 0)

@@ -37,6 +37,7 @@ typedef struct {
     int64_t           least;   /* smallest value of an INT or a REAL         */
     int64_t           most;    /* positional INPUT: up to so many, value is an array */
     bool              required;
+    bool              whole;   /* an INPUT that is a folder is read whole: no output may lie in it */
 } nyx_opt;
 
 /* What the common options said. Set before run() is called. */

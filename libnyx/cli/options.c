@@ -332,6 +332,20 @@ static bool same_place(const char *a, const char *b)
     return strcmp(split(a, left), split(b, right)) == 0 && nyx_file_same(left, right);
 }
 
+/* Does `path` lie in `folder`, at any depth? */
+static bool lies_in(const char *path, const char *folder)
+{
+    struct stat info;
+    char        place[PATH_MAX], outer[PATH_MAX], inner[PATH_MAX];
+    size_t      length;
+
+    split(path, place);
+    if (stat(folder, &info) < 0 || !S_ISDIR(info.st_mode) || !realpath(folder, outer) || !realpath(place, inner))
+        return false;
+    length = strlen(outer);
+    return strncmp(outer, inner, length) == 0 && (!inner[length] || inner[length] == '/' || length == 1);
+}
+
 /* `out` against the file or files of one other option. */
 static int check_pair(const char *out, const nyx_opt *opt)
 {
@@ -340,6 +354,9 @@ static int check_pair(const char *out, const nyx_opt *opt)
     for (int64_t i = 0; i < (opt->most ? opt->most : 1) && others[i]; i++) {
         if (opt->kind == NYX_OPT_INPUT && strcmp(others[i], "-") && same_place(out, others[i]))
             return usage("output '%s' would replace input '%s'; choose another name", out, others[i]);
+        if (opt->whole && strcmp(out, "-") && lies_in(out, others[i]))
+            return usage("output '%s' would lie in '%s', which is read whole; choose a place outside of it", out,
+                         others[i]);
         if (opt->kind == NYX_OPT_OUTPUT && same_place(out, others[i]))
             return usage("two outputs would be '%s'; give each its own name", out);
     }

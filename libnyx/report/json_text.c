@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <string.h>
 
 enum {
@@ -107,21 +108,65 @@ int nyx_json_check(const nyx_json *json)
 }
 
 /* jansson 2.14 says "out of memory" in few of the places where it ran out: in
- * others it complains of the text, or drops characters of a string and goes
- * on. So its allocations are watched. */
-static _Thread_local bool ran_out;
+ * others it complains of the text, drops characters of a string and goes on, or
+ * ends the program. So the first allocation that fails jumps out of it, and
+ * what it had allocated by then, all of it in this list, is freed here. */
+struct block {
+    struct block *next, *before;
+};
+_Static_assert(sizeof(struct block) % 16 == 0, "what stands behind is aligned as by malloc");
 
-static void *watched_malloc(size_t bytes)
+static _Thread_local struct block *blocks;
+static _Thread_local jmp_buf      *ran_out; /* NULL: jansson may be told */
+
+static void *listed_malloc(size_t bytes)
 {
-    void *memory = malloc(bytes);
+    struct block *block = bytes < SIZE_MAX - sizeof *block ? malloc(sizeof *block + bytes) : NULL;
 
-    ran_out = ran_out || !memory;
-    return memory;
+    if (!block && ran_out)
+        longjmp(*ran_out, 1);
+    if (!block)
+        return NULL;
+    *block = (struct block){ .next = blocks };
+    if (blocks)
+        blocks->before = block;
+    blocks = block;
+    return block + 1;
 }
 
-static void watch_allocations(void)
+static void listed_free(void *memory)
 {
-    json_set_alloc_funcs(watched_malloc, free);
+    struct block *block = memory ? (struct block *)memory - 1 : NULL;
+
+    if (!block)
+        return;
+    if (block->next)
+        block->next->before = block->before;
+    *(block->before ? &block->before->next : &blocks) = block->next;
+    free(block);
+}
+
+static void list_allocations(void)
+{
+    json_set_alloc_funcs(listed_malloc, listed_free);
+}
+
+/* False: memory ran out. *out NULL: the text is wrong. */
+static bool load(json_t **out, json_error_t *where, const char *text, int64_t bytes)
+{
+    jmp_buf place;
+
+    *out = NULL;
+    if (setjmp(place)) {
+        ran_out = NULL;
+        while (blocks)
+            listed_free(blocks + 1);
+        return false;
+    }
+    ran_out = &place;
+    *out = json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, where);
+    ran_out = NULL;
+    return true;
 }
 
 /* A few MiB of brackets would become gigabytes of tree. Marks inside texts do
@@ -154,18 +199,14 @@ int nyx_json_parse(nyx_json **out, const char *text, int64_t bytes, const char *
     int                   status;
 
     *out = NULL;
-    pthread_once(&once, watch_allocations);
+    pthread_once(&once, list_allocations);
     if (bytes > MOST_BYTES)
         return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': it is larger than %d bytes", name,
                              MOST_BYTES);
     if ((status = check_marks(text, bytes, name)) < 0)
         return status;
-    ran_out = false;
-    json = json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
-    if (ran_out) {
-        json_decref(json);
+    if (!load(&json, &where, text, bytes))
         return no_memory();
-    }
     if (!json)
         return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': line %d, column %d: %s", name,
                              where.line, where.column, where.text);

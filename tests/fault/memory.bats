@@ -74,6 +74,18 @@ sweep() {
     done
 }
 
+@test "a JSON parser without memory in the middle of a number says so, too" {
+    echo '[1234567.890123456789e-10, 0.123456789012345678901234567890123456789] no more' > a.json # found at its end
+    without_memory 0 1 nyx-report a.json 2> /dev/null || true
+    total=$(cat count)
+    for nth in $(seq "$total"); do
+        status=0
+        without_memory "$nth" 1 nyx-report a.json 2> err || status=$?
+        echo "$nth/$total: exit $status, $(cat err)"
+        [[ " 65 71 " == *" $status "* ]] && [ "$(wc -l < err)" -eq 1 ]
+    done
+}
+
 @test "nyx-report: a whole page or none" {
     nyx-train c.json --data=d.h5 -q -o t.h5 --log=log --report=train.json
     nyx-quantize m.h5 --format=int4:g16 -q -o q.h5 --report=quantize.json

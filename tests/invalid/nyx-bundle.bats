@@ -148,6 +148,11 @@ bad() { refused "$1" "$2" limited nyx-bundle "${@:3}"; }
     echo a > run/a
     bad 64 "output 'run/b.tar.zst' would lie in 'run'" create run -o run/b.tar.zst
     bad 64 "output './run/../run/b.tar.zst' would lie in 'run/'" create run/ -o ./run/../run/b.tar.zst
+    bad 64 "output 'run/r.json' would lie in 'run', which is read whole" create run -o b.tar.zst --report=run/r.json
+    mkdir run/deep
+    bad 64 "output 'run/deep/r.json' would lie in 'run'" create run -o b.tar.zst --report=run/deep/r.json
+    rmdir run/deep
+    [ ! -e run/r.json ] && [ ! -e b.tar.zst ]
     bad 64 "output 'run/a' would replace input 'run/a'" create run/a -o run/a
     bad 73 "cannot create 'no/such/b.tar.zst'" create run -o no/such/b.tar.zst
     bad 64 "-o FILE.tar.zst is needed" create run

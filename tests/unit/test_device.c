@@ -222,6 +222,38 @@ static void the_digest_knows_graph_and_device_but_no_threads(void **state)
     assert_string_not_equal(one, two);
 }
 
+/* The gradient of a weight over no rows at all is 0. */
+static void a_product_of_nothing_is_zero(void **state)
+{
+    static const char *const names[] = { "cpu", "cpu:base", "cpu:reference" };
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        float        y[3 * 5];
+        nyx_graph   *g = new_graph(NYX_F32);
+        nyx_value    x = nyx_graph_variable(g, "x", NYX_F32, nyx_shape_of(2, (int64_t)0, (int64_t)3), NYX_ROLE_INPUT);
+        nyx_value    dy = nyx_graph_variable(g, "dy", NYX_F32, nyx_shape_of(2, (int64_t)0, (int64_t)5), NYX_ROLE_INPUT);
+        nyx_device  *device;
+        nyx_store   *store;
+        nyx_program *program;
+
+        memset(y, 1, sizeof y);
+        nyx_graph_assign(g, "dw", NYX_ROLE_OUTPUT, nyx_graph_matmul(g, x, dy, 0, NYX_MATMUL_TN));
+        assert_int_equal(nyx_device_open(&device, names[i], 2), 0);
+        assert_int_equal(nyx_store_create(&store, device, 1), 0);
+        assert_int_equal(nyx_program_compile(&program, store, g), 0);
+        assert_int_equal(nyx_store_allocate(store), 0);
+        nyx_program_run(program, &(nyx_run){ 0 });
+        nyx_store_read(store, "dw", y);
+        for (int at = 0; at < 3 * 5; at++)
+            assert_true(y[at] == 0.0f);
+        nyx_program_free(program);
+        nyx_store_free(store);
+        nyx_device_close(device);
+        nyx_graph_free(g);
+    }
+}
+
 static void unknown_devices_are_refused(void **state)
 {
     nyx_device *device;
@@ -241,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_micro_batch_has_its_own_copy),
         cmocka_unit_test(memory_is_known_before_it_is_allocated),
         cmocka_unit_test(the_digest_knows_graph_and_device_but_no_threads),
+        cmocka_unit_test(a_product_of_nothing_is_zero),
         cmocka_unit_test(unknown_devices_are_refused),
     };
 

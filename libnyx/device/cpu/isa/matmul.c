@@ -47,7 +47,7 @@ static blocking blocking_of(int mode, int64_t rows, int64_t columns, int64_t ter
     blocking b = { .slices = mode == NYX_MATMUL_TN ? slice_count(rows, columns, terms) : 1 };
     int64_t  all = panels(columns, NR), spans;
 
-    b.length = panels(panels(terms, b.slices), KC) * KC;
+    b.length = terms > 0 ? panels(panels(terms, b.slices), KC) * KC : KC; /* a sum of nothing is written, too */
     b.group = panels(all, panels(all, B_MOST / (b.slices * KC * NR)));
     spans = panels(b.slices * b.group * NR * b.length, B_MOST);
     b.span = panels(panels(b.length, spans), KC) * KC;
