@@ -9,26 +9,23 @@
  * ends of HDF5's blocks may take more than in a file of one format. */
 enum { SLACK = 1024, SLACK_TENSOR = 64 };
 
-/* The key of a level: what its file was made from. */
-static int key_of(char hex[NYX_SHA256_HEX], char recipe[NYX_SHA256_HEX], const nyx_codings *c,
-                  const nyx_recipe *rules)
+/* What a level's file was made from: its line of history, and under its digest its name. */
+static int line_of(char **out, const nyx_codings *c, const nyx_recipe *rules)
 {
-    char *text;
-    int   status = nyx_compress_recipe_sha256(recipe, rules);
+    char recipe[NYX_SHA256_HEX];
+    int  status = nyx_compress_recipe_sha256(recipe, rules);
 
-    if (status == 0 && (status = nyx_text_format(&text, "nyx-evolve %s input=%s recipe=%s",
-                                                 NYX_VERSION, c->model_sha256, recipe)) == 0) {
-        nyx_sha256_bytes(hex, text, (int64_t)strlen(text));
-        nyx_free(text);
-    }
-    return status;
+    return status < 0 ? status
+                      : nyx_text_format(out, "nyx-evolve %s input=%s recipe=%s", NYX_VERSION,
+                                        c->model_sha256, recipe);
 }
 
 /* FOLDER/int3-g32.0123456789abcdef.h5 */
-static int path_of(char **out, const char *folder, const nyx_format *format, const char *key)
+static int path_of(char **out, const char *folder, const nyx_format *format, const char *line)
 {
-    char text[NYX_FORMAT_TEXT];
+    char text[NYX_FORMAT_TEXT], key[NYX_SHA256_HEX];
 
+    nyx_sha256_bytes(key, line, (int64_t)strlen(line));
     nyx_format_text(text, format);
     for (char *c = text; *c; c++)
         if (*c == ':' || *c == '=')
@@ -50,16 +47,12 @@ static int copy_json(nyx_writer *writer, nyx_reader *file, const char *path)
 }
 
 /* The model coded by `plan` as nyx-quantize would: so the file's size is that of a real one. */
-static int write_level(const nyx_codings *c, nyx_compress *plan, const char *path,
-                       const char *recipe_sha256, nyx_pool *pool)
+static int write_level(nyx_compress *plan, const char *path, const char *line, nyx_pool *pool)
 {
     nyx_writer *writer = NULL;
-    char       *line = NULL;
     int         status;
 
-    if ((status = nyx_text_format(&line, "nyx-evolve %s input=%s recipe=%s", NYX_VERSION,
-                                  c->model_sha256, recipe_sha256)) < 0 ||
-        (status = nyx_writer_open(&writer, path, "model")) < 0 ||
+    if ((status = nyx_writer_open(&writer, path, "model")) < 0 ||
         (status = copy_json(writer, plan->file, "/config")) < 0 ||
         (status = copy_json(writer, plan->file, "/provenance")) < 0 ||
         (status = copy_json(writer, plan->file, "/tokenizer")) < 0 ||
@@ -70,7 +63,6 @@ static int write_level(const nyx_codings *c, nyx_compress *plan, const char *pat
     writer = NULL;
 done:
     nyx_writer_discard(writer);
-    nyx_free(line);
     return status;
 }
 
@@ -144,11 +136,13 @@ static int read_level(nyx_codings *c, nyx_reader *file, int level, float *room)
     return 0;
 }
 
-static int open_and_read(nyx_codings *c, const char *path, int level, float *room)
+static int open_and_read(nyx_codings *c, const char *path, const char *line, int level, float *room)
 {
     nyx_reader *file;
     int         status = nyx_reader_open(&file, path);
 
+    if (status == 0 && strcmp(nyx_reader_history(file), line) != 0)
+        status = nyx_error_set(NYX_ERR_INPUT, "'%s' was coded from something else", path);
     if (status == 0)
         status = read_level(c, file, level, room);
     nyx_reader_close(file);
@@ -159,26 +153,27 @@ static int open_and_read(nyx_codings *c, const char *path, int level, float *roo
 static int take_level(nyx_codings *c, nyx_reader *model, const nyx_codings_options *o, int level,
                       float *room)
 {
-    char          key[NYX_SHA256_HEX], recipe_sha256[NYX_SHA256_HEX], *path = NULL;
+    char         *line = NULL, *path = NULL;
     nyx_recipe    recipe = {0};
     nyx_compress *plan = NULL;
     int           status;
 
     if ((status = nyx_compress_recipe(&recipe, &c->formats[level], c->methods[level], o->all)) <
             0 ||
-        (status = key_of(key, recipe_sha256, c, &recipe)) < 0 ||
-        (status = path_of(&path, o->folder, &c->formats[level], key)) < 0)
+        (status = line_of(&line, c, &recipe)) < 0 ||
+        (status = path_of(&path, o->folder, &c->formats[level], line)) < 0)
         goto done;
-    status = open_and_read(c, path, level, room);
+    status = open_and_read(c, path, line, level, room);
     if (status != NYX_ERR_MISSING && status != NYX_ERR_INPUT)
         goto done;
     c->coded_now++;
     if ((status = nyx_compress_plan(&plan, model, &recipe)) == 0 &&
-        (status = write_level(c, plan, path, recipe_sha256, o->pool)) == 0)
-        status = open_and_read(c, path, level, room);
+        (status = write_level(plan, path, line, o->pool)) == 0)
+        status = open_and_read(c, path, line, level, room);
 done:
     nyx_compress_free(plan);
     nyx_recipe_release(&recipe);
+    nyx_free(line);
     nyx_free(path);
     return status;
 }

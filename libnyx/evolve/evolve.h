@@ -56,7 +56,7 @@ typedef struct {
 } nyx_codings;
 
 /* Levels lie in `folder` as coded models, one a format, under names made from
- * the digests of the model and of what coded it; what is missing or damaged is
+ * the digests of the model and of what coded it; what is missing, damaged or of another model is
  * coded anew. `all`: also embeddings, heads and the like (nyx_compress_recipe). */
 typedef struct {
     const char       *model, *folder;

@@ -158,10 +158,13 @@ assert any(json.loads(l).get('origin') == 'start' for l in open('log2'))
     cp -r "$BATS_FILE_TMPDIR/levels" mine
     cp --remove-destination "$BATS_FILE_TMPDIR/m.h5" mine/int2-g64.*.h5
     cp mine/int8-channel.*.h5 mine/int3-g32.*.h5
+    nyx-train c.json --data=d.h5 --seed=4 --steps=2 --threads=1 --quiet -o other.h5
+    nyx-quantize other.h5 --format=int4:g32 --quiet -o other.coded.h5
+    cp other.coded.h5 mine/int4-g32.*.h5
     nyx-evolve recipe m.h5 --data=d.h5 --fresh --held-rows=100 --bits=3 --tokens=6000 --threads=1 --quiet \
         --codings=mine --report=b.json -o again.json
     cmp again.json r.json
-    judge b.json "assert json.load(open('b.json'))['run']['formats_coded_now'] == 2"
+    judge b.json "assert json.load(open('b.json'))['run']['formats_coded_now'] == 3"
     for level in mine/*; do
         cmp "$level" "$BATS_FILE_TMPDIR/levels/${level#mine/}"
     done
