@@ -247,7 +247,7 @@ static int run(nyx_report *report)
 
     if (status < 0 ||
         (args.compare && ((status = nyx_json_read(&old, args.compare)) < 0 ||
-                          (status = nyx_schema_check("bench", old, args.compare)) < 0 ||
+                          (status = nyx_bench_check(old, nyx_report_run(report), args.compare)) < 0 ||
                           (status = nyx_report_input(report, args.compare)) < 0)) ||
         (args.config && (status = nyx_report_input(report, args.config)) < 0) ||
         (args.model && (status = nyx_report_input(report, args.model)) < 0) ||

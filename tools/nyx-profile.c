@@ -291,7 +291,7 @@ int main(int argc, char **argv)
         .purpose = "say what this machine is and can, and how a model fits on it",
         .usage = "[OPTIONS] --parts=NAME,... | --plan=CONFIG.json",
         .examples = "  nyx-profile --parts=all --report=profile.json\n"
-                    "  nyx-profile --plan=lm.json --data=d.h5 --memory=4GiB -o plan.json\n",
+                    "  nyx-profile --plan=lm.json --data=text.h5 --memory=4GiB -o plan.json\n",
         .opts = opts,
         .run = run,
     } };

@@ -98,7 +98,11 @@ const char *nyx_bench_openblas(void);
  * (schemas/bench.schema.json). */
 void nyx_bench_describe(const nyx_bench *bench, nyx_json *result, nyx_json *run);
 
-/* Compare with an earlier report, already checked against its schema: a figure
+/* Whether the JSON from `path` is a report to compare with: of this schema,
+ * made on a machine with the processors that `run` names. INPUT, UNSUPPORTED. */
+int nyx_bench_check(const nyx_json *old, const nyx_json *run, const char *path) NYX_CHECKED;
+
+/* Compare with an earlier report that nyx_bench_check took: a figure
  * is slower when its median is more than `threshold` above the old one.
  * Fills the array; returns how many are slower. Figures without a number, then
  * or now, are counted in *unknown; *compared counts the others. */

@@ -101,6 +101,25 @@ void nyx_bench_describe(const nyx_bench *bench, nyx_json *result, nyx_json *run)
 
 /* ---- comparing ---------------------------------------------------------------- */
 
+int nyx_bench_check(const nyx_json *old, const nyx_json *run, const char *path)
+{
+    const nyx_json *then = nyx_json_get(old, "run.host"), *now = nyx_json_get(run, "host");
+    const char     *processor;
+    int64_t         count;
+    int             status = nyx_schema_check("bench", old, path);
+
+    if (status < 0)
+        return nyx_error_set(status, "%s; measure again with nyx-bench --report", nyx_error_text());
+    processor = nyx_json_text(nyx_json_get(then, "processor"), "");
+    count = nyx_json_int(nyx_json_get(then, "processors"), 0);
+    if (strcmp(processor, nyx_json_text(nyx_json_get(now, "processor"), "")) ||
+        count != nyx_json_int(nyx_json_get(now, "processors"), 0))
+        return nyx_error_set(NYX_ERR_UNSUPPORTED,
+                             "'%s' was measured on another machine (%lld of %.100s); make a report to compare with here",
+                             path, (long long)count, *processor ? processor : "a processor without a name");
+    return 0;
+}
+
 static const nyx_json *find(const nyx_json *figures, const nyx_bench_figure *f)
 {
     for (int64_t i = 0; i < nyx_json_count(figures); i++) {

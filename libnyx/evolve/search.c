@@ -473,11 +473,10 @@ static int check_budget(const nyx_search_options *o, const nyx_codings *c)
         return nyx_error_set(
             NYX_ERR_UNSUPPORTED,
             "no recipe meets the budget: it leaves %lld bytes for the tensors that are "
-            "coded, and the smallest formats need %lld (%.3f bits a weight); raise it, or add "
-            "smaller "
-            "--formats",
+            "coded, and the smallest formats need %lld (%.3f bits a weight); raise it by %lld "
+            "bytes or more, or add smaller --formats",
             (long long)(o->budget < 0 ? 0 : o->budget), (long long)least,
-            nyx_codings_bits(c, least));
+            nyx_codings_bits(c, least), (long long)(least - o->budget));
     return 0;
 }
 

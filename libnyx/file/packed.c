@@ -189,7 +189,8 @@ static int check_digest(nyx_unpacker *u)
     if (pread(u->fd, trailer, TRAILER_BYTES, u->left) != TRAILER_BYTES)
         return cannot_read(u, "it changes while it is read");
     if (memcmp(trailer, tag, TAG_BYTES) != 0)
-        return cannot_read(u, "it does not end as a bundle ends; it was cut, added to, damaged, or is something else");
+        return cannot_read(u, "it does not end as a bundle ends; it was cut, added to, damaged, or is something else: "
+                              "get it again");
     nyx_sha256_init(&hash);
     while ((got = next_block(u)) > 0)
         nyx_sha256_update(&hash, u->block, got);
@@ -262,7 +263,7 @@ static int open_file(nyx_unpacker *u)
         return cannot_read(u, S_ISDIR(about.st_mode) ? "it is a folder" : "it is no regular file");
     u->bytes = about.st_size;
     if (u->bytes <= TRAILER_BYTES)
-        return cannot_read(u, u->bytes ? "it is too short for a bundle" : "it is empty");
+        return cannot_read(u, u->bytes ? "it is too short for a bundle; get it again" : "it is empty; get it again");
     u->left = u->bytes - TRAILER_BYTES;
     return 0;
 }

@@ -451,6 +451,21 @@ static bool check_ref(struct check *check, const nyx_json *schema, const nyx_jso
     return fine;
 }
 
+/* A document that says it is another one is told that, not which of its keys are unknown. */
+static bool judge_schema(struct check *check, const nyx_json *json)
+{
+    const nyx_json *rule = nyx_json_get(check->root, "properties.schema"), *value = nyx_json_get(json, "schema");
+    bool            fine = true;
+
+    if (rule && value) {
+        const size_t old = enter(check, "schema", 0);
+
+        fine = judge(check, rule, value);
+        leave(check, old);
+    }
+    return fine;
+}
+
 int nyx_schema_check(const char *schema, const nyx_json *json, const char *subject)
 {
     struct check check = { 0 };
@@ -458,7 +473,7 @@ int nyx_schema_check(const char *schema, const nyx_json *json, const char *subje
 
     NYX_BUG_IF(!json);
     check.root = load(&check, schema, strlen(schema));
-    if (check.root && !judge(&check, check.root, json) && check.status == 0)
+    if (check.root && !(judge_schema(&check, json) && judge(&check, check.root, json)) && check.status == 0)
         status = nyx_error_set(NYX_ERR_INPUT, "cannot use '%s': %s", subject, check.message);
     if (check.status < 0)
         status = check.status;

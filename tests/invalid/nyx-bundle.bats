@@ -82,7 +82,7 @@ bad() { refused "$1" "$2" limited nyx-bundle "${@:3}"; }
     mkdir folder.d
     mkfifo pipe
     bad 66 "cannot open 'missing.tar.zst': No such file" verify missing.tar.zst
-    bad 65 "'t.tar.zst': it does not end as a bundle ends" verify t.tar.zst
+    bad 65 "'t.tar.zst': it does not end as a bundle ends; it was cut, added to, damaged, or is something else: get it again" verify t.tar.zst
     bad 65 "'numbers': it does not end as a bundle ends" list numbers
     bad 65 "'folder.d': it is a folder" verify folder.d
     bad 65 "'pipe': it is no regular file" verify pipe

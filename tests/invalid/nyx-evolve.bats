@@ -28,8 +28,10 @@ setup() {
 
 @test "a budget that nobody can meet says what would do" {
     refused 69 "the smallest formats need" "${line[@]}" m.h5 --data=d.h5 --bits=1.5
-    refused 69 "raise it, or add smaller --formats" "${line[@]}" m.h5 --data=d.h5 --bytes=100
+    refused 69 "bytes or more, or add smaller --formats" "${line[@]}" m.h5 --data=d.h5 --bytes=100
     refused 69 "no recipe meets the budget" "${line[@]}" m.h5 --data=d.h5 --memory=1000
+    more=$(grep -oE 'raise it by [0-9]+' <<< "$stderr$output" | grep -oE '[0-9]+')
+    refused 69 "raise it by 1 bytes or more" "${line[@]}" m.h5 --data=d.h5 --memory=$((1000 + more - 1))
     refused 69 "token-forwards are too few" "${line[@]}" m.h5 --data=d.h5 --bits=6 --tokens=10
 }
 

@@ -32,3 +32,20 @@ setup() {
     [ "$(nyx-eval --help | sed -n '/^Exit status/,$p' | grep -oE '^  [0-9]+(, [0-9]+)?' | tr ',' '\n' | tr -d ' ')" = \
       "$(grep -oE '^\| [0-9]+' "$root/docs/bad-input.md" | tr -d '| ')" ]
 }
+
+@test "the map has every folder and pipeline, schemas/README.md every schema" {
+    map=$(sed -n '/^## Map/,$p' "$root/README.md")
+    for folder in "$root"/libnyx/*/; do
+        echo "$folder"
+        [[ $(grep '^| `libnyx/`' <<< "$map" | tr '`' ' ') == *" $(basename "$folder") "* ]]
+    done
+    for pipeline in "$root"/pipelines/*.mk; do
+        echo "$pipeline"
+        [[ $map == *"\`$(basename "$pipeline")\`"* ]]
+    done
+    for schema in "$root"/schemas/*.schema.json; do
+        name=$(basename "$schema" .schema.json)
+        echo "$name"
+        [[ $(sed -n '/^| schema/,$p' "$root/schemas/README.md") == *"\`$name"[.\`]* ]]
+    done
+}

@@ -131,8 +131,11 @@ PY
     refuses 64 "int5" --op=quantize --formats=int5
     refuses 64 "above 0" --op=copy --seconds=0
     refuses 66 "missing.json" --op=copy --compare=missing.json
-    echo '{ "schema": "nyx.eval/1" }' > other.json
-    refuses 65 "other.json" --op=copy --compare=other.json
+    echo '{ "reported": 1, "schema": "nyx.eval/1" }' > other.json
+    refuses 65 "'other.json': 'schema' is \"nyx.eval/1\", \"nyx.bench/1\" expected; measure again" --op=copy --compare=other.json
+    nyx-bench --op=matmul --dry-run --report=b.json > /dev/null
+    sed 's/"processors": [0-9]*/"processors": 4095/' b.json > elsewhere.json
+    refuses 69 "'elsewhere.json' was measured on another machine (4095 of " --op=copy --compare=elsewhere.json
     echo '{' > broken.json
     refuses 65 "broken.json" --op=step $quick --config=broken.json
     echo precious > s.h5

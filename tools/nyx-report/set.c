@@ -142,9 +142,12 @@ static int read_item(report_item *item, nyx_report *report, const char *path)
         status = log_read(&item->log, path);
         return status < 0 ? status : nyx_report_input(report, path);
     }
-    if ((status = nyx_json_read(&item->json, path)) < 0 ||
-        (status = nyx_schema_check("report", item->json, path)) < 0 ||
-        (status = find_kind(&kind, item->json, path)) < 0 || (status = nyx_schema_check(kind, item->json, path)) < 0)
+    if ((status = nyx_json_read(&item->json, path)) < 0)
+        return status;
+    if (nyx_json_text(nyx_json_get(item->json, "schema"), NULL))
+        status = find_kind(&kind, item->json, path);
+    if (status < 0 || (status = nyx_schema_check("report", item->json, path)) < 0 ||
+        (status = nyx_schema_check(kind, item->json, path)) < 0)
         return status;
     return nyx_report_input(report, path);
 }
