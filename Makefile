@@ -203,7 +203,7 @@ install: all ## copy programs, library, headers, manual, completion under PREFIX
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/nyx
 	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nyx/docs
 	install -m 644 schemas/* $(DESTDIR)$(PREFIX)/share/doc/nyx/schemas
-	for h in libnyx/*/*.h; do case $$h in */internal.h) ;; *) \
+	for h in libnyx/*/*.h; do case $$h in */internal*.h) ;; *) \
 	    install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/nyx/$${h#libnyx/} || exit 1 ;; esac; done
 	printf '%s\n' 'prefix=$(PREFIX)' '' 'Name: nyx' 'Description: low-precision AI on whatever hardware you own' \
 	    'Version: $(VERSION)' 'Requires: $(PACKAGES)' 'Cflags: -I$${prefix}/include/nyx' \

@@ -3,7 +3,7 @@
  * Tensors are read whole, checked against their digests, and written in the
  * other side's order; q, k and v of GPT-2 are written as one.
  */
-#include "convert/export.h"
+#include "convert/internal_export.h"
 
 #include <string.h>
 

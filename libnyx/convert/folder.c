@@ -1,7 +1,7 @@
 /* folder -- an export as safetensors: one file, or a folder with the model, in
  * one file or in shards with an index, and the small files that HF keeps beside.
  */
-#include "convert/export.h"
+#include "convert/internal_export.h"
 
 #include <errno.h>
 #include <string.h>

@@ -127,7 +127,7 @@ int nvmlDeviceGetTemperature(void *d, unsigned s, unsigned *c) { (void)d; *c = 6
 int nvmlDeviceGetPowerUsage(void *d, unsigned *mw) { (void)d; *mw = 75500; return 0; }
 int nvmlDeviceGetUtilizationRates(void *d, unsigned *p) { (void)d; p[0] = 33; p[1] = 5; return 0; }
 C
-    "${CC:-cc}" -shared -fPIC nvml.c -o root/lib/libnvidia-ml.so.1 || skip "package gcc is missing"
+    ${CC:-cc} -shared -fPIC nvml.c -o root/lib/libnvidia-ml.so.1 || skip "package gcc is missing"
     nyx-profile --root=root --parts=sensors --no-measure > lines
     grep -q 'sensor     nvml Pretend 9000 temperature: 61 degrees C' lines
     grep -q 'sensor     nvml Pretend 9000 power: 75.5 W' lines

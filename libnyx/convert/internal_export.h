@@ -1,8 +1,8 @@
-/* export -- what the sources of an export share: export.c decides and writes
+/* internal_export -- what the sources of an export share: export.c decides and writes
  * tensors, folder.c makes safetensors files and folders of them.
  */
-#ifndef NYX_CONVERT_EXPORT_H
-#define NYX_CONVERT_EXPORT_H
+#ifndef NYX_CONVERT_INTERNAL_EXPORT_H
+#define NYX_CONVERT_INTERNAL_EXPORT_H
 
 #include "convert/internal.h"
 
