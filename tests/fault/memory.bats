@@ -69,7 +69,10 @@ sweep() {
             status=0
             without_memory "$nth" "$sticky" nyx-report eval.json > out 2> err || status=$?
             echo "$nth/$total sticky $sticky: exit $status, $(cat err)"
-            if [ "$status" -eq 0 ]; then cmp out page; else [ "$status" -eq 71 ] && [ "$(wc -l < err)" -eq 1 ]; fi
+            if [ "$status" -eq 0 ]; then cmp out page; else
+                [ "$status" -eq 71 ]
+                [ "$(wc -l < err)" -eq 1 ]
+            fi
         done
     done
 }
@@ -82,7 +85,8 @@ sweep() {
         status=0
         without_memory "$nth" 1 nyx-report a.json 2> err || status=$?
         echo "$nth/$total: exit $status, $(cat err)"
-        [[ " 65 71 " == *" $status "* ]] && [ "$(wc -l < err)" -eq 1 ]
+        [[ " 65 71 " == *" $status "* ]]
+        [ "$(wc -l < err)" -eq 1 ]
     done
 }
 
@@ -141,7 +145,10 @@ sweep() {
                 status=0
                 without_memory "$nth" "$sticky" nyx-bundle $command > /dev/null 2> err || status=$?
                 echo "$command $nth/$total sticky $sticky: exit $status, $(cat err)"
-                if [ "$status" -ne 0 ]; then [ "$status" -eq 71 ] && [ "$(wc -l < err)" -eq 1 ] && [ ! -e out ]
+                if [ "$status" -ne 0 ]; then
+                    [ "$status" -eq 71 ]
+                    [ "$(wc -l < err)" -eq 1 ]
+                    [ ! -e out ]
                 elif [ -d out ]; then diff -r run out
                 elif [ -e out ]; then cmp out whole; fi
                 [ -z "$(find . -name '.*.nyx-*')" ]

@@ -103,7 +103,9 @@ sweep() { # TARGET COMMAND...
                 status=0
                 with_fault "$kind" "$nth" "$sticky" nyx-bundle extract b.tar.zst -o out > /dev/null 2> err || status=$?
                 echo "$kind $nth/$total sticky $sticky: exit $status, $(cat err)"
-                [ "$status" -eq 74 ] && [ "$(wc -l < err)" -eq 1 ] && [ ! -e out ]
+                [ "$status" -eq 74 ]
+                [ "$(wc -l < err)" -eq 1 ]
+                [ ! -e out ]
                 [ -z "$(find . -name '.*.nyx-*')" ]
             done
         done
