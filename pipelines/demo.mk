@@ -2,19 +2,21 @@
 # a table and a page say what each kept. The control learns shuffled solutions: what it "solves" is luck.
 #
 #     make -f pipelines/demo.mk [RUN=run/demo] [SEED=1] [CONFIG=...] [SIZE=4]
-# WARM="CONFIG..." are trained first, one after the other, each on from the weights of the one before.
+# WARM="CONFIG..." are trained first, one after the other, each on from the weights of the one before;
+# SEGMENTS=N is how long a puzzle is thought about.
 include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
 
 SIZE    ?= 4
 CONFIG  ?= pipelines/configs/hrm-tiny.json
 WARM    ?=
+SEGMENTS ?=
 COUNT   ?= 4000
 TEST    ?= 200
 CODINGS ?= int8 int4 int3 int2 evolved
 
 data_OPTIONS  = --size=$(SIZE) --count=$(COUNT) --test=$(TEST) --seed=$(SEED) $(DATA_EXTRA)
 train_OPTIONS = --seed=$(SEED) $(TRAIN_EXTRA)
-eval_OPTIONS  = --data=$(RUN)/data.h5
+eval_OPTIONS  = $(SEGMENTS:%=--segments=%) --data=$(RUN)/data.h5
 MODEL_CODED   = $(RUN)/model.h5
 DATA_SEARCHED = $(RUN)/data.h5
 include $(dir $(lastword $(MAKEFILE_LIST)))code.mk
@@ -22,7 +24,7 @@ include $(dir $(lastword $(MAKEFILE_LIST)))code.mk
 REPORTS = $(RUN)/data.json $(RUN)/train.json $(RUN)/eval-fp32.json \
           $(CODINGS:%=$(RUN)/eval-%.json) $(RUN)/eval-control.json
 LOGS    = $(RUN)/train.jsonl $(CODINGS:%=$(RUN)/quantize-%.json) $(RUN)/evolve.json $(RUN)/evolve.jsonl \
-          $(if $(WARM),$(RUN)/warm.json $(RUN)/warm.jsonl)
+          $(patsubst %,$(RUN)/warm-%.jsonl,$(shell seq $(words $(WARM))))
 
 summary: $(RUN)/summary.txt $(RUN)/report.html $(RUN).tar.zst
 	@cat $<
