@@ -179,7 +179,7 @@ undisturbed() { # SEED
 
 @test "a job that takes the place of another: the other is queued again and goes on to the same bytes" {
     "$root/pipelines/slurm/submit.sh" tiny.json d.h5 run 1 --time=5
-    wait_until 60 test -e run/seed-1/train.jsonl
+    wait_until 60 test -s run/seed-1/train.jsonl
     sbatch --partition=high --exclusive --wait --output=high.txt --wrap='echo in between'
     wait_until 300 queue_is_empty
     cat run.log/*
@@ -191,7 +191,7 @@ undisturbed() { # SEED
 
 @test "a job that is cancelled stays so, and the same line goes on from its checkpoint" {
     "$root/pipelines/slurm/submit.sh" tiny.json d.h5 run 1 --time=5
-    wait_until 60 test -e run/seed-1/train.jsonl
+    wait_until 60 test -s run/seed-1/train.jsonl
     scancel --name=nyx-train
     wait_until 120 queue_is_empty
     cat run.log/*
