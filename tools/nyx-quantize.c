@@ -207,17 +207,6 @@ static int write_history(nyx_writer *writer, const nyx_reader *file, const char 
     return status;
 }
 
-static int copy_json(nyx_writer *writer, nyx_reader *file, const char *path)
-{
-    nyx_json *json;
-    int       status = nyx_reader_json(file, path, &json);
-
-    if (status == 0 && json)
-        status = nyx_writer_json(writer, path, json);
-    nyx_json_free(json);
-    return status;
-}
-
 static int write_model(nyx_report *report, nyx_compress *plan, const char *recipe_sha256)
 {
     nyx_compress_options options = { .progress = progress };
@@ -226,8 +215,6 @@ static int write_model(nyx_report *report, nyx_compress *plan, const char *recip
 
     if ((status = nyx_pool_create(&options.pool, nyx_cli_common->threads)) < 0 ||
         (status = nyx_writer_open(&writer, args.output, "model")) < 0 ||
-        (status = copy_json(writer, plan->file, "/config")) < 0 ||
-        (status = copy_json(writer, plan->file, "/provenance")) < 0 || (status = copy_json(writer, plan->file, "/tokenizer")) < 0 ||
         (status = nyx_compress_run(plan, writer, &options)) < 0 ||
         (status = list_model(report, plan->file)) < 0 ||
         (status = write_history(writer, plan->file, nyx_report_input_sha256(report, args.model), recipe_sha256)) < 0)

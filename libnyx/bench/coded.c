@@ -8,19 +8,6 @@
 
 enum { MANY_ROWS = 256, PROMPT = 512 };
 
-struct product {
-    nyx_graph   *graph;
-    nyx_store   *store;
-    nyx_program *program;
-};
-
-static void release(struct product *p)
-{
-    nyx_program_free(p->program);
-    nyx_store_free(p->store);
-    nyx_graph_free(p->graph);
-}
-
 static void write_planes(nyx_store *store, const nyx_coded *coded)
 {
     const void *planes[NYX_PLANE_COUNT] = { coded->codes, coded->scales, coded->zeros, &coded->global };
@@ -58,7 +45,7 @@ static int fill(nyx_store *store, const nyx_format *format, nyx_bench_size s)
     return status;
 }
 
-static int prepare(struct product *p, nyx_bench *bench, const nyx_format *format, nyx_bench_size s)
+static int prepare(nyx_bench__product *p, nyx_bench *bench, const nyx_format *format, nyx_bench_size s)
 {
     nyx_value x, w;
     int       status = nyx_graph_create(&p->graph, NYX_F32);
@@ -88,7 +75,7 @@ static int64_t sample(void *context)
 static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_size s)
 {
     const nyx_shape  shape = nyx_shape_of(2, s.n, s.k);
-    struct product   product = { 0 };
+    nyx_bench__product product = { 0 };
     nyx_bench_figure figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k };
     nyx_format       format;
     char             name[NYX_FORMAT_TEXT + 16];
@@ -110,7 +97,7 @@ static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_s
     nyx_bench__limit(bench, &figure);
     if ((status = prepare(&product, bench, &format, s)) == 0)
         status = nyx_bench__measure(bench, &figure, sample, product.program);
-    release(&product);
+    nyx_bench__product_release(&product);
     return status;
 }
 

@@ -24,6 +24,15 @@ struct nyx_bench {
 
 extern const char *const nyx_bench__isas[NYX_BENCH__ISAS]; /* "base" "avx2" "avx512" */
 
+/* A program that multiplies once. */
+typedef struct {
+    nyx_graph   *graph;
+    nyx_store   *store;
+    nyx_program *program;
+} nyx_bench__product;
+
+void nyx_bench__product_release(nyx_bench__product *product);
+
 /* Nanoseconds of one run. */
 typedef int64_t (*nyx_bench__sample)(void *context);
 

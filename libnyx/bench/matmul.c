@@ -7,18 +7,11 @@
 
 static const char *const mode_names[] = { "nt", "nn", "tn" };
 
-/* A program that multiplies once: variables a and b, result c. */
-struct product {
-    nyx_graph   *graph;
-    nyx_store   *store;
-    nyx_program *program;
-};
-
-static void release(struct product *p)
+void nyx_bench__product_release(nyx_bench__product *product)
 {
-    nyx_program_free(p->program);
-    nyx_store_free(p->store);
-    nyx_graph_free(p->graph);
+    nyx_program_free(product->program);
+    nyx_store_free(product->store);
+    nyx_graph_free(product->graph);
 }
 
 /* Small whole numbers: sums stay far from overflow and from subnormals. */
@@ -36,7 +29,7 @@ static int fill(nyx_store *store, const char *name, int64_t elems)
     return 0;
 }
 
-static int prepare(struct product *p, nyx_bench *bench, int mode, nyx_bench_size s)
+static int prepare(nyx_bench__product *p, nyx_bench *bench, int mode, nyx_bench_size s)
 {
     const nyx_shape a = mode == NYX_MATMUL_TN ? nyx_shape_of(2, s.k, s.m) : nyx_shape_of(2, s.m, s.k);
     const nyx_shape b = mode == NYX_MATMUL_NT ? nyx_shape_of(2, s.n, s.k) : nyx_shape_of(2, s.k, s.n);
@@ -113,7 +106,7 @@ static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
     nyx_bench_figure figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k,
                                 .bytes = 4.0 * ((double)s.m * (double)s.k + (double)s.n * (double)s.k +
                                                 (double)s.m * (double)s.n) };
-    struct product   product = { 0 };
+    nyx_bench__product product = { 0 };
     int              status;
 
     snprintf(figure.op, sizeof figure.op, "%s", op);
@@ -126,7 +119,7 @@ static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
     if ((status = measure_yardstick(bench, &figure, mode, s)) == 0 &&
         (status = prepare(&product, bench, mode, s)) == 0)
         status = nyx_bench__measure(bench, &figure, sample, product.program);
-    release(&product);
+    nyx_bench__product_release(&product);
     return status;
 }
 

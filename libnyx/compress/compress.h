@@ -56,8 +56,8 @@ typedef struct {
     void     *context;
 } nyx_compress_options;
 
-/* Code and copy every tensor into `writer` and fill in the errors. The
- * configuration and the history are the caller's. INPUT for a value that is
+/* Copy configuration, provenance and tokenizer into `writer`, code and copy
+ * every tensor, fill in the errors. The history is the caller's. INPUT for a value that is
  * not finite (tensor and index are named), OUTPUT, MEMORY, STOPPED. */
 int nyx_compress_run(nyx_compress *plan, nyx_writer *writer, const nyx_compress_options *options) NYX_CHECKED;
 

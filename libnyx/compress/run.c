@@ -101,6 +101,22 @@ static int code_all(struct work *work)
     return status;
 }
 
+/* What a model file says beside its tensors, where it says it. */
+static int copy_documents(nyx_writer *writer, nyx_reader *file)
+{
+    static const char *const paths[] = { "/config", "/provenance", "/tokenizer" };
+    int                      status = 0;
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && status == 0; i++) {
+        nyx_json *json;
+
+        if ((status = nyx_reader_json(file, paths[i], &json)) == 0 && json)
+            status = nyx_writer_json(writer, paths[i], json);
+        nyx_json_free(json);
+    }
+    return status;
+}
+
 int nyx_compress_run(nyx_compress *plan, nyx_writer *writer, const nyx_compress_options *options)
 {
     struct work work = { .plan = plan, .writer = writer, .progress.options = options };
@@ -110,7 +126,8 @@ int nyx_compress_run(nyx_compress *plan, nyx_writer *writer, const nyx_compress_
         work.progress.total += plan->tensors[i].bytes_before * (needs_survey(&plan->tensors[i]) ? 2 : 1);
         plan->tensors[i].error = (nyx_quant_error){ 0 };
     }
-    if ((status = nyx_compress__stream_create(&work.stream, options->pool)) < 0)
+    if ((status = copy_documents(writer, plan->file)) < 0 ||
+        (status = nyx_compress__stream_create(&work.stream, options->pool)) < 0)
         return status;
     status = code_all(&work);
     nyx_compress__stream_free(work.stream);

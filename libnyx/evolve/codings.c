@@ -35,17 +35,6 @@ static int path_of(char **out, const char *folder, const nyx_format *format, con
 
 /* ---- coding -------------------------------------------------------------------------- */
 
-static int copy_json(nyx_writer *writer, nyx_reader *file, const char *path)
-{
-    nyx_json *json;
-    int       status = nyx_reader_json(file, path, &json);
-
-    if (status == 0 && json)
-        status = nyx_writer_json(writer, path, json);
-    nyx_json_free(json);
-    return status;
-}
-
 /* The model coded by `plan` as nyx-quantize would: so the file's size is that of a real one. */
 static int write_level(nyx_compress *plan, const char *path, const char *line, nyx_pool *pool)
 {
@@ -53,9 +42,6 @@ static int write_level(nyx_compress *plan, const char *path, const char *line, n
     int         status;
 
     if ((status = nyx_writer_open(&writer, path, "model")) < 0 ||
-        (status = copy_json(writer, plan->file, "/config")) < 0 ||
-        (status = copy_json(writer, plan->file, "/provenance")) < 0 ||
-        (status = copy_json(writer, plan->file, "/tokenizer")) < 0 ||
         (status = nyx_compress_run(plan, writer, &(nyx_compress_options){.pool = pool})) < 0 ||
         (status = nyx_writer_history(writer, line)) < 0)
         goto done;

@@ -1,32 +1,11 @@
 # HRM on mazes and ARC: trained a little and judged, ARC by the vote of images.
 
+load data
+
 setup() {
-    PATH="$BATS_TEST_DIRNAME/../../build:$PATH"
-    cd "$BATS_TEST_TMPDIR"
+    data_setup
     configs="$BATS_TEST_DIRNAME/../../pipelines/configs"
     PYTHON=${PYTHON:-python3}
-}
-
-# result.KEY of report $1
-value() {
-    python3 -c 'import functools, json, sys
-print(functools.reduce(lambda v, k: v[k], sys.argv[2].split("."), json.load(open(sys.argv[1]))["result"]))' "$1" "$2"
-}
-
-# Tasks of 3x3 cells that exchange two colours: $1 the folder, $2 how many, $3 the seed.
-make_tasks() {
-    mkdir -p "$1"
-    python3 - "$@" <<'END'
-import json, random, sys
-folder, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-random.seed(seed)
-for n in range(count):
-    a, b = random.sample(range(1, 10), 2)
-    def pair():
-        grid = [[random.choice([0, a, b]) for _ in range(3)] for _ in range(3)]
-        return {"input": grid, "output": [[{a: b, b: a}.get(c, 0) for c in row] for row in grid]}
-    json.dump({"train": [pair() for _ in range(3)], "test": [pair()]}, open(f"{folder}/{seed}{n:03}.json", "w"))
-END
 }
 
 @test "HRM trains on mazes: the loss falls" {

@@ -8,22 +8,6 @@ setup() {
     tasks=${NYX_SHARED:-$BATS_TEST_DIRNAME/../../../shared}/data/puzzles/arc
 }
 
-# Tasks that turn two colours round: $1 the folder, $2 how many, $3 the seed.
-make_tasks() {
-    mkdir -p "$1"
-    python3 - "$@" <<'END'
-import json, random, sys
-folder, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-random.seed(seed)
-for n in range(count):
-    a, b = random.sample(range(1, 10), 2)
-    def pair():
-        grid = [[random.choice([0, a, b]) for _ in range(random.randint(3, 3))] for _ in range(3)]
-        return {"input": grid, "output": [[{a: b, b: a}.get(c, 0) for c in row] for row in grid]}
-    json.dump({"train": [pair() for _ in range(3)], "test": [pair()]}, open(f"{folder}/{seed}{n:03}.json", "w"))
-END
-}
-
 @test "arc is silent, counts tasks and rows" {
     make_tasks t 4 1
     make_tasks e 2 2

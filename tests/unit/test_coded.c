@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "program_digest.h"
+
 enum { COLUMNS = 37, TERMS = 300, ROWS = 8, MANY = 20 };
 
 static float x[MANY * TERMS], weights[COLUMNS * TERMS];
@@ -203,22 +205,10 @@ static void no_number_in_x_reaches_its_row_alone(void **state)
 
 static void digest_of(char hex[NYX_SHA256_HEX], const char *text, enum nyx_activations activations)
 {
-    nyx_format   format;
-    nyx_graph   *g;
-    nyx_device  *device;
-    nyx_store   *store;
-    nyx_program *program;
+    nyx_format format;
 
     assert_int_equal(nyx_format_parse(&format, text), 0);
-    g = product_graph(&format, 1, activations);
-    assert_int_equal(nyx_device_open(&device, "cpu", 1), 0);
-    assert_int_equal(nyx_store_create(&store, device, 1), 0);
-    assert_int_equal(nyx_program_compile(&program, store, g), 0);
-    nyx_program_digest(program, hex);
-    nyx_program_free(program);
-    nyx_store_free(store);
-    nyx_device_close(device);
-    nyx_graph_free(g);
+    program_digest(hex, product_graph(&format, 1, activations), "cpu", 1);
 }
 
 static void a_digest_says_how_activations_are_seen(void **state)

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "program_digest.h"
+
 static nyx_graph *new_graph(enum nyx_dtype real)
 {
     nyx_graph *g;
@@ -193,19 +195,7 @@ static void memory_is_known_before_it_is_allocated(void **state)
 
 static void digest_of(char hex[NYX_SHA256_HEX], const char *device_name, int threads, int times)
 {
-    nyx_graph   *g = chain("x", 100, times);
-    nyx_device  *device;
-    nyx_store   *store;
-    nyx_program *program;
-
-    assert_int_equal(nyx_device_open(&device, device_name, threads), 0);
-    assert_int_equal(nyx_store_create(&store, device, 1), 0);
-    assert_int_equal(nyx_program_compile(&program, store, g), 0);
-    nyx_program_digest(program, hex);
-    nyx_program_free(program);
-    nyx_store_free(store);
-    nyx_device_close(device);
-    nyx_graph_free(g);
+    program_digest(hex, chain("x", 100, times), device_name, threads);
 }
 
 static void the_digest_knows_graph_and_device_but_no_threads(void **state)
