@@ -9,6 +9,7 @@ include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
 SIZE    ?= 4
 CONFIG  ?= pipelines/configs/hrm-tiny.json
 WARM    ?=
+WARMS   := $(shell seq $(words $(WARM)))
 SEGMENTS ?=
 COUNT   ?= 4000
 TEST    ?= 200
@@ -24,7 +25,7 @@ include $(dir $(lastword $(MAKEFILE_LIST)))code.mk
 REPORTS = $(RUN)/data.json $(RUN)/train.json $(RUN)/eval-fp32.json \
           $(CODINGS:%=$(RUN)/eval-%.json) $(RUN)/eval-control.json
 LOGS    = $(RUN)/train.jsonl $(CODINGS:%=$(RUN)/quantize-%.json) $(RUN)/evolve.json $(RUN)/evolve.jsonl \
-          $(patsubst %,$(RUN)/warm-%.jsonl,$(shell seq $(words $(WARM))))
+          $(WARMS:%=$(RUN)/warm-%.jsonl)
 
 summary: $(RUN)/summary.txt $(RUN)/report.html $(RUN).tar.zst
 	@cat $<
@@ -53,8 +54,7 @@ $(RUN)/$(2)-$(1).h5: $(word $(1),$(WARM)) $(RUN)/$(3).h5 $(RUN)/train.options $(
 	$(BIN)/nyx-train $$< --data=$(RUN)/$(3).h5 $$(train_OPTIONS) $(patsubst %,--init=%,$(call before,$(1),$(2))) \
 	    -o $$@ --log=$(RUN)/$(2)-$(1).jsonl
 endef
-$(foreach n,$(shell seq $(words $(WARM))),$(eval $(call warm,$(n),warm,data)))
-$(foreach n,$(shell seq $(words $(WARM))),$(eval $(call warm,$(n),control-warm,control-data)))
+$(foreach n,$(WARMS),$(eval $(call warm,$(n),warm,data))$(eval $(call warm,$(n),control-warm,control-data)))
 
 WARM_MODEL   = $(call before,$(LAST),warm)
 WARM_CONTROL = $(call before,$(LAST),control-warm)

@@ -8,19 +8,6 @@
 
 enum { MANY_ROWS = 256, PROMPT = 512 };
 
-static void write_planes(nyx_store *store, const nyx_coded *coded)
-{
-    const void *planes[NYX_PLANE_COUNT] = { coded->codes, coded->scales, coded->zeros, &coded->global };
-
-    for (int i = 0; i < NYX_PLANE_COUNT; i++) {
-        char name[NYX_PLANE_NAME];
-
-        nyx_plane_name(name, "w", (enum nyx_plane)i);
-        if (nyx_store_find(store, name) >= 0)
-            nyx_store_write(store, name, planes[i]);
-    }
-}
-
 /* Weights and rows near N(0, 1), the weights coded. */
 static int fill(nyx_store *store, const nyx_format *format, nyx_bench_size s)
 {
@@ -37,7 +24,7 @@ static int fill(nyx_store *store, const nyx_format *format, nyx_bench_size s)
         for (int64_t i = 0; i < most * s.k; i++)
             values[i] = (float)(nyx_random_u32(&random) >> 8) * 0x1p-23f - 1.0f;
         nyx_coded_encode(&coded, NYX_METHOD_ABSMAX, values);
-        write_planes(store, &coded);
+        nyx_store_write_coded(store, "w", &coded);
         nyx_store_write(store, "x", values);
     }
     nyx_free(values);
@@ -74,12 +61,12 @@ static int64_t sample(void *context)
 
 static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_size s)
 {
-    const nyx_shape  shape = nyx_shape_of(2, s.n, s.k);
+    const nyx_shape    shape = nyx_shape_of(2, s.n, s.k);
     nyx_bench__product product = { 0 };
-    nyx_bench_figure figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k };
-    nyx_format       format;
-    char             name[NYX_FORMAT_TEXT + 16];
-    int              status;
+    nyx_bench_figure   figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k };
+    nyx_format         format;
+    char               name[NYX_FORMAT_TEXT + 16];
+    int                status;
 
     if ((status = nyx_format_parse(&format, text)) < 0)
         return status;

@@ -103,11 +103,11 @@ done:
 
 static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
 {
-    nyx_bench_figure figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k,
-                                .bytes = 4.0 * ((double)s.m * (double)s.k + (double)s.n * (double)s.k +
-                                                (double)s.m * (double)s.n) };
+    nyx_bench_figure   figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k,
+                                  .bytes = 4.0 * ((double)s.m * (double)s.k + (double)s.n * (double)s.k +
+                                                  (double)s.m * (double)s.n) };
     nyx_bench__product product = { 0 };
-    int              status;
+    int                status;
 
     snprintf(figure.op, sizeof figure.op, "%s", op);
     if (s.m == 1 && strcmp(op, "matvec") == 0)

@@ -47,6 +47,8 @@ int                 nyx_store_find(const nyx_store *store, const char *name); /*
 int64_t             nyx_store_bytes(const nyx_store *store, int index);     /* all micro-batches */
 /* Whole variable, all micro-batches. The name must exist (a bug otherwise). */
 void nyx_store_write(nyx_store *store, const char *name, const void *data);
+/* Those planes of a coded tensor (graph/inference.h) that the store has. */
+void nyx_store_write_coded(nyx_store *store, const char *tensor, const nyx_coded *coded);
 void nyx_store_read(nyx_store *store, const char *name, void *data);
 
 /* ---- programs ----------------------------------------------------------------- */

@@ -1,6 +1,8 @@
 /* store -- the variables of a family of programs, their arena and workspace. */
 #include "device/internal.h"
 
+#include "graph/inference.h"
+
 #include <string.h>
 
 enum { ALIGN = 64 };
@@ -146,6 +148,24 @@ void nyx_store_write(nyx_store *store, const char *name, const void *data)
     const nyx_device__slot *slot = slot_named(store, name);
 
     memcpy(slot->data, data, (size_t)slot->bytes);
+}
+
+void nyx_store_write_coded(nyx_store *store, const char *tensor, const nyx_coded *coded)
+{
+    const void *const planes[NYX_PLANE_COUNT] = {
+        [NYX_PLANE_CODES] = coded->codes,
+        [NYX_PLANE_SCALES] = coded->scales,
+        [NYX_PLANE_ZEROS] = coded->zeros,
+        [NYX_PLANE_GLOBAL] = &coded->global,
+    };
+
+    for (int i = 0; i < NYX_PLANE_COUNT; i++) {
+        char name[NYX_PLANE_NAME];
+
+        nyx_plane_name(name, tensor, (enum nyx_plane)i);
+        if (nyx_store_find(store, name) >= 0)
+            nyx_store_write(store, name, planes[i]);
+    }
 }
 
 void nyx_store_read(nyx_store *store, const char *name, void *data)

@@ -19,20 +19,6 @@ static void build(nyx_graph *g, const nyx_format *format, int64_t rows, int64_t 
     nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_matmul(g, x, w, 0, NYX_MATMUL_NT));
 }
 
-static void write_planes(nyx_store *store, const nyx_coded *coded)
-{
-    const void *const planes[NYX_PLANE_COUNT] = {coded->codes, coded->scales, coded->zeros,
-                                                 &coded->global};
-
-    for (int i = 0; i < NYX_PLANE_COUNT; i++) {
-        char name[NYX_PLANE_NAME];
-
-        nyx_plane_name(name, "w", (enum nyx_plane)i);
-        if (nyx_store_find(store, name) >= 0)
-            nyx_store_write(store, name, planes[i]);
-    }
-}
-
 /* Microseconds a run: the least of some timings of many runs. */
 static double time_program(nyx_program *program)
 {
@@ -73,7 +59,7 @@ static int measure(double *us, nyx_device *device, const nyx_coded *coded)
     if ((status = nyx_program_compile(&program, store, g)) < 0 ||
         (status = nyx_store_allocate(store)) < 0)
         goto done;
-    write_planes(store, coded);
+    nyx_store_write_coded(store, "w", coded);
     *us = time_program(program);
 done:
     nyx_program_free(program);

@@ -82,23 +82,12 @@ static int halves_read(nyx_reader *file, const nyx_entry *entry, nyx_coded *out)
 
 static int coded_load(nyx_store *store, const nyx_parameter *p, nyx_reader *file, const nyx_entry *entry)
 {
-    nyx_coded   coded = { 0 };
-    const void *planes[NYX_PLANE_COUNT];
-    int         status = entry->coded ? nyx_reader_read_coded(file, entry, &coded) : halves_read(file, entry, &coded);
+    nyx_coded coded = { 0 };
+    int       status = entry->coded ? nyx_reader_read_coded(file, entry, &coded) : halves_read(file, entry, &coded);
 
     if (status < 0)
         return status;
-    planes[NYX_PLANE_CODES] = coded.codes;
-    planes[NYX_PLANE_SCALES] = coded.scales;
-    planes[NYX_PLANE_ZEROS] = coded.zeros;
-    planes[NYX_PLANE_GLOBAL] = &coded.global;
-    for (int i = 0; i < NYX_PLANE_COUNT; i++) {
-        char name[NYX_PLANE_NAME];
-
-        nyx_plane_name(name, p->name, (enum nyx_plane)i);
-        if (nyx_store_find(store, name) >= 0)
-            nyx_store_write(store, name, planes[i]);
-    }
+    nyx_store_write_coded(store, p->name, &coded);
     nyx_coded_release(&coded);
     return 0;
 }

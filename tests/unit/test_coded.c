@@ -94,14 +94,7 @@ static void write_weights(nyx_store *store, const nyx_format *format)
 
     assert_int_equal(nyx_coded_create(&coded, format, &shape), 0);
     nyx_coded_encode(&coded, nyx_method_default(format), weights);
-    const void *planes[NYX_PLANE_COUNT] = {coded.codes, coded.scales, coded.zeros, &coded.global};
-    for (int i = 0; i < NYX_PLANE_COUNT; i++) {
-        char name[NYX_PLANE_NAME];
-
-        nyx_plane_name(name, "w", (enum nyx_plane)i);
-        if (nyx_store_find(store, name) >= 0)
-            nyx_store_write(store, name, planes[i]);
-    }
+    nyx_store_write_coded(store, "w", &coded);
     nyx_coded_release(&coded);
 }
 
