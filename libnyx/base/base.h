@@ -75,6 +75,12 @@ bool nyx_size_add(int64_t *out, int64_t a, int64_t b) NYX_CHECKED;
  * `bytes` 0 gives a valid pointer. End with nyx_free (NULL is fine). */
 int nyx_alloc(void *out, int64_t bytes) NYX_CHECKED; /* out: pointer to a pointer */
 void nyx_free(void *memory);
+/* Move a block to one of `bytes`: its first `kept` bytes stay, what follows is
+ * zero. NULL is an empty block. MEMORY, and the block is as it was. */
+int nyx_realloc(void *block, int64_t kept, int64_t bytes) NYX_CHECKED; /* block: pointer to a pointer */
+/* Room for one element more behind `count`: a full array is doubled, an empty
+ * one gets `least` elements. MEMORY, and the array is as it was. */
+int nyx_array_grow(void *array, int64_t *room, int64_t count, int64_t element_bytes, int64_t least) NYX_CHECKED;
 int nyx_text_copy(char **out, const char *text) NYX_CHECKED;
 /* printf into fresh memory. */
 int nyx_text_format(char **out, const char *fmt, ...) NYX_PRINTF(2, 3) NYX_CHECKED;

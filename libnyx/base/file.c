@@ -12,16 +12,11 @@ enum { FIRST_BYTES = 64 * 1024 };
 /* Room for at least one more byte and the NUL, by doubling. */
 static int grow(char **data, int64_t *room, int64_t used)
 {
-    char *more;
-    int   status = nyx_alloc(&more, *room * 2);
+    int status = nyx_realloc(data, used, *room * 2);
 
-    if (status < 0)
-        return status;
-    memcpy(more, *data, (size_t)used);
-    nyx_free(*data);
-    *data = more;
-    *room *= 2;
-    return 0;
+    if (status == 0)
+        *room *= 2;
+    return status;
 }
 
 /* The size of a pipe or of a file in /proc is not known before its end. */

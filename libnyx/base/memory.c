@@ -63,6 +63,36 @@ void nyx_free(void *memory)
     free(raw);
 }
 
+int nyx_realloc(void *block, int64_t kept, int64_t bytes)
+{
+    char *memory, *old;
+    int   status;
+
+    NYX_BUG_IF(kept > bytes);
+    memcpy(&old, block, sizeof old);
+    if ((status = nyx_alloc(&memory, bytes)) < 0)
+        return status;
+    if (kept)
+        memcpy(memory, old, (size_t)kept);
+    nyx_free(old);
+    memcpy(block, &memory, sizeof memory);
+    return 0;
+}
+
+int nyx_array_grow(void *array, int64_t *room, int64_t count, int64_t element_bytes, int64_t least)
+{
+    int64_t wanted, bytes;
+    int     status;
+
+    if (count < *room)
+        return 0;
+    if (!nyx_size_mul(&wanted, *room ? *room : least, *room ? 2 : 1) || !nyx_size_mul(&bytes, wanted, element_bytes))
+        return nyx_error_set(NYX_ERR_MEMORY, "cannot hold more than %lld elements", (long long)count);
+    if ((status = nyx_realloc(array, count * element_bytes, bytes)) == 0)
+        *room = wanted;
+    return status;
+}
+
 int nyx_text_copy(char **out, const char *text)
 {
     size_t bytes = strlen(text) + 1;

@@ -157,19 +157,10 @@ static void take_peak(nyx_bench *bench, nyx_bench_figure *figure)
 
 int nyx_bench__add(nyx_bench *bench, const nyx_bench_figure *figure)
 {
-    if (bench->count == bench->room) {
-        const int64_t     room = bench->room ? 2 * bench->room : 64;
-        nyx_bench_figure *more;
-        int               status = nyx_alloc(&more, room * (int64_t)sizeof *more);
+    int status = nyx_array_grow(&bench->figures, &bench->room, bench->count, (int64_t)sizeof *bench->figures, 64);
 
-        if (status < 0)
-            return status;
-        for (int64_t i = 0; i < bench->count; i++)
-            more[i] = bench->figures[i];
-        nyx_free(bench->figures);
-        bench->figures = more;
-        bench->room = room;
-    }
+    if (status < 0)
+        return status;
     bench->figures[bench->count] = *figure;
     take_peak(bench, &bench->figures[bench->count++]);
     return 0;

@@ -78,21 +78,12 @@ int nyx_bundle__create(nyx_bundle **out)
 
 int nyx_bundle__add(nyx_bundle *bundle, nyx_bundle_file **out)
 {
+    int status;
+
     if (bundle->count == NYX_BUNDLE_FILES)
         return nyx_error_set(NYX_ERR_INPUT, "a bundle has at most %d files", NYX_BUNDLE_FILES);
-    if (bundle->count == bundle->room) {
-        const int64_t    room = bundle->room ? bundle->room * 2 : 64;
-        nyx_bundle_file *files;
-        int              status = nyx_alloc(&files, room * (int64_t)sizeof *files);
-
-        if (status < 0)
-            return status;
-        if (bundle->count)
-            memcpy(files, bundle->files, (size_t)bundle->count * sizeof *files);
-        nyx_free(bundle->files);
-        bundle->files = files;
-        bundle->room = room;
-    }
+    if ((status = nyx_array_grow(&bundle->files, &bundle->room, bundle->count, (int64_t)sizeof *bundle->files, 64)) < 0)
+        return status;
     *out = &bundle->files[bundle->count++];
     return 0;
 }

@@ -7,21 +7,17 @@
 
 int nyx_convert__note(char ***list, int64_t *count, const char *fmt, ...)
 {
-    char   **bigger;
-    char     text[4096];
-    va_list  args;
-    int      status = nyx_alloc(&bigger, (*count + 1) * (int64_t)sizeof *bigger);
+    const int64_t each = (int64_t)sizeof **list;
+    char          text[4096];
+    va_list       args;
+    int           status = nyx_realloc(list, *count * each, (*count + 1) * each);
 
     if (status < 0)
         return status;
-    if (*count)
-        memcpy(bigger, *list, (size_t)*count * sizeof *bigger);
-    nyx_free(*list);
-    *list = bigger;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    if ((status = nyx_text_copy(&bigger[*count], text)) == 0)
+    if ((status = nyx_text_copy(&(*list)[*count], text)) == 0)
         ++*count;
     return status;
 }

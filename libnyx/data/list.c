@@ -14,18 +14,8 @@ void nyx_sudoku_list_release(nyx_sudoku_list *list)
 
 nyx_sudoku_item *nyx_data__append(nyx_sudoku_list *list)
 {
-    if (list->count == list->room) {
-        int64_t          room = list->room ? 2 * list->room : 256, bytes;
-        nyx_sudoku_item *items;
-
-        if (!nyx_size_mul(&bytes, room, (int64_t)sizeof *items) || nyx_alloc(&items, bytes) < 0)
-            return NULL;
-        if (list->count)
-            memcpy(items, list->items, (size_t)list->count * sizeof *items);
-        nyx_free(list->items);
-        list->items = items;
-        list->room = room;
-    }
+    if (nyx_array_grow(&list->items, &list->room, list->count, (int64_t)sizeof *list->items, 256) < 0)
+        return NULL;
     return &list->items[list->count++];
 }
 

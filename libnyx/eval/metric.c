@@ -137,7 +137,6 @@ static void score_rows(void *context, int part, int parts)
 /* Make room for `more` elements behind `count`; *memory keeps its contents. */
 static int reserve(void *memory, int64_t count, int64_t *room, int64_t more, int64_t each)
 {
-    void   *old, *wider;
     int64_t wanted = *room > 0 ? *room : 1024, bytes;
     int     status;
 
@@ -147,15 +146,9 @@ static int reserve(void *memory, int64_t count, int64_t *room, int64_t more, int
         wanted *= 2;
     if (!nyx_size_mul(&bytes, wanted, each))
         return nyx_error_set(NYX_ERR_MEMORY, "cannot keep the scores of so many tokens");
-    if ((status = nyx_alloc(&wider, bytes)) < 0)
-        return status;
-    memcpy(&old, memory, sizeof old);
-    if (count > 0)
-        memcpy(wider, old, (size_t)(count * each));
-    nyx_free(old);
-    memcpy(memory, &wider, sizeof wider);
-    *room = wanted;
-    return 0;
+    if ((status = nyx_realloc(memory, count * each, bytes)) == 0)
+        *room = wanted;
+    return status;
 }
 
 int nyx_eval_create(nyx_eval **out, const nyx_eval_options *options)

@@ -67,7 +67,6 @@ static int next_member(nyx_lines *lines)
 static int keep(nyx_lines *lines, const char *data, int64_t bytes)
 {
     int64_t room = lines->line_room ? lines->line_room : 4096;
-    char   *fresh;
     int     status;
 
     if (bytes > LINE_MOST - lines->line_bytes)
@@ -76,12 +75,8 @@ static int keep(nyx_lines *lines, const char *data, int64_t bytes)
     while (room < lines->line_bytes + bytes + 1)
         room *= 2;
     if (room > lines->line_room) {
-        if ((status = nyx_alloc(&fresh, room)) < 0)
+        if ((status = nyx_realloc(&lines->line, lines->line_bytes, room)) < 0)
             return status;
-        if (lines->line_bytes)
-            memcpy(fresh, lines->line, (size_t)lines->line_bytes);
-        nyx_free(lines->line);
-        lines->line = fresh;
         lines->line_room = room;
     }
     memcpy(lines->line + lines->line_bytes, data, (size_t)bytes);

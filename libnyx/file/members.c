@@ -225,18 +225,13 @@ int nyx_members_block(nyx_members *m, const char **data, int64_t *bytes)
 static int append(char **text, int64_t *bytes, int64_t *room, const char *data, int64_t count)
 {
     int64_t wanted = *room ? *room : READ_BYTES;
-    char   *fresh;
     int     status;
 
     while (wanted < *bytes + count + 1)
         wanted *= 2;
     if (wanted > *room) {
-        if ((status = nyx_alloc(&fresh, wanted)) < 0)
+        if ((status = nyx_realloc(text, *bytes, wanted)) < 0)
             return status;
-        if (*bytes)
-            memcpy(fresh, *text, (size_t)*bytes);
-        nyx_free(*text);
-        *text = fresh;
         *room = wanted;
     }
     if (count)

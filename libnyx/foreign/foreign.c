@@ -112,22 +112,9 @@ static int check_name(const char *path, const char *name)
 
 static int grow(nyx_foreign *f)
 {
-    const int64_t       room = f->room ? 2 * f->room : 256;
-    nyx_foreign_tensor *tensors;
-    int                 status;
-
-    if (f->count < f->room)
-        return 0;
-    if (f->count >= NYX_FOREIGN__TENSORS)
+    if (f->count == f->room && f->count >= NYX_FOREIGN__TENSORS)
         return nyx_foreign__bad(f->path, "more than %d tensors", NYX_FOREIGN__TENSORS);
-    if ((status = nyx_alloc(&tensors, room * (int64_t)sizeof *tensors)) < 0)
-        return status;
-    if (f->count)
-        memcpy(tensors, f->tensors, (size_t)f->count * sizeof *tensors);
-    nyx_free(f->tensors);
-    f->tensors = tensors;
-    f->room = room;
-    return 0;
+    return nyx_array_grow(&f->tensors, &f->room, f->count, (int64_t)sizeof *f->tensors, 256);
 }
 
 int nyx_foreign__add_tensor(nyx_foreign *f, int file, const char *name, const nyx_block_type *type,

@@ -20,17 +20,10 @@ void nyx_foreign__put(nyx_foreign__buffer *buffer, const void *data, int64_t byt
 {
     if (buffer->bytes + bytes > buffer->room && !buffer->failed) {
         const int64_t room = 2 * (buffer->bytes + bytes) + 4096;
-        char         *bigger;
 
-        if (nyx_alloc(&bigger, room) < 0) {
-            buffer->failed = true;
-        } else {
-            if (buffer->bytes)
-                memcpy(bigger, buffer->data, (size_t)buffer->bytes);
-            nyx_free(buffer->data);
-            buffer->data = bigger;
+        buffer->failed = nyx_realloc(&buffer->data, buffer->bytes, room) < 0;
+        if (!buffer->failed)
             buffer->room = room;
-        }
     }
     if (buffer->failed)
         return;
@@ -60,24 +53,6 @@ int nyx_foreign_writer_metadata(nyx_foreign_writer *file, const nyx_json *metada
     return nyx_json_check(file->metadata);
 }
 
-static int grow(nyx_foreign_writer *file)
-{
-    const int64_t          room = file->room ? 2 * file->room : 256;
-    nyx_foreign__declared *tensors;
-    int                    status;
-
-    if (file->count < file->room)
-        return 0;
-    if ((status = nyx_alloc(&tensors, room * (int64_t)sizeof *tensors)) < 0)
-        return status;
-    if (file->count)
-        memcpy(tensors, file->tensors, (size_t)file->count * sizeof *tensors);
-    nyx_free(file->tensors);
-    file->tensors = tensors;
-    file->room = room;
-    return 0;
-}
-
 static int64_t alignment_of(const nyx_foreign_writer *file)
 {
     return file->kind == NYX_FOREIGN_GGUF ? NYX_FOREIGN__ALIGNMENT : 1;
@@ -95,10 +70,10 @@ int nyx_foreign_writer_declare(nyx_foreign_writer *file, const char *name, const
 {
     const nyx_foreign__declared *last;
     nyx_foreign__declared       *tensor;
-    int                          status = grow(file);
+    int                          status;
 
     NYX_BUG_IF(file->begun || shape->rank < 1 || (file->kind == NYX_FOREIGN_GGUF ? type->ggml < 0 : !type->safetensors));
-    if (status < 0)
+    if ((status = nyx_array_grow(&file->tensors, &file->room, file->count, (int64_t)sizeof *file->tensors, 256)) < 0)
         return status;
     last = file->count ? &file->tensors[file->count - 1] : NULL;
     tensor = &file->tensors[file->count++];

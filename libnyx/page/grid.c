@@ -39,24 +39,6 @@ bool nyx_grid_empty(const nyx_grid *grid)
     return grid && !grid->lost && grid->count <= grid->columns;
 }
 
-static int make_room(nyx_grid *grid)
-{
-    const int64_t room = grid->room ? 2 * grid->room : 64;
-    char        **cells;
-    int           status;
-
-    if (grid->count < grid->room)
-        return 0;
-    if ((status = nyx_alloc(&cells, room * (int64_t)sizeof *cells)) < 0)
-        return status;
-    if (grid->count > 0)
-        memcpy(cells, grid->cells, (size_t)grid->count * sizeof *cells);
-    nyx_free(grid->cells);
-    grid->cells = cells;
-    grid->room = room;
-    return 0;
-}
-
 void nyx_grid_cell(nyx_grid *grid, const char *fmt, ...)
 {
     va_list args, again;
@@ -68,7 +50,8 @@ void nyx_grid_cell(nyx_grid *grid, const char *fmt, ...)
     va_start(args, fmt);
     va_copy(again, args);
     length = vsnprintf(NULL, 0, fmt, args);
-    if (make_room(grid) < 0 || nyx_alloc(&text, length + 1) < 0) {
+    if (nyx_array_grow(&grid->cells, &grid->room, grid->count, (int64_t)sizeof *grid->cells, 64) < 0 ||
+        nyx_alloc(&text, length + 1) < 0) {
         grid->lost = true;
     } else {
         vsnprintf(text, (size_t)length + 1, fmt, again);

@@ -39,16 +39,11 @@ void nyx_page__bytes(nyx_page *page, const char *text, int64_t bytes)
         return;
     if (page->bytes + bytes + 1 > page->room) {
         int64_t room = 2 * (page->bytes + bytes) + 4096;
-        char   *grown;
 
-        if (nyx_alloc(&grown, room) < 0) {
+        if (nyx_realloc(&page->text, page->bytes, room) < 0) {
             page->lost = true;
             return;
         }
-        if (page->bytes)
-            memcpy(grown, page->text, (size_t)page->bytes);
-        nyx_free(page->text);
-        page->text = grown;
         page->room = room;
     }
     memcpy(page->text + page->bytes, text, (size_t)bytes);

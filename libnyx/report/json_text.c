@@ -247,14 +247,9 @@ static void put_bytes(struct printer *to, const char *bytes, int64_t count)
         return;
     if (to->used + count >= to->room) {
         int64_t room = 2 * (to->used + count) + 256;
-        char   *more;
 
-        if ((to->status = nyx_alloc(&more, room)) < 0)
+        if ((to->status = nyx_realloc(&to->text, to->used, room)) < 0)
             return;
-        if (to->used > 0)
-            memcpy(more, to->text, (size_t)to->used);
-        nyx_free(to->text);
-        to->text = more;
         to->room = room;
     }
     memcpy(to->text + to->used, bytes, (size_t)count);

@@ -74,19 +74,10 @@ static uint64_t pop(struct nyx_encoder *e)
 
 static int put(struct nyx_encoder *e, int32_t id)
 {
-    if (e->count == e->room) {
-        int64_t  room = e->room ? 2 * e->room : 4096;
-        int32_t *fresh;
-        int      status = nyx_alloc(&fresh, room * (int64_t)sizeof *fresh);
+    int status = nyx_array_grow(&e->ids, &e->room, e->count, (int64_t)sizeof *e->ids, 4096);
 
-        if (status < 0)
-            return status;
-        if (e->count)
-            memcpy(fresh, e->ids, (size_t)e->count * sizeof *fresh);
-        nyx_free(e->ids);
-        e->ids = fresh;
-        e->room = room;
-    }
+    if (status < 0)
+        return status;
     e->ids[e->count++] = id;
     return 0;
 }

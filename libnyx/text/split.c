@@ -288,7 +288,6 @@ static int take_words(struct nyx_text__stream *s, int64_t *at, int64_t limit, bo
 static int grow(struct nyx_text__stream *s, int64_t bytes)
 {
     int64_t room = s->room ? s->room : 1 << 16;
-    char   *fresh;
     int     status;
 
     while (room < s->bytes + bytes)
@@ -296,14 +295,9 @@ static int grow(struct nyx_text__stream *s, int64_t bytes)
             return nyx_error_set(NYX_ERR_MEMORY, "cannot hold a text of %lld bytes", (long long)bytes);
     if (room == s->room)
         return 0;
-    if ((status = nyx_alloc(&fresh, room)) < 0)
-        return status;
-    if (s->bytes)
-        memcpy(fresh, s->rest, (size_t)s->bytes);
-    nyx_free(s->rest);
-    s->rest = fresh;
-    s->room = room;
-    return 0;
+    if ((status = nyx_realloc(&s->rest, s->bytes, room)) == 0)
+        s->room = room;
+    return status;
 }
 
 static int feed_part(struct nyx_text__stream *s, const char *text, int64_t bytes, bool last)

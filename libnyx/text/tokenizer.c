@@ -165,21 +165,6 @@ uint64_t nyx_text__literal_key(const struct nyx_text__map *map, const nyx_tokeni
 
 /* ---- building -------------------------------------------------------------------------- */
 
-static int grow(void *pointer, int64_t old_bytes, int64_t bytes)
-{
-    char *memory, *old;
-    int   status;
-
-    memcpy(&old, pointer, sizeof old);
-    if ((status = nyx_alloc(&memory, bytes)) < 0)
-        return status;
-    if (old_bytes)
-        memcpy(memory, old, (size_t)old_bytes);
-    nyx_free(old);
-    memcpy(pointer, &memory, sizeof memory);
-    return 0;
-}
-
 int nyx_text__create(nyx_tokenizer **out, enum nyx_tokenizer_kind kind)
 {
     nyx_tokenizer *t;
@@ -217,15 +202,16 @@ int nyx_text__add(nyx_tokenizer *t, const char *literal, int64_t bytes, enum nyx
     if (t->count == t->room) {
         int64_t room = t->room ? 2 * t->room : 512;
 
-        if ((status = grow(&t->offset, t->room ? (t->room + 1) * 8 : 0, (room + 1) * 8)) < 0 ||
-            (status = grow(&t->type, t->room, room)) < 0 || (status = grow(&t->score, t->room * 4, room * 4)) < 0)
+        if ((status = nyx_realloc(&t->offset, t->room ? (t->room + 1) * 8 : 0, (room + 1) * 8)) < 0 ||
+            (status = nyx_realloc(&t->type, t->room, room)) < 0 ||
+            (status = nyx_realloc(&t->score, t->room * 4, room * 4)) < 0)
             return status;
         t->room = room;
     }
     if (t->blob_bytes + bytes > t->blob_room) {
         int64_t room = 2 * (t->blob_bytes + bytes) + 4096;
 
-        if ((status = grow(&t->blob, t->blob_bytes, room)) < 0)
+        if ((status = nyx_realloc(&t->blob, t->blob_bytes, room)) < 0)
             return status;
         t->blob_room = room;
     }
@@ -245,7 +231,7 @@ int nyx_text__add_merge(nyx_tokenizer *t, int32_t left, int32_t right)
     if (t->merge_count == t->merge_room) {
         int64_t room = t->merge_room ? 2 * t->merge_room : 512;
 
-        if ((status = grow(&t->merges, t->merge_room * 8, room * 8)) < 0)
+        if ((status = nyx_realloc(&t->merges, t->merge_room * 8, room * 8)) < 0)
             return status;
         t->merge_room = room;
     }

@@ -199,26 +199,6 @@ struct merger {
     int32_t free_node, step;
 };
 
-/* Twice the room for a list of `size`-byte items that is full. */
-static int widen(void *list, int64_t count, int64_t *room, int64_t size)
-{
-    int64_t wanted = *room ? 2 * *room : 4096;
-    char   *fresh, *old;
-    int     status;
-
-    if (count < *room)
-        return 0;
-    if ((status = nyx_alloc(&fresh, wanted * size)) < 0)
-        return status;
-    memcpy(&old, list, sizeof old);
-    if (count)
-        memcpy(fresh, old, (size_t)(count * size));
-    nyx_free(old);
-    memcpy(list, &fresh, sizeof fresh);
-    *room = wanted;
-    return 0;
-}
-
 static bool before(const struct candidate *a, const struct candidate *b)
 {
     return a->count != b->count ? a->count > b->count : a->key < b->key;
@@ -227,7 +207,7 @@ static bool before(const struct candidate *a, const struct candidate *b)
 static int push(struct merger *m, struct candidate c)
 {
     int64_t at = m->heap_count;
-    int     status = widen(&m->heap, m->heap_count, &m->heap_room, (int64_t)sizeof *m->heap);
+    int     status = nyx_array_grow(&m->heap, &m->heap_room, m->heap_count, (int64_t)sizeof *m->heap, 4096);
 
     if (status < 0)
         return status;
@@ -263,7 +243,7 @@ static int64_t pair_of(struct merger *m, int32_t left, int32_t right)
 
     if (found)
         return *found;
-    if ((status = widen(&m->pairs, m->pair_count, &m->pair_room, (int64_t)sizeof *m->pairs)) < 0 ||
+    if ((status = nyx_array_grow(&m->pairs, &m->pair_room, m->pair_count, (int64_t)sizeof *m->pairs, 4096)) < 0 ||
         (status = nyx_text__map_put(&m->index, key, m->pair_count)) < 0)
         return status;
     m->pairs[m->pair_count] = (struct pair){ .key = key, .words = -1, .last = -1, .becomes = -1, .touched = -1 };
@@ -282,7 +262,7 @@ static int raise_count(struct merger *m, int32_t left, int32_t right, int32_t wo
     pair->count += m->trainer->words[word].count;
     if (pair->touched != m->step) {
         pair->touched = m->step;
-        if ((status = widen(&m->raised, m->raised_count, &m->raised_room, 4)) < 0)
+        if ((status = nyx_array_grow(&m->raised, &m->raised_room, m->raised_count, 4, 4096)) < 0)
             return status;
         m->raised[m->raised_count++] = (int32_t)p;
     }
@@ -292,7 +272,7 @@ static int raise_count(struct merger *m, int32_t left, int32_t right, int32_t wo
         if (node >= 0) {
             m->free_node = m->nodes[node].next;
         } else {
-            if ((status = widen(&m->nodes, m->node_count, &m->node_room, (int64_t)sizeof *m->nodes)) < 0)
+            if ((status = nyx_array_grow(&m->nodes, &m->node_room, m->node_count, (int64_t)sizeof *m->nodes, 4096)) < 0)
                 return status;
             node = (int32_t)m->node_count++;
         }

@@ -90,6 +90,36 @@ static void memory_is_zeroed_and_aligned(void **state)
     assert_non_null(strstr(nyx_error_text(), "9223372036854775807"));
 }
 
+static void blocks_and_arrays_grow_and_keep_what_they_hold(void **state)
+{
+    int32_t *block = NULL, *array = NULL;
+    int64_t  room = 0;
+
+    (void)state;
+    assert_int_equal(nyx_realloc(&block, 0, 8), 0);
+    assert_int_equal(block[0] | block[1], 0);
+    block[0] = 5;
+    block[1] = 6;
+    assert_int_equal(nyx_realloc(&block, 4, 4096), 0);
+    assert_int_equal(block[0], 5);
+    for (int i = 1; i < 1024; i++)
+        assert_int_equal(block[i], 0);
+    assert_int_equal(nyx_realloc(&block, 4, INT64_MAX), NYX_ERR_MEMORY);
+    assert_int_equal(block[0], 5);
+    for (int64_t count = 0; count < 100; count++) {
+        assert_int_equal(nyx_array_grow(&array, &room, count, (int64_t)sizeof *array, 3), 0);
+        assert_int_equal(room, count < 3 ? 3 : count < 6 ? 6 : count < 12 ? 12 : count < 24 ? 24 : count < 48 ? 48 :
+                               count < 96 ? 96 : 192);
+        array[count] = (int32_t)count;
+    }
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(array[i], i);
+    assert_int_equal(nyx_array_grow(&array, &(int64_t){ 100 }, 100, INT64_MAX / 150, 3), NYX_ERR_MEMORY);
+    assert_int_equal(array[99], 99);
+    nyx_free(array);
+    nyx_free(block);
+}
+
 static void texts_are_copied_and_formatted(void **state)
 {
     char *text;
@@ -619,6 +649,7 @@ int main(void)
         cmocka_unit_test(wrapped_errors_read_from_outside_to_inside),
         cmocka_unit_test(sizes_that_do_not_fit_are_refused),
         cmocka_unit_test(memory_is_zeroed_and_aligned),
+        cmocka_unit_test(blocks_and_arrays_grow_and_keep_what_they_hold),
         cmocka_unit_test(texts_are_copied_and_formatted),
         cmocka_unit_test(arena_pieces_are_zeroed_apart_and_aligned),
         cmocka_unit_test(philox_gives_the_published_answers),

@@ -46,15 +46,11 @@ static int add_row(log_part *part, const double values[4])
     const int64_t room = part->room ? 2 * part->room : 1024;
 
     for (int c = 0; c < 4 && part->count == part->room; c++) {
-        double *grown;
-        int     status = nyx_alloc(&grown, room * (int64_t)sizeof *grown);
+        int status = nyx_realloc(&part->column[c], part->count * (int64_t)sizeof **part->column,
+                                 room * (int64_t)sizeof **part->column);
 
         if (status < 0)
             return status;
-        if (part->count)
-            memcpy(grown, part->column[c], (size_t)part->count * sizeof *grown);
-        nyx_free(part->column[c]);
-        part->column[c] = grown;
     }
     if (part->count == part->room)
         part->room = room;

@@ -56,22 +56,9 @@ static int parse_pairs(nyx_arc_pair *out, const nyx_json *json, const char *key,
 
 static int list_room(nyx_arc_list *list)
 {
-    const int64_t room = list->room ? 2 * list->room : 256;
-    nyx_arc_task *tasks;
-    int           status;
-
-    if (list->count < list->room)
-        return NYX_OK;
-    if (list->count >= TASKS_MOST)
+    if (list->count == list->room && list->count >= TASKS_MOST)
         return nyx_error_set(NYX_ERR_INPUT, "more than %d tasks", TASKS_MOST);
-    if ((status = nyx_alloc(&tasks, room * (int64_t)sizeof *tasks)) < 0)
-        return status;
-    if (list->count)
-        memcpy(tasks, list->tasks, (size_t)list->count * sizeof *tasks);
-    nyx_free(list->tasks);
-    list->tasks = tasks;
-    list->room = room;
-    return NYX_OK;
+    return nyx_array_grow(&list->tasks, &list->room, list->count, (int64_t)sizeof *list->tasks, 256);
 }
 
 int nyx_arc_task_parse(nyx_arc_list *list, const nyx_json *json, const char *name, const char *subject, bool evaluation)

@@ -12,20 +12,10 @@ enum { DEPTH_MOST = 64 };
 
 static int add(struct nyx_corpus__files *files, const char *path)
 {
-    int status;
+    int status = nyx_array_grow(&files->paths, &files->room, files->count, (int64_t)sizeof *files->paths, 64);
 
-    if (files->count == files->room) {
-        int64_t room = files->room ? 2 * files->room : 64;
-        char  **fresh;
-
-        if ((status = nyx_alloc(&fresh, room * (int64_t)sizeof *fresh)) < 0)
-            return status;
-        if (files->count)
-            memcpy(fresh, files->paths, (size_t)files->count * sizeof *fresh);
-        nyx_free(files->paths);
-        files->paths = fresh;
-        files->room = room;
-    }
+    if (status < 0)
+        return status;
     if ((status = nyx_text_copy(&files->paths[files->count], path)) == 0)
         files->count++;
     return status;

@@ -41,19 +41,11 @@ static int64_t *slot_of(const nyx_maze_list *list, const char *digest)
 
 static int grow(nyx_maze_list *list)
 {
-    const int64_t  room = list->room ? 2 * list->room : 64;
-    nyx_maze_item *items;
-    int64_t        bytes;
-    int            status;
+    int64_t room = list->room;
+    int     status = nyx_array_grow(&list->items, &room, list->count, (int64_t)sizeof *list->items, 64);
 
-    if (!nyx_size_mul(&bytes, room, (int64_t)sizeof *items))
-        return nyx_error_set(NYX_ERR_MEMORY, "cannot hold %lld mazes", (long long)room);
-    if ((status = nyx_alloc(&items, bytes)) < 0)
+    if (status < 0)
         return status;
-    if (list->count)
-        memcpy(items, list->items, (size_t)list->count * sizeof *items);
-    nyx_free(list->items);
-    list->items = items;
     nyx_free(list->slots);
     list->room = list->slot_count = 0;
     if ((status = nyx_alloc(&list->slots, 2 * room * (int64_t)sizeof *list->slots)) < 0)
