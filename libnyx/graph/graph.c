@@ -83,8 +83,14 @@ static bool inputs_present(nyx_graph *g, const nyx_op_row *row, const nyx_node *
             nyx_graph_fail(g, NYX_ERR_INPUT, "operation '%s' in '%s' lacks input %d", row->name, g->path, i);
             return false;
         }
-    for (int i = 0; i < node->input_count; i++)
+    for (int i = 0; i < node->input_count; i++) {
         NYX_BUG_IF(node->inputs[i] >= (nyx_value)g->value_count);
+        if (!node->inputs[i] || row->narrow || !nyx_graph__is_narrow(g->values[node->inputs[i]]->dtype))
+            continue;
+        nyx_graph_fail(g, NYX_ERR_INPUT, "operation '%s' in '%s' takes no %s", row->name, g->path,
+                       nyx_dtype_name(g->values[node->inputs[i]]->dtype));
+        return false;
+    }
     return true;
 }
 

@@ -16,8 +16,9 @@
  * Builder calls never fail one by one: the first error sticks and later calls
  * return 0.
  *
- * Shapes are constants. `real` is the type of every real value: f32, or f64
- * when a test wants the float64 reference. Integers and truth values are i32.
+ * Shapes are constants. `real` is the type of real values: f32, or f64 when a
+ * test wants the float64 reference; f16 and bf16 are what cast makes and only
+ * reshape, stop, cast, matmul and assign take. Integers and truth values are i32.
  */
 #ifndef NYX_GRAPH_H
 #define NYX_GRAPH_H
@@ -40,18 +41,15 @@ enum nyx_role {
 
 /* Every operation; rows of the table carry the same names in lower case. */
 enum nyx_op {
-    NYX_OP_NONE,
-    NYX_OP_VARIABLE, NYX_OP_FILL, NYX_OP_RANDOM, NYX_OP_ROPE_TABLE,
+    NYX_OP_NONE, NYX_OP_VARIABLE, NYX_OP_FILL, NYX_OP_RANDOM, NYX_OP_ROPE_TABLE,
     NYX_OP_RESHAPE, NYX_OP_STOP, NYX_OP_CAST,
     NYX_OP_ADD, NYX_OP_SUB, NYX_OP_MUL, NYX_OP_DIV, NYX_OP_MIN, NYX_OP_MAX,
     NYX_OP_AFFINE, NYX_OP_SQRT, NYX_OP_SIGMOID, NYX_OP_COMPARE, NYX_OP_SELECT,
-    NYX_OP_REDUCE, NYX_OP_ARGMAX,
-    NYX_OP_SLICE, NYX_OP_PAD, NYX_OP_CONCAT,
+    NYX_OP_REDUCE, NYX_OP_ARGMAX, NYX_OP_SLICE, NYX_OP_PAD, NYX_OP_CONCAT,
     NYX_OP_EMBEDDING, NYX_OP_EMBEDDING_GRAD,
     NYX_OP_MATMUL, NYX_OP_RMSNORM, NYX_OP_RMSNORM_GRAD, NYX_OP_LAYERNORM, NYX_OP_LAYERNORM_GRAD, NYX_OP_ROPE,
     NYX_OP_ATTENTION, NYX_OP_ATTENTION_GRAD, NYX_OP_SWIGLU, NYX_OP_SWIGLU_GRAD, NYX_OP_GELU, NYX_OP_GELU_GRAD,
-    NYX_OP_CROSS_ENTROPY, NYX_OP_CROSS_ENTROPY_GRAD,
-    NYX_OP_BCE, NYX_OP_ASSIGN,
+    NYX_OP_CROSS_ENTROPY, NYX_OP_CROSS_ENTROPY_GRAD, NYX_OP_BCE, NYX_OP_ASSIGN,
     NYX_OP_ADAM_ATAN2, NYX_OP_ADAMW, NYX_OP_SIGN_SGD, NYX_OP_EMA, NYX_OP_CACHE_WRITE,
     NYX_OP_DECODE, NYX_OP_EMBEDDING_CODED, NYX_OP_MATMUL_CODED, NYX_OP_ATTENTION_CACHED,
     NYX_OP_COUNT
@@ -93,6 +91,7 @@ typedef struct {
     bool        alias;  /* the output is the first input's memory          */
     bool        in_place; /* kernels take an output that lies on the first
                            * input, which has its size                     */
+    bool        narrow; /* takes f16 and bf16                              */
     double      error;  /* c in |y - y64| <= c eps sum|terms|, measured    */
 
     /* Check inputs and attributes, set dtype and shape of the outputs. */
@@ -156,7 +155,8 @@ nyx_value nyx_graph_random(nyx_graph *g, nyx_shape shape);
 
 nyx_value nyx_graph_reshape(nyx_graph *g, nyx_value x, nyx_shape shape);
 nyx_value nyx_graph_stop(nyx_graph *g, nyx_value x); /* no gradient passes */
-nyx_value nyx_graph_cast(nyx_graph *g, nyx_value x, enum nyx_dtype dtype); /* real -> i32 truncates */
+/* real -> i32 truncates, real -> f16, bf16 rounds to nearest even; and back. */
+nyx_value nyx_graph_cast(nyx_graph *g, nyx_value x, enum nyx_dtype dtype);
 
 /* Elementwise, real or i32. b has a's shape, or is one number, or the shape
  * of a's last axes ([D] on [B, S, D]), or of its first ([B] on [B, S, D]);
@@ -191,7 +191,7 @@ nyx_value nyx_graph_embedding(nyx_graph *g, nyx_value table, nyx_value ids);
 
 /* Rows of x are all its axes but the last. NT: [R, K] [N, K] -> [R, N] (a
  * linear layer, bias [N] or 0). NN: [R, N] [N, K] -> [R, K]. TN: [R, N] [R, K]
- * -> [N, K]. */
+ * -> [N, K]. x and w both real, both f16 or both bf16; all else is real. */
 enum nyx_matmul_mode { NYX_MATMUL_NT, NYX_MATMUL_NN, NYX_MATMUL_TN };
 nyx_value nyx_graph_matmul(nyx_graph *g, nyx_value x, nyx_value w, nyx_value bias, enum nyx_matmul_mode mode);
 

@@ -29,8 +29,12 @@ static int matmul_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtyp
     const nyx_graph__value *x = nyx_graph__input(g, node, 0), *w = nyx_graph__input(g, node, 1);
     const int64_t           inner = last_dim(&x->shape);
     int64_t                 width = 0;
-    bool                    fits = x->shape.rank >= 1 && x->dtype == g->real && w->dtype == g->real;
+    bool                    fits = x->shape.rank >= 1;
 
+    if (x->dtype != g->real && !nyx_graph__is_narrow(x->dtype))
+        return nyx_error_set(NYX_ERR_INPUT, "type %s", nyx_dtype_name(x->dtype));
+    if (x->dtype != w->dtype)
+        return nyx_error_set(NYX_ERR_INPUT, "types %s and %s", nyx_dtype_name(x->dtype), nyx_dtype_name(w->dtype));
     switch (node->ints[0]) {
     case NYX_MATMUL_NT:
         fits = fits && w->shape.rank == 2 && w->shape.dims[1] == inner;
@@ -61,7 +65,9 @@ static int matmul_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtyp
 
 static void matmul_gradient(nyx_graph *g, const nyx_node *node, const nyx_value *dout, nyx_value *din)
 {
-    const nyx_value x = node->inputs[0], w = node->inputs[1], dy = dout[0];
+    const nyx_value      x = node->inputs[0], w = node->inputs[1];
+    const enum nyx_dtype dtype = nyx_graph__input(g, node, 0)->dtype;
+    const nyx_value      dy = dtype == g->real ? dout[0] : nyx_graph_cast(g, dout[0], dtype);
 
     switch (node->ints[0]) {
     case NYX_MATMUL_NT:
@@ -78,7 +84,7 @@ static void matmul_gradient(nyx_graph *g, const nyx_node *node, const nyx_value 
         return;
     }
     if (node->input_count > 2 && node->inputs[2])
-        din[2] = nyx_graph_reduce(g, NYX_SUM, dy, nyx_graph__input(g, node, 0)->shape.rank - 1, true);
+        din[2] = nyx_graph_reduce(g, NYX_SUM, dout[0], nyx_graph__input(g, node, 0)->shape.rank - 1, true);
 }
 
 static double matmul_flops(const nyx_graph *g, const nyx_node *node)
@@ -242,8 +248,8 @@ static void bce_gradient(nyx_graph *g, const nyx_node *node, const nyx_value *do
 }
 
 const nyx_op_row nyx_graph__network_rows[] = {
-    { .name = "matmul", .int_names = { "mode" }, .inputs_least = 2, .inputs_most = 3, .outputs = 1, .error = 3.2,
-      .shape = matmul_shape, .gradient = matmul_gradient, .flops = matmul_flops },
+    { .name = "matmul", .int_names = { "mode" }, .inputs_least = 2, .inputs_most = 3, .outputs = 1, .narrow = true,
+      .error = 3.2, .shape = matmul_shape, .gradient = matmul_gradient, .flops = matmul_flops },
     { .name = "rmsnorm", .real_names = { "epsilon" }, .inputs_least = 1, .inputs_most = 2, .outputs = 2,
       .error = 5.1, .shape = rmsnorm_shape, .gradient = rmsnorm_gradient },
     { .name = "rmsnorm_grad", .inputs_least = 3, .inputs_most = 3, .outputs = 1, .error = 2.0,

@@ -28,7 +28,8 @@ void nyx_graph_input_set(nyx_graph *g, int index, int i, nyx_value v)
 {
     const nyx_graph__value *before = nyx_graph__input(g, g->nodes[index], i), *now = g->values[v];
 
-    NYX_BUG_IF(before->dtype != now->dtype || !nyx_shape_equal(&before->shape, &now->shape));
+    NYX_BUG_IF(before->dtype != now->dtype && !nyx_op_table(g->nodes[index]->op)->narrow);
+    NYX_BUG_IF(!nyx_shape_equal(&before->shape, &now->shape));
     g->nodes[index]->inputs[i] = v;
 }
 

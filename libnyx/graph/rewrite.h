@@ -9,7 +9,8 @@
  * path begins with `prefix`. It draws the random numbers of the original.
  * Returns the first output, 0 on failure; a second one has the next id. */
 nyx_value nyx_graph_clone(nyx_graph *g, int index, const nyx_value *inputs, const char *prefix);
-/* Let node `index` read `v`, of the same type and shape, as its input `i`. */
+/* Let node `index` read `v`, of the same shape, as its input `i`; of the same
+ * type too, unless the operation takes f16 and bf16. */
 void nyx_graph_input_set(nyx_graph *g, int index, int i, nyx_value v);
 /* Node order[i] becomes the i-th; `order` names every node once. MEMORY. */
 int nyx_graph_reorder(nyx_graph *g, const int *order) NYX_CHECKED;

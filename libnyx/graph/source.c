@@ -62,10 +62,11 @@ static int same_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype,
 
 static int cast_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype, nyx_shape *shape)
 {
-    const enum nyx_dtype wanted = (enum nyx_dtype)node->ints[0];
+    const enum nyx_dtype wanted = (enum nyx_dtype)node->ints[0], given = nyx_graph__input(g, node, 0)->dtype;
+    const bool           known = wanted == g->real || wanted == NYX_I32 || nyx_graph__is_narrow(wanted);
 
-    if (wanted != g->real && wanted != NYX_I32)
-        return nyx_error_set(NYX_ERR_INPUT, "no cast to %s", nyx_dtype_name(wanted));
+    if (!known || (wanted != given && wanted != g->real && given != g->real))
+        return nyx_error_set(NYX_ERR_INPUT, "no cast of %s to %s", nyx_dtype_name(given), nyx_dtype_name(wanted));
     dtype[0] = wanted;
     shape[0] = nyx_graph__input(g, node, 0)->shape;
     return 0;
@@ -78,17 +79,25 @@ static void reshape_gradient(nyx_graph *g, const nyx_node *node, const nyx_value
     din[0] = nyx_graph_reshape(g, dout[0], nyx_graph__input(g, node, 0)->shape);
 }
 
+/* Gradients are real whatever the type of the value; none comes through integers. */
+static void cast_gradient(nyx_graph *g, const nyx_node *node, const nyx_value *dout, nyx_value *din)
+{
+    if (node->ints[0] != NYX_I32 && nyx_graph__input(g, node, 0)->dtype != NYX_I32)
+        din[0] = dout[0];
+}
+
 const nyx_op_row nyx_graph__source_rows[] = {
     { .name = "variable", .int_names = { "index" }, .outputs = 1, .alias = true, .shape = variable_shape },
     { .name = "fill", .int_names = { "dtype" }, .real_names = { "number" }, .outputs = 1, .error = 0.5,
       .shape = fill_shape },
     { .name = "random", .outputs = 1, .shape = table_shape },
     { .name = "rope_table", .real_names = { "theta" }, .outputs = 1, .error = 0.3, .shape = table_shape },
-    { .name = "reshape", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .alias = true,
+    { .name = "reshape", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .alias = true, .narrow = true,
       .shape = reshape_shape, .gradient = reshape_gradient },
-    { .name = "stop", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .alias = true, .shape = same_shape },
-    { .name = "cast", .int_names = { "dtype" }, .inputs_least = 1, .inputs_most = 1, .outputs = 1,
-      .shape = cast_shape },
+    { .name = "stop", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .alias = true, .narrow = true,
+      .shape = same_shape },
+    { .name = "cast", .int_names = { "dtype" }, .inputs_least = 1, .inputs_most = 1, .outputs = 1, .narrow = true,
+      .shape = cast_shape, .gradient = cast_gradient },
 };
 
 /* ---- builders -------------------------------------------------------------------------- */

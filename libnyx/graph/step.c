@@ -69,7 +69,7 @@ static double step_flops(const nyx_graph *g, const nyx_node *node)
 }
 
 const nyx_op_row nyx_graph__step_rows[] = {
-    { .name = "assign", .inputs_least = 1, .inputs_most = 1, .shape = assign_shape },
+    { .name = "assign", .inputs_least = 1, .inputs_most = 1, .narrow = true, .shape = assign_shape },
     { .name = "adam_atan2", .real_names = { "beta1", "beta2" }, .inputs_least = 6, .inputs_most = 6, .error = 1.15,
       .shape = adam_shape, .flops = step_flops },
     { .name = "adamw", .real_names = { "beta1", "beta2", "epsilon" }, .inputs_least = 6, .inputs_most = 6,

@@ -36,6 +36,39 @@ static void shapes_do_not_fit(nyx_graph *g)
     nyx_graph_matmul(g, variable(g, "x", 3, 5), variable(g, "w", 7, 4), 0, NYX_MATMUL_NT);
 }
 
+static nyx_value half(nyx_graph *g, const char *name, enum nyx_dtype dtype)
+{
+    return nyx_graph_variable(g, name, dtype, nyx_shape_of(2, (int64_t)3, (int64_t)5), NYX_ROLE_CARRY);
+}
+
+static void operands_of_16_bits_differ(nyx_graph *g)
+{
+    nyx_graph_matmul(g, half(g, "x", NYX_F16), half(g, "w", NYX_BF16), 0, NYX_MATMUL_NT);
+}
+
+static void bias_has_16_bits(nyx_graph *g)
+{
+    const nyx_value x = half(g, "x", NYX_BF16);
+
+    nyx_graph_matmul(g, x, x, nyx_graph_variable(g, "b", NYX_BF16, nyx_shape_of(1, (int64_t)3), NYX_ROLE_CARRY),
+                     NYX_MATMUL_NT);
+}
+
+static void norm_of_16_bits(nyx_graph *g)
+{
+    nyx_graph_rmsnorm(g, half(g, "x", NYX_BF16), 0, 1e-5);
+}
+
+static void cast_skips_the_real_type(nyx_graph *g)
+{
+    nyx_graph_cast(g, half(g, "x", NYX_F16), NYX_I32);
+}
+
+static void cast_to_8_bits(nyx_graph *g)
+{
+    nyx_graph_cast(g, variable(g, "x", 3, 0), NYX_FP8_E4M3);
+}
+
 static void operand_does_not_broadcast(nyx_graph *g)
 {
     nyx_graph_mul(g, variable(g, "x", 3, 5), variable(g, "b", 4, 0));
@@ -148,6 +181,11 @@ static void broken_graphs_are_refused(void **state)
     } cases[] = {
         { types_differ, "operation 'add' in '': types f32 and i32" },
         { shapes_do_not_fit, "operation 'matmul' in '': shapes [3, 5] and [7, 4] do not fit" },
+        { operands_of_16_bits_differ, "operation 'matmul' in '': types f16 and bf16" },
+        { bias_has_16_bits, "operation 'matmul' in '': shapes [3, 3] and [3] do not fit" },
+        { norm_of_16_bits, "operation 'rmsnorm' in '' takes no bf16" },
+        { cast_skips_the_real_type, "operation 'cast' in '': no cast of f16 to i32" },
+        { cast_to_8_bits, "operation 'cast' in '': no cast of f32 to fp8-e4m3" },
         { operand_does_not_broadcast, "operation 'mul' in '': [4] does not fit on [3, 5]" },
         { input_is_missing, "operation 'add' in '' lacks input 1" },
         { slice_is_outside, "operation 'slice' in '': part 3 + 3 of axis 1 is outside" },

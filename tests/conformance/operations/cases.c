@@ -11,6 +11,8 @@
  *     k  real, fixed fractions          K  the same, positive: both known.py's
  *     jN i32, 0 to N - 1, fixed
  *     u  u8, bytes of a coded plane       g  f32 in f64 graphs too
+ *     h  f16, about N(0, 1)              b  bf16, the same
+ *     t  real, from 2^-28 to beyond f16's range, ties of f16 and bf16
  *     o  no input: the shape of the result of an operation without inputs
  *
  * Every real value is exact in f32, so f32 and f64 start from the same numbers.
@@ -41,6 +43,12 @@ static const row rows[] = {
     { ONE(STOP), "f[5]!", "[5]", { 0 }, { 0 } },
     { ONE(CAST), "n[5]", "[5]", { -1 }, { 0 } },
     { ONE(CAST), "w[3, 7]!", "[3, 7]", { NYX_I32 }, { 0 } },
+    { ONE(CAST), "f[3, 7]", "[3, 7]", { -1 }, { 0 } },
+    { ONE(CAST), "t[4099]!", "[4099]", { NYX_F16 }, { 0 } },
+    { ONE(CAST), "t[4099]!", "[4099]", { NYX_BF16 }, { 0 } },
+    { ONE(CAST), "h[4099]", "[4099]", { -1 }, { 0 } },
+    { ONE(CAST), "b[4099]", "[4099]", { -1 }, { 0 } },
+    { ONE(CAST), "b[7]", "[7]", { NYX_BF16 }, { 0 } },
 
     { NYX_OP_ADD, NYX_OP_DIV, "f[] d[]", "[]", { 0 }, { 0 } },
     { NYX_OP_ADD, NYX_OP_DIV, "f[7] d[7]", "[7]", { 0 }, { 0 } },
@@ -152,6 +160,22 @@ static const row rows[] = {
     { ONE(MATMUL), "f[162, 128] f[384, 128]", "[162, 384]", { NYX_MATMUL_NT }, { 0 } },
     { ONE(MATMUL), "f[162, 384] f[384, 128]", "[162, 128]", { NYX_MATMUL_NN }, { 0 } },
     { ONE(MATMUL), "f[162, 384] f[162, 128]", "[384, 128]", { NYX_MATMUL_TN }, { 0 } },
+    /* operands of 16 bits, the result real */
+    { ONE(MATMUL), "h[1, 1] h[1, 1] f[1]", "[1, 1]", { NYX_MATMUL_NT }, { 0 } },
+    { ONE(MATMUL), "b[2, 3, 5] b[7, 5] f[7]", "[2, 3, 7]", { NYX_MATMUL_NT }, { 0 } },
+    { ONE(MATMUL), "h[3, 7] h[7, 5]", "[3, 5]", { NYX_MATMUL_NN }, { 0 } },
+    { ONE(MATMUL), "b[2, 3, 7] b[2, 3, 5]", "[7, 5]", { NYX_MATMUL_TN }, { 0 } },
+    { ONE(MATMUL), "h[67, 257] h[131, 257] f[131]", "[67, 131]", { NYX_MATMUL_NT }, { 0 } },
+    { ONE(MATMUL), "b[67, 257] b[131, 257]", "[67, 131]", { NYX_MATMUL_NT }, { 0 } },
+    { ONE(MATMUL), "h[31, 601] h[601, 37]", "[31, 37]", { NYX_MATMUL_NN }, { 0 } },
+    { ONE(MATMUL), "b[11, 601] b[601, 70]", "[11, 70]", { NYX_MATMUL_NN }, { 0 } },
+    { ONE(MATMUL), "h[2603, 33] h[2603, 17]", "[33, 17]", { NYX_MATMUL_TN }, { 0 } },
+    { ONE(MATMUL), "b[601, 199] b[601, 211]", "[199, 211]", { NYX_MATMUL_TN }, { 0 } },
+    { ONE(MATMUL), "h[16, 257] h[131, 257] f[131]", "[16, 131]", { NYX_MATMUL_NT }, { 0 } },
+    { ONE(MATMUL), "b[211, 9] b[2, 9] f[2]", "[211, 2]", { NYX_MATMUL_NT }, { 0 } },
+    { ONE(MATMUL), "b[162, 128] b[384, 128]", "[162, 384]", { NYX_MATMUL_NT }, { 0 } },
+    { ONE(MATMUL), "b[162, 384] b[384, 128]", "[162, 128]", { NYX_MATMUL_NN }, { 0 } },
+    { ONE(MATMUL), "h[162, 384] h[162, 128]", "[384, 128]", { NYX_MATMUL_TN }, { 0 } },
 
     { ONE(RMSNORM), "f[1]", "[1] []", { 0 }, { 0.5 } },
     { ONE(RMSNORM), "f[3, 5]", "[3, 5] [3]", { 0 }, { 1e-5 } },
@@ -301,11 +325,22 @@ static double draw(nyx_random *random, const operand *in, int64_t input, int64_t
     case 'a': return scalars[index];
     case 'c': return 0.5;
     case 'x': return (double)INFINITY;
+    case 't': return ldexp(1 + (double)(int)(u * 2048) / (index % 2 ? 2048 : 256), (int)(index % 46) - 28);
     default: break;
     }
     for (int i = 0; i < 3; i++)
         sum += nyx_random_uniform(random) - 0.5;
     return 2 * sum;
+}
+
+/* Exact in the operand's type, and so in f32. */
+static double rounded(double x, char kind)
+{
+    if (kind == 'h')
+        return (double)nyx_f32_from_f16(nyx_f16_from_f32((float)x));
+    if (kind == 'b')
+        return (double)nyx_f32_from_bf16(nyx_bf16_from_f32((float)x));
+    return (double)(float)x;
 }
 
 /* The numbers of a case depend on its operation's name and its text alone: other
@@ -323,7 +358,7 @@ int spec_init(spec *s)
         if ((status = nyx_alloc(&s->values[i], elems * (int64_t)sizeof(double))) < 0)
             return status;
         for (int64_t j = 0; j < elems; j++)
-            s->values[i][j] = (double)(float)draw(&random, &s->in[i], i, j);
+            s->values[i][j] = rounded(draw(&random, &s->in[i], i, j), s->in[i].kind);
     }
     return NYX_OK;
 }

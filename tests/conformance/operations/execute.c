@@ -18,6 +18,8 @@ static enum nyx_dtype dtype_of(const operand *in, enum nyx_dtype real)
 {
     if (in->kind == 'u' || in->kind == 'g')
         return in->kind == 'u' ? NYX_U8 : NYX_F32;
+    if (in->kind == 'h' || in->kind == 'b')
+        return in->kind == 'h' ? NYX_F16 : NYX_BF16;
     return strchr("niqj", in->kind) ? NYX_I32 : real;
 }
 
@@ -136,6 +138,10 @@ static void narrow(void *to, const double *from, int64_t elems, enum nyx_dtype d
             ((int32_t *)to)[i] = (int32_t)from[i];
         else if (dtype == NYX_U8)
             ((uint8_t *)to)[i] = (uint8_t)from[i];
+        else if (dtype == NYX_F16)
+            ((uint16_t *)to)[i] = nyx_f16_from_f32((float)from[i]);
+        else if (dtype == NYX_BF16)
+            ((uint16_t *)to)[i] = nyx_bf16_from_f32((float)from[i]);
         else if (dtype == NYX_F32)
             ((float *)to)[i] = (float)from[i];
         else
@@ -312,6 +318,10 @@ double element(const output *o, int64_t index)
 {
     if (o->dtype == NYX_I32)
         return (double)((const int32_t *)o->data)[index];
+    if (o->dtype == NYX_F16)
+        return (double)nyx_f32_from_f16(((const uint16_t *)o->data)[index]);
+    if (o->dtype == NYX_BF16)
+        return (double)nyx_f32_from_bf16(((const uint16_t *)o->data)[index]);
     if (o->dtype == NYX_F32)
         return (double)((const float *)o->data)[index];
     return ((const double *)o->data)[index];

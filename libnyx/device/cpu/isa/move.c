@@ -1,7 +1,9 @@
 /* move -- values from nothing, conversions, copies, rows of tables. Every
- * value of a graph whose reals are f32 has elements of four bytes. */
+ * value of a graph whose reals are f32 has elements of four bytes, but for what
+ * cast, assign and matmul take. */
 #include "isa.h"
 #include "simd.h"
+#include "tensor/float.h"
 
 enum { GRAIN = 64, LINE = 16 }; // elements
 
@@ -66,6 +68,35 @@ static int32_t truncated(float x)
     return x < 2147483648.0f ? (int32_t)x : INT32_MAX;
 }
 
+/* Elements [begin, end) of y = x, of any type. */
+NYX_INLINE void copy_elements(const nyx_operand *y, const nyx_operand *x, int64_t begin, int64_t end)
+{
+    const int64_t bytes = nyx_dtype_bytes(y->dtype);
+
+    memcpy((char *)y->data + begin * bytes, (const char *)x->data + begin * bytes, (size_t)((end - begin) * bytes));
+}
+
+/* f16 or bf16 -> f32 and back: loops that are vectorised. */
+static void widen(float *restrict y, const uint16_t *restrict x, int64_t count, enum nyx_dtype from)
+{
+    if (from == NYX_F16)
+        for (int64_t i = 0; i < count; i++)
+            y[i] = nyx_float_decode(NYX_RULE_F16, x[i]);
+    else
+        for (int64_t i = 0; i < count; i++)
+            y[i] = nyx_float_decode(NYX_RULE_BF16, x[i]);
+}
+
+static void narrow(uint16_t *restrict y, const float *restrict x, int64_t count, enum nyx_dtype to)
+{
+    if (to == NYX_F16)
+        for (int64_t i = 0; i < count; i++)
+            y[i] = (uint16_t)nyx_float_encode(NYX_RULE_F16, x[i]);
+    else
+        for (int64_t i = 0; i < count; i++)
+            y[i] = (uint16_t)nyx_float_encode(NYX_RULE_BF16, x[i]);
+}
+
 void NYX_ISA_NAME(nyx_cpu__cast)(const nyx_call *call, int part, int parts)
 {
     const nyx_operand *x = &call->in[0], *y = &call->out[0];
@@ -73,13 +104,17 @@ void NYX_ISA_NAME(nyx_cpu__cast)(const nyx_call *call, int part, int parts)
 
     nyx_cpu_split(&begin, &end, y->count, GRAIN, part, parts);
     if (x->dtype == y->dtype)
-        memcpy((float *)y->data + begin, (const float *)x->data + begin, (size_t)(end - begin) * sizeof(float));
+        copy_elements(y, x, begin, end);
     else if (y->dtype == NYX_I32)
         for (int64_t i = begin; i < end; i++)
             ((int32_t *)y->data)[i] = truncated(((const float *)x->data)[i]);
-    else
+    else if (x->dtype == NYX_I32)
         for (int64_t i = begin; i < end; i++)
             ((float *)y->data)[i] = (float)((const int32_t *)x->data)[i];
+    else if (y->dtype == NYX_F32)
+        widen((float *)y->data + begin, (const uint16_t *)x->data + begin, end - begin, x->dtype);
+    else
+        narrow((uint16_t *)y->data + begin, (const float *)x->data + begin, end - begin, y->dtype);
 }
 
 void NYX_ISA_NAME(nyx_cpu__assign)(const nyx_call *call, int part, int parts)
@@ -87,8 +122,7 @@ void NYX_ISA_NAME(nyx_cpu__assign)(const nyx_call *call, int part, int parts)
     int64_t begin, end;
 
     nyx_cpu_split(&begin, &end, call->in[0].count, GRAIN, part, parts);
-    memcpy((float *)call->out[0].data + begin, (const float *)call->in[0].data + begin,
-           (size_t)(end - begin) * sizeof(float));
+    copy_elements(&call->out[0], &call->in[0], begin, end);
 }
 
 /* ---- one axis ---------------------------------------------------------------------- */

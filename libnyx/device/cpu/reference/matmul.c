@@ -15,7 +15,7 @@ void NYX_REFERENCE(matmul)(const nyx_call *call, int part, int parts)
     const int64_t              terms = tn ? x_rows : x_width;
     const strides              xs = tn ? (strides){ 1, x_width } : (strides){ x_width, 1 };
     const strides              ws = nt ? (strides){ w_width, 1 } : (strides){ 1, w_width };
-    const real                *a = x->data, *b = w->data, *bias = call->in[2].data;
+    const real                *bias = call->in[2].data;
     real                      *y = call->out[0].data;
 
     (void)parts;
@@ -26,7 +26,8 @@ void NYX_REFERENCE(matmul)(const nyx_call *call, int part, int parts)
             real sum = 0;
 
             for (int64_t k = 0; k < terms; k++)
-                sum += a[i * xs.row + k * xs.term] * b[j * ws.row + k * ws.term];
+                sum += real_at(x->dtype, x->data, i * xs.row + k * xs.term) *
+                       real_at(w->dtype, w->data, j * ws.row + k * ws.term);
             y[i * columns + j] = bias ? sum + bias[j] : sum;
         }
     }

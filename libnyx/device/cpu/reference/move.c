@@ -78,8 +78,14 @@ void NYX_REFERENCE(cast)(const nyx_call *call, int part, int parts)
                    (const char *)x->data + i * nyx_dtype_bytes(y->dtype), (size_t)nyx_dtype_bytes(y->dtype));
         else if (y->dtype == NYX_I32)
             ((int32_t *)y->data)[i] = truncated(((const real *)x->data)[i]);
-        else
+        else if (y->dtype == NYX_F16)
+            ((uint16_t *)y->data)[i] = (uint16_t)nyx_float_encode(NYX_RULE_F16, real_odd(((const real *)x->data)[i]));
+        else if (y->dtype == NYX_BF16)
+            ((uint16_t *)y->data)[i] = (uint16_t)nyx_float_encode(NYX_RULE_BF16, real_odd(((const real *)x->data)[i]));
+        else if (x->dtype == NYX_I32)
             ((real *)y->data)[i] = (real)((const int32_t *)x->data)[i];
+        else
+            ((real *)y->data)[i] = real_at(x->dtype, x->data, i);
     }
 }
 

@@ -13,7 +13,7 @@
 #define NYX_REFERENCE_REAL_H
 
 #include "device/cpu/cpu.h"
-#include "tensor/math.h"
+#include "tensor/float.h"
 
 #include <math.h>
 #include <string.h>
@@ -72,6 +72,28 @@ static inline int64_t extent(const nyx_shape *shape, int64_t from, int64_t to)
 static inline bool real_is_finite(real x)
 {
     return x - x == 0;
+}
+
+/* Element i of real, f16 or bf16 data. */
+static inline real real_at(enum nyx_dtype dtype, const void *data, int64_t i)
+{
+    if (dtype == NYX_F16)
+        return (real)nyx_float_decode(NYX_RULE_F16, ((const uint16_t *)data)[i]);
+    if (dtype == NYX_BF16)
+        return (real)nyx_float_decode(NYX_RULE_BF16, ((const uint16_t *)data)[i]);
+    return ((const real *)data)[i];
+}
+
+/* x in f32 for a second rounding: where bits are lost, the last one is odd and
+ * so stands for them. */
+static inline float real_odd(real x)
+{
+    const float    near = (float)x;
+    const uint32_t bits = nyx_f32_bits(near);
+
+    if ((real)near == x || x != x || near - near != 0.0f)
+        return near;
+    return nyx_f32_of_bits((((real)near > x) == (x > 0) ? bits - 1 : bits) | 1);
 }
 
 /* Every kernel: operation, name of the function, name of its workspace rule. */
