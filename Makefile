@@ -184,7 +184,7 @@ fuzz: all ## run the parsers on 20,000 inputs each that libFuzzer makes up
 	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined"
 	@tests/fuzz/run.sh $(BUILD) $(BUILD)-fuzz
 
-demo: deps ## train a small HRM on Sudokus, code it in 8/4/3/2 bits, say what was kept
+demo: deps ## profile, plan, train a small HRM on Sudokus, code it, search a recipe, bench, say what was kept
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(MAKE) --no-print-directory -f pipelines/demo.mk BIN=$(BUILD)
 

@@ -1,5 +1,6 @@
-# demo -- a small HRM learns Sudokus, is coded in 8, 4, 3 and 2 bits, and by a recipe of 3 bits that a search finds;
-# a table and a page say what each kept. The control learns shuffled solutions: what it "solves" is luck.
+# demo -- the machine is looked at and a plan made for it; a small HRM learns Sudokus, is coded in 8, 4, 3 and 2 bits,
+# and by a recipe of 3 bits that a search finds; its speed is measured; a table and a page say what each coding kept.
+# The control learns shuffled solutions: what it "solves" is luck.
 #
 #     make -f pipelines/demo.mk [RUN=run/demo] [SEED=1] [CONFIG=...] [SIZE=4]
 # WARM="CONFIG..." are trained first, one after the other, each on from the weights of the one before;
@@ -20,10 +21,11 @@ train_OPTIONS = --seed=$(SEED) $(TRAIN_EXTRA)
 eval_OPTIONS  = $(SEGMENTS:%=--segments=%) --data=$(RUN)/data.h5
 MODEL_CODED   = $(RUN)/model.h5
 DATA_SEARCHED = $(RUN)/data.h5
-include $(dir $(lastword $(MAKEFILE_LIST)))code.mk
+BENCH_ROWS    = --length=$(shell expr $(SIZE) \* $(SIZE)) --vocabulary=$(shell expr $(SIZE) + 2)
+EVALS         = $(RUN)/eval-fp32.json $(CODINGS:%=$(RUN)/eval-%.json) $(RUN)/eval-control.json
+include $(addprefix $(dir $(lastword $(MAKEFILE_LIST))),code.mk machine.mk)
 
-REPORTS = $(RUN)/data.json $(RUN)/train.json $(RUN)/eval-fp32.json \
-          $(CODINGS:%=$(RUN)/eval-%.json) $(RUN)/eval-control.json
+REPORTS = $(RUN)/profile.json $(RUN)/data.json $(RUN)/train.json $(RUN)/bench.json $(EVALS)
 LOGS    = $(RUN)/train.jsonl $(CODINGS:%=$(RUN)/quantize-%.json) $(RUN)/evolve.json $(RUN)/evolve.jsonl \
           $(WARMS:%=$(RUN)/warm-%.jsonl)
 
@@ -59,21 +61,20 @@ $(foreach n,$(WARMS),$(eval $(call warm,$(n),warm,data))$(eval $(call warm,$(n),
 WARM_MODEL   = $(call before,$(LAST),warm)
 WARM_CONTROL = $(call before,$(LAST),control-warm)
 
-$(RUN)/model.h5 $(RUN)/train.json &: $(CONFIG) $(RUN)/data.h5 $(RUN)/train.options $(WARM_MODEL) | $(BIN)/nyx-train
-	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/data.h5 $(train_OPTIONS) $(WARM_MODEL:%=--init=%) -o $(RUN)/model.h5 \
+$(RUN)/model.h5 $(RUN)/train.json &: $(CONFIG) $(RUN)/data.h5 $(RUN)/plan.json $(RUN)/train.options $(WARM_MODEL) | $(BIN)/nyx-train
+	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/data.h5 $(train_OPTIONS) $(WARM_MODEL:%=--init=%) -o $(RUN)/model.h5 $(PLANNED) \
 	    --checkpoint=$(RUN)/model.checkpoint.h5 --checkpoint-seconds=30 --log=$(RUN)/train.jsonl \
 	    --report=$(RUN)/train.json
 
-$(RUN)/control.h5: $(CONFIG) $(RUN)/control-data.h5 $(RUN)/train.options $(WARM_CONTROL) | $(BIN)/nyx-train
-	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/control-data.h5 $(train_OPTIONS) $(WARM_CONTROL:%=--init=%) -o $@
+$(RUN)/control.h5: $(CONFIG) $(RUN)/control-data.h5 $(RUN)/plan.json $(RUN)/train.options $(WARM_CONTROL) | $(BIN)/nyx-train
+	$(BIN)/nyx-train $(CONFIG) --data=$(RUN)/control-data.h5 $(train_OPTIONS) $(WARM_CONTROL:%=--init=%) -o $@ $(PLANNED)
 
 $(CODINGS:%=$(RUN)/eval-%.json): $(RUN)/eval-%.json: $(RUN)/%.h5 $(RUN)/data.h5 $(RUN)/eval.options | $(BIN)/nyx-eval
 	$(BIN)/nyx-eval $< --reference=$(RUN)/model.h5 $(eval_OPTIONS) --quiet --report=$@ > /dev/null
 
-$(RUN)/eval-fp32.json: $(RUN)/model.h5 $(RUN)/data.h5 $(RUN)/eval.options | $(BIN)/nyx-eval
-	$(BIN)/nyx-eval $< $(eval_OPTIONS) --quiet --report=$@ > /dev/null
-
-$(RUN)/eval-control.json: $(RUN)/control.h5 $(RUN)/data.h5 $(RUN)/eval.options | $(BIN)/nyx-eval
-	$(BIN)/nyx-eval $< $(eval_OPTIONS) --quiet --report=$@ > /dev/null
+$(RUN)/eval-fp32.json: $(RUN)/model.h5
+$(RUN)/eval-control.json: $(RUN)/control.h5
+$(RUN)/eval-fp32.json $(RUN)/eval-control.json: $(RUN)/data.h5 $(RUN)/eval.options | $(BIN)/nyx-eval
+	$(BIN)/nyx-eval $(filter %/model.h5 %/control.h5,$^) $(eval_OPTIONS) --quiet --report=$@ > /dev/null
 
 .PHONY: summary FORCE

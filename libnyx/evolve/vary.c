@@ -7,19 +7,22 @@
 /* Of all chances, what is spread evenly: predictions are wrong now and then. */
 static const double EVEN = 0.25;
 
-/* The level `steps` rungs above (below, when negative), by bytes. */
+/* The level `steps` rungs above (below, when negative), by bytes. Where a plan
+ * began off the ladder, the first rung below is that which takes no more bytes
+ * and costs no more. */
 int nyx_evolve__rung(const nyx_evolve__search *s, int tensor, int level, int steps)
 {
     const nyx_codings *c = s->codings;
     const uint8_t     *ladder = s->ladders + tensor * c->levels;
     const int64_t      bytes = c->tensors[tensor].bytes[level];
+    const bool         off = !memchr(ladder, level, (size_t)s->rungs[tensor]);
     int                at = 0;
 
     if (steps > 0)
         while (at < s->rungs[tensor] && c->tensors[tensor].bytes[ladder[at]] <= bytes)
             at++;
     else
-        for (at = s->rungs[tensor] - 1; at >= 0 && c->tensors[tensor].bytes[ladder[at]] >= bytes;)
+        for (at = s->rungs[tensor] - 1; at >= 0 && c->tensors[tensor].bytes[ladder[at]] >= bytes + off;)
             at--;
     at += steps > 0 ? steps - 1 : steps + 1;
     return at >= 0 && at < s->rungs[tensor] ? ladder[at] : -1;
@@ -57,7 +60,9 @@ static double weight_of(const nyx_evolve__search *s, const uint8_t *plan, int t,
         return 0.0;
     if (m->direction > 0)
         return cost > 0.0 ? cost / bytes : 0.0;
-    return cost < 0.0 ? bytes / cost : 0.0;
+    if (cost >= 0.0) /* off a dominated level: nothing is lost, counted as a thousandth of what is left */
+        return (1.0 - bytes) / (1e-3 * cost_of(s, t, *level) + 1e-30);
+    return bytes / cost;
 }
 
 /* Move one tensor; which, or -1 when none can. */

@@ -7,7 +7,8 @@ setup_file() {
 { "model": { "width": 32, "heads": 2, "inner": 64, "h_layers": 1, "l_layers": 1, "halt_max_steps": 2 },
   "training": { "batch": 16, "steps": 10, "optimizer": { "learning_rate": 1e-3 } } }
 JSON
-    run make -f "$root/pipelines/demo.mk" BIN="${BUILD:-$root/build}" RUN=run CONFIG=tiny.json COUNT=120 TEST=20
+    run make -f "$root/pipelines/demo.mk" BIN="${BUILD:-$root/build}" RUN=run CONFIG=tiny.json COUNT=120 TEST=20 \
+        PROFILE_EXTRA=--seconds=0.02 BENCH_EXTRA="--seconds=0.1 --spread=400 --memory-mib=1"
     echo "$output" > log
     [ "$status" -eq 0 ]
 }
@@ -16,7 +17,8 @@ setup() {
     cd "$BATS_FILE_TMPDIR"
     root=$BATS_TEST_DIRNAME/../..
     PATH="${BUILD:-$root/build}:$PATH"
-    again=(make -f "$root/pipelines/demo.mk" BIN="${BUILD:-$root/build}" RUN=run CONFIG=tiny.json COUNT=120 TEST=20)
+    again=(make -f "$root/pipelines/demo.mk" BIN="${BUILD:-$root/build}" RUN=run CONFIG=tiny.json COUNT=120 TEST=20
+           PROFILE_EXTRA=--no-measure BENCH_EXTRA=--dry-run)
 }
 
 @test "the table has a row for FP32, each coding and the control" {
@@ -26,8 +28,9 @@ setup() {
     grep -q "naked singles" run/summary.txt
 }
 
-@test "the page has the front, the curves of training and each coding's tensors" {
-    for words in 'id="front-wide' 'id="loss1-wide' eval-int3.json quantize-int2.json train.jsonl eval-control.json; do
+@test "the page has the front, curves, each coding's tensors, the machine and bars against its limits" {
+    for words in 'id="front-wide' 'id="loss1-wide' eval-int3.json quantize-int2.json train.jsonl eval-control.json \
+        'id="machine"' 'The plan takes' 'id="speed"' 'bars">' '>forward<' '>step<'; do
         grep -q "$words" run/report.html
     done
     [ "$(stat -c %s run/report.html)" -lt 204800 ]
@@ -42,10 +45,29 @@ for bits in (8, 4, 3, 2):
 PY
 }
 
+@test "the machine is profiled, the model trained as planned for it, and its speed measured" {
+    "${PYTHON:-python3}" - <<'PY'
+import hashlib, json
+profile, train, bench = (json.load(open("run/%s.json" % n)) for n in ("profile", "train", "bench"))
+plan = json.load(open("run/plan.json"))
+digest = hashlib.sha256(open("run/plan.json", "rb").read()).hexdigest()
+assert profile["result"]["plan"]["predicted_peak_bytes"] == plan["predicted_peak_bytes"]
+assert profile["run"]["measured"]["operations_per_s"]["f32"] > 0 and profile["result"]["machine"] == plan["machine"]
+assert digest in [i["sha256"] for i in train["inputs"]]
+assert train["result"]["predicted_peak_bytes"] == plan["predicted_peak_bytes"]
+assert [f["op"] for f in bench["run"]["figures"]] == ["forward", "step"]
+assert all(f["limit_s"] > 0 for f in bench["run"]["figures"])
+PY
+    nyx-train tiny.json --data=run/data.h5 --seed=1 --quiet -o unplanned.h5
+    cmp unplanned.h5 run/model.h5
+    grep -qE '^profile.json .*plan of' run/summary.txt
+    grep -qE '^bench.json .*(forward|step|wide)' run/summary.txt
+}
+
 @test "the run is bundled with what made it" {
     nyx-bundle verify run.tar.zst
     nyx-bundle extract run.tar.zst -o out
-    for name in tiny.json demo.mk code.mk common.mk; do rm "out/$name"; done
+    for name in tiny.json demo.mk code.mk common.mk machine.mk; do rm "out/$name"; done
     diff -r run out
 }
 
@@ -60,9 +82,10 @@ PY
 }
 
 @test "nothing is done twice" {
-    run "${again[@]}"
+    run "${again[@]}" PROFILE_EXTRA=--seconds=0.02 BENCH_EXTRA="--seconds=0.1 --spread=400 --memory-mib=1"
     [ "$status" -eq 0 ]
     [[ "$output" != *nyx-train* && "$output" != *nyx-data* && "$output" != *nyx-evolve* ]]
+    [[ "$output" != *nyx-profile* && "$output" != *nyx-bench* ]]
 }
 
 @test "an edited configuration trains again, but makes no data" {

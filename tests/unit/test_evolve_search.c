@@ -422,6 +422,51 @@ static void the_recipe_keeps_the_budget_and_is_read_back(void **state)
     assert_non_null(strstr(nyx_error_text(), "token-forwards are too few"));
 }
 
+/* ---- children of plans ----------------------------------------------------------------- */
+
+/* Two tensors of four levels. Of the first, level 2 is dominated by 1 (fewer
+ * bytes, as good) and 3 by 0 (as many bytes, better); the second has a ladder of 0 and 1 only. */
+static void a_child_leaves_dominated_levels(void **state)
+{
+    nyx_codings_tensor tensors[2] = { { .bytes = { 10, 20, 25, 10 } }, { .bytes = { 10, 20, 20, 20 } } };
+    nyx_choice         choices[8] = { { 10, 4.0 }, { 20, 1.0 }, { 25, 1.0 }, { 10, 9.0 },
+                                      { 10, 4.0 }, { 20, 1.0 }, { 20, 2.0 }, { 20, 3.0 } };
+    nyx_codings        codings = { .count = 2, .levels = 4, .tensors = tensors };
+    nyx_search_options options = { .budget = 45 };
+    uint8_t            ladders[8] = { 0 }, child[2];
+    int                rungs[2], left = 0;
+    nyx_evolve__search search = { .options = &options,
+                                  .codings = &codings,
+                                  .predicted = { 2, 4, choices },
+                                  .ladders = ladders,
+                                  .rungs = rungs };
+    nyx_random         random;
+
+    (void)state;
+    for (int t = 0; t < 2; t++)
+        rungs[t] = nyx_knapsack_ladder(&search.predicted, t, ladders + 4 * t);
+    assert_int_equal(rungs[0], 2);
+    assert_int_equal(nyx_evolve__rung(&search, 0, 2, -1), 1);
+    assert_int_equal(nyx_evolve__rung(&search, 0, 2, -2), 0);
+    assert_int_equal(nyx_evolve__rung(&search, 0, 2, 1), -1);
+    assert_int_equal(nyx_evolve__rung(&search, 0, 3, -1), 0);
+    assert_int_equal(nyx_evolve__rung(&search, 0, 3, 1), 1);
+    assert_int_equal(nyx_evolve__rung(&search, 0, 1, -1), 0);
+    assert_int_equal(nyx_evolve__rung(&search, 0, 0, -1), -1);
+    nyx_random_init(&random, 5, 1);
+    for (int i = 0; i < 200; i++) { /* both stand on levels that are worse than others */
+        nyx_evolve__vary(&search, child, (const uint8_t[]){ 2, 2 }, &random);
+        assert_true(nyx_codings_bytes(&codings, child) <= options.budget);
+        left += child[0] != 2 || child[1] != 2;
+    }
+    assert_true(left > 80); /* about half of the switches go down */
+    options.budget = 44;    /* off them, for 45 bytes are too many; once this did not end */
+    for (int i = 0; i < 50; i++) {
+        nyx_evolve__vary(&search, child, (const uint8_t[]){ 2, 2 }, &random);
+        assert_true(nyx_codings_bytes(&codings, child) <= options.budget);
+    }
+}
+
 int main(void)
 {
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, create, destroy)
@@ -433,6 +478,7 @@ int main(void)
         IN_WORLD(a_search_cut_anywhere_goes_on_to_the_same_end),
         IN_WORLD(so_does_a_search_of_the_front),
         IN_WORLD(the_recipe_keeps_the_budget_and_is_read_back),
+        cmocka_unit_test(a_child_leaves_dominated_levels),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

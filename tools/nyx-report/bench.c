@@ -89,7 +89,8 @@ static void limits(nyx_page *page, const nyx_json *limits)
         peak = number_at(limits, path);
         if (!isfinite(peak))
             continue;
-        nyx_page_add(page, "%s of multiply-adds (%s); ", nyx_number_rate(text, peak, "FLOP"), sets[i]);
+        nyx_page_add(page, "%s of multiply-adds (%s)%s", nyx_number_rate(text, peak, "FLOP"), sets[i],
+                     nyx_json_count(read) ? "; " : "");
         break;
     }
     for (int64_t i = 0; i < nyx_json_count(read); i++)

@@ -185,7 +185,10 @@ static void timed(nyx_page *page, const report_item *item)
         count += isfinite(fractions[count]);
     }
     qsort(fractions, (size_t)count, sizeof *fractions, by_size);
-    if (count)
+    if (count == 1)
+        nyx_page_add(page, "<h1>%.0f\xc2\xa0%% of this machine\xe2\x80\x99s limit are reached</h1>\n",
+                     100.0 * fractions[0]);
+    else if (count)
         nyx_page_add(page,
                      "<h1>Half of %d figures reach %.0f\xc2\xa0%% of this machine\xe2\x80\x99s limit or more</h1>\n",
                      count, 100.0 * fractions[count / 2]);

@@ -51,17 +51,32 @@ static void quantize(nyx_page *page, const report_item *item, const nyx_json *re
                  nyx_json_real(nyx_json_get(result, "totals.bytes_before"), 0.0) / 1024.0);
 }
 
+/* A few figures one by one, many of them as a count. */
 static void bench(nyx_page *page, const report_item *item, const nyx_json *result)
 {
     const nyx_json *figures = item_get(item, "run.figures");
+    const int64_t   count = nyx_json_count(figures);
     int64_t         known = 0;
+    char            time[NYX_NUMBER];
 
     (void)result;
-    for (int64_t i = 0; i < nyx_json_count(figures); i++)
-        known += json_is_number(nyx_json_get(nyx_json_item(figures, i), "median_s"));
-    nyx_page_add(page, "%lld figures", (long long)known);
-    if (known < nyx_json_count(figures))
-        nyx_page_add(page, ", %lld more spread too wide", (long long)(nyx_json_count(figures) - known));
+    for (int64_t i = 0; i < count; i++) {
+        const nyx_json *figure = nyx_json_item(figures, i);
+
+        if (!json_is_number(nyx_json_get(figure, "median_s")))
+            continue;
+        if (count <= 3)
+            nyx_page_add(page, "%s%s %s %s", known ? ", " : "", nyx_json_text(nyx_json_get(figure, "op"), "?"),
+                         nyx_json_text(nyx_json_get(figure, "what"), "?"),
+                         nyx_number_time(time, number_at(figure, "median_s")));
+        if (count <= 3 && json_is_number(nyx_json_get(figure, "fraction_of_limit")))
+            nyx_page_add(page, " (%.0f %% of the limit)", 100.0 * number_at(figure, "fraction_of_limit"));
+        known++;
+    }
+    if (count > 3 || !known)
+        nyx_page_add(page, "%lld figures", (long long)known);
+    if (known < count)
+        nyx_page_add(page, ", %lld more spread too wide", (long long)(count - known));
     if (item_get(item, "run.compare"))
         nyx_page_add(page, "; %lld slower than before", whole(item_get(item, "run.compare"), "slower"));
 }
