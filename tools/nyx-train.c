@@ -13,7 +13,7 @@
 #include <string.h>
 
 static struct {
-    const char *config, *data, *output, *init, *checkpoint, *log, *passes, *plan;
+    const char *config, *data, *output, *init, *checkpoint, *log, *passes, *plan, *precision;
     int64_t     steps, batch, micro_batches, checkpoint_every;
     double      learning_rate, checkpoint_seconds;
     bool        resume;
@@ -25,6 +25,15 @@ static nyx_fit    fit; /* of --plan */
 static int check_passes(const char *text)
 {
     return nyx_passes_parse(&passes, text);
+}
+
+/* The same as --passes=precision=NAME. */
+static int check_precision(const char *text)
+{
+    char choice[32];
+
+    snprintf(choice, sizeof choice, "precision=%s", text);
+    return nyx_passes_parse(&passes, choice);
 }
 
 static const nyx_opt opts[] = {
@@ -41,6 +50,8 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INT, .name = "batch", .value = &args.batch, .arg = "N", .help = "rows a step [the configuration's]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "micro-batches", .value = &args.micro_batches, .arg = "N",
       .help = "parts of the batch, one after the other: less memory [the configuration's]", .least = 1 },
+    { .kind = NYX_OPT_CHECK, .name = "precision", .value = &args.precision, .arg = "TYPE", .check = check_precision,
+      .help = "f32, or bf16: operands of products and kept activations have 16 bits, all else has 32 [f32]" },
     { .kind = NYX_OPT_CHECK, .name = "passes", .value = &args.passes, .arg = "NAME=CHOICE", .check = check_passes,
       .help = "recompute=all: compute activations again instead of keeping them, for less memory and the same bytes [recompute=none]" },
     { .kind = NYX_OPT_REAL, .name = "learning-rate", .value = &args.learning_rate, .arg = "X", .help = "largest rate [the configuration's]" },
@@ -69,13 +80,13 @@ static int read_plan(nyx_report *report, nyx_config *out)
     *out = fit.config;
     if (!args.passes)
         passes = fit.passes;
-    return 0;
+    return args.precision ? check_precision(args.precision) : 0;
 }
 
 /* What fitted must still fit with this dataset; who overrides is only told. */
 static int check_plan(nyx_report *report, const nyx_trainer *trainer)
 {
-    const bool overridden = args.batch > 0 || args.micro_batches > 0 || args.passes;
+    const bool overridden = args.batch > 0 || args.micro_batches > 0 || args.passes || args.precision;
 
     if (!args.plan || nyx_trainer_bytes(trainer) <= fit.budget)
         return 0;

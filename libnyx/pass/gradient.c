@@ -1,6 +1,13 @@
 /* gradient -- reverse-mode differentiation: append the backward graph. */
 #include "pass/pass.h"
 
+#include <string.h>
+
+bool nyx_pass_is_backward(const nyx_node *node)
+{
+    return strncmp(node->path, "gradient", 8) == 0 && (!node->path[8] || node->path[8] == '/');
+}
+
 /* What the pass knows about values that were there when it began. */
 typedef struct {
     nyx_graph *g;

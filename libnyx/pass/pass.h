@@ -8,11 +8,20 @@
  * gradient of values wrt[i], or 0 where none reaches it. Several uses are
  * summed in reverse node order, so the sum has one fixed order. */
 int nyx_pass_gradient(nyx_graph *g, nyx_value loss, int count, const nyx_value *wrt, nyx_value *grads) NYX_CHECKED;
+/* Is it of the backward graph? What passes add there has a path that begins so. */
+bool nyx_pass_is_backward(const nyx_node *node);
 
 /* Let every matmul_coded whose weights allow it see its rows coded in 8 bits
  * (graph/inference.h). Results differ; the graph's dump, and so the program's
  * digest, says so. */
 void nyx_pass_activations(nyx_graph *g, enum nyx_activations how);
+
+/* Give every matmul operands of `dtype`, f16 or bf16, and keep what the backward
+ * graph reads of the forward one (values of two axes and more, but those that
+ * only losses read) in that type; whoever reads such a value sees it rounded.
+ * Variables, sums, statistics of norms and softmax, and losses stay real.
+ * Behind the gradient; evaluation is not touched. Only cast is added. */
+int nyx_pass_precision(nyx_graph *g, enum nyx_dtype dtype) NYX_CHECKED;
 
 /* Compute again what the backward graph reads of the forward one instead of
  * keeping it: cuts are put where the fewest bytes are held. No bit of a result
@@ -23,18 +32,20 @@ int nyx_pass_recompute(nyx_graph *g) NYX_CHECKED;
 
 /* A pass that a training program may have or not. Whoever looks for what fits
  * or is fast loops over this table, so another pass joins by its row. */
+enum { NYX_PASS_PRECISION, NYX_PASS_RECOMPUTE, NYX_PASS_COUNT };
 typedef struct {
     const char        *name, *help;
     const char *const *choices;  /* ends with NULL; the first leaves the graph alone, later ones need
-                                    less memory and more time */
+                                    less memory and more operations */
     int              (*run)(nyx_graph *g, int choice); /* behind the gradient */
 } nyx_pass_row;
-enum { NYX_PASS_COUNT = 1 };
 typedef struct { int choice[NYX_PASS_COUNT]; } nyx_passes; /* all 0: no pass */
 
 const nyx_pass_row *nyx_pass_table(int index);
 int                 nyx_pass_choices(int index); /* how many */
 int                 nyx_pass_apply(nyx_graph *g, const nyx_passes *passes) NYX_CHECKED;
+/* The type of operands of products: of `precision`. */
+enum nyx_dtype      nyx_passes_dtype(const nyx_passes *passes);
 /* Set what "NAME=CHOICE,..." names. USAGE. */
 int                 nyx_passes_parse(nyx_passes *passes, const char *text) NYX_CHECKED;
 

@@ -41,11 +41,6 @@ typedef struct {
     int       *order;
 } recompute;
 
-static bool is_backward(const nyx_node *node)
-{
-    return strncmp(node->path, "gradient", 8) == 0 && (!node->path[8] || node->path[8] == '/');
-}
-
 static int recompute_init(recompute *r, nyx_graph *g)
 {
     int64_t nodes, values;
@@ -56,7 +51,7 @@ static int recompute_init(recompute *r, nyx_graph *g)
     r->values = nyx_graph_value_count(g);
     nodes = r->nodes + 1;
     values = r->values;
-    while (r->forward < r->nodes && !is_backward(nyx_graph_node(g, r->forward)))
+    while (r->forward < r->nodes && !nyx_pass_is_backward(nyx_graph_node(g, r->forward)))
         r->forward++;
     if ((status = nyx_alloc(&r->read, values)) < 0 || (status = nyx_alloc(&r->kept, values)) < 0 ||
         (status = nyx_alloc(&r->repeat, nodes)) < 0 ||
@@ -99,7 +94,7 @@ static void find_path(recompute *r)
     for (int n = r->forward; n < r->nodes; n++) {
         const nyx_node *node = nyx_graph_node(r->g, n);
 
-        for (int i = 0; i < node->input_count && is_backward(node); i++)
+        for (int i = 0; i < node->input_count && nyx_pass_is_backward(node); i++)
             r->read[node->inputs[i]] = r->read[node->inputs[i]] || producer(r, node->inputs[i]) >= 0;
     }
     for (int n = r->forward - 1; n >= 0; n--) {
@@ -231,7 +226,7 @@ static void mark(recompute *r, int pieces)
     for (int n = r->nodes - 1; n >= r->forward; n--) {
         const nyx_node *node = nyx_graph_node(r->g, n);
 
-        for (int i = 0; i < node->input_count && is_backward(node); i++) {
+        for (int i = 0; i < node->input_count && nyx_pass_is_backward(node); i++) {
             const int piece = piece_of(r, node->inputs[i], pieces);
 
             if (piece < 0)
@@ -280,7 +275,7 @@ static int rewrite(recompute *r, int pieces)
         for (int p = pieces - 1; p >= 0; p--)
             if (r->first[p] == n && (placed = repeat_piece(r, p, pieces, placed)) < 0)
                 return nyx_graph_check(r->g);
-        for (int i = 0; i < node->input_count && is_backward(node); i++)
+        for (int i = 0; i < node->input_count && nyx_pass_is_backward(node); i++)
             if (piece_of(r, node->inputs[i], pieces) >= 0)
                 nyx_graph_input_set(r->g, n, i, r->copies[node->inputs[i]]);
         r->order[placed++] = n;

@@ -63,6 +63,7 @@ int nyx_train__identity(nyx_json **out, const nyx_trainer *t)
     snprintf(hex, sizeof hex, "%llu", (unsigned long long)t->options.seed);
     nyx_json_set_text(json, "seed", hex);
     nyx_json_set_text(json, "dataset", t->options.dataset_sha256);
+    nyx_json_set_text(json, "precision", nyx_dtype_name(nyx_passes_dtype(&t->options.passes)));
     for (int i = 0; i < 3; i++) {
         if (!t->programs[i])
             continue;

@@ -47,7 +47,7 @@ typedef struct {
 
 typedef struct {
     nyx_config         config;         /* bound to the dataset */
-    nyx_passes         passes;         /* of the step; none changes a bit of the result */
+    nyx_passes         passes;         /* of the step; only `precision` changes what is learnt */
     const nyx_dataset *dataset;        /* borrowed while the trainer lives */
     const char        *dataset_sha256; /* of the file */
     uint64_t           seed;

@@ -150,7 +150,7 @@ JSON
     "$PYTHON" - <<'PY'
 import json
 wide, middle, small, large = (json.load(open(f"p-{m}.json")) for m in ("1GiB", "12MiB", "9MiB", "large"))
-assert wide["config"]["training"]["micro_batches"] == 1 and wide["passes"] == {"recompute": "none"} and wide["rung"] == 0
+assert wide["config"]["training"]["micro_batches"] == 1 and wide["passes"] == {"precision": "f32", "recompute": "none"} and wide["rung"] == 0
 assert wide["config"]["training"]["batch"] == 32
 for p in (wide, middle, small, large):
     assert p["predicted_peak_bytes"] <= p["memory_bytes"], p
@@ -172,7 +172,7 @@ assert t["predicted_peak_bytes"] == plan["predicted_peak_bytes"] and t["passes"]
 assert t["batch"] == plan["config"]["training"]["batch"] and t["micro_batches"] == plan["config"]["training"]["micro_batches"]
 assert train["run"]["device"] == plan["device"]
 assert any(i["path"] == "p.json" for i in train["inputs"])
-assert over["result"]["batch"] == 16 and over["result"]["passes"] == {"recompute": "none"}
+assert over["result"]["batch"] == 16 and over["result"]["passes"] == {"precision": "f32", "recompute": "none"}
 assert over["run"]["measured_peak_bytes"] > 0
 assert train["run"]["measured_peak_bytes"] <= plan["memory_bytes"]
 PY

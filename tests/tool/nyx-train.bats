@@ -71,9 +71,33 @@ assert tensors("whole.safetensors") == tensors("m.safetensors")
 kept, again = (json.load(open(f))["result"] for f in ("kept.json", "again.json"))
 assert again["predicted_peak_bytes"] < kept["predicted_peak_bytes"], (kept, again)
 assert again["flops_per_step"] > kept["flops_per_step"]
-assert kept["passes"] == {"recompute": "none"} and again["passes"] == {"recompute": "all"}
+assert kept["passes"] == {"precision": "f32", "recompute": "none"}
+assert again["passes"] == {"precision": "f32", "recompute": "all"}
 PY
     refused 64 "'recompute=some' is no choice of a pass" tiny.json --data=d.h5 -o m.h5 --passes=recompute=some
+}
+
+@test "bf16 learns nearly the same in less memory, and is not resumed as f32" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o half.h5 --log=m.jsonl --precision=bf16 --checkpoint=ck.h5 --quiet --report=half.json
+    nyx-train tiny.json --data=d.h5 --seed=3 -o wide.h5 --quiet --report=wide.json
+    nyx-train tiny.json --data=d.h5 --seed=3 -o again.h5 --passes=precision=bf16,recompute=all --threads=2 --quiet
+    nyx-convert half.h5 -o half.safetensors
+    nyx-convert again.h5 -o again.safetensors
+    "${PYTHON:-python3}" - <<'PY'
+import json, struct
+def tensors(path):
+    data = open(path, "rb").read()
+    return data[8 + struct.unpack("<Q", data[:8])[0]:]
+assert tensors("half.safetensors") == tensors("again.safetensors")
+wide, half = (json.load(open(f))["result"] for f in ("wide.json", "half.json"))
+assert half["predicted_peak_bytes"] < wide["predicted_peak_bytes"], (wide, half)
+assert half["passes"] == {"precision": "bf16", "recompute": "none"}
+a, b = ([json.loads(l)["loss"] for l in open(f)] for f in ("whole.jsonl", "m.jsonl"))
+assert 0 < max(abs(x - y) / x for x, y in zip(a, b)) < 0.02, (a, b)
+PY
+    refused 65 "checkpoint 'ck.h5' is of another run: its precision is \"bf16\", not \"f32\"" tiny.json --data=d.h5 --seed=3 \
+        -o m.h5 --checkpoint=ck.h5 --resume
+    refused 64 "'precision=f8' is no choice of a pass; those are precision=f32, precision=bf16" tiny.json --data=d.h5 -o m.h5 --precision=f8
 }
 
 @test "--resume without a checkpoint starts afresh, with one goes on" {

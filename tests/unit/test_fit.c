@@ -15,8 +15,8 @@ static int predict(void *context, const nyx_config *c, const nyx_passes *passes,
     const int64_t rows = c->training.batch / c->training.micro_batches;
 
     ++*(int *)context;
-    *bytes = 16 * parameters + rows * c->model.width * c->model.h_layers * 1000 / (passes->choice[0] ? 2 : 1);
-    *flops = (double)(parameters * c->training.batch) * (passes->choice[0] ? 4.0 : 3.0);
+    *bytes = 16 * parameters + rows * c->model.width * c->model.h_layers * 1000 / (passes->choice[NYX_PASS_RECOMPUTE] ? 2 : 1);
+    *flops = (double)(parameters * c->training.batch) * (passes->choice[NYX_PASS_RECOMPUTE] ? 4.0 : 3.0);
     return 0;
 }
 
@@ -43,14 +43,14 @@ static void micro_batches_come_before_operations(void **state)
     (void)state;
     ok(nyx_fit_find(&fit, &config, true, fixed + 12 * row, predict, &looks));
     assert_int_equal(fit.config.training.micro_batches, 1);
-    assert_int_equal(fit.passes.choice[0], 0);
+    assert_int_equal(fit.passes.choice[NYX_PASS_RECOMPUTE], 0);
     ok(nyx_fit_find(&fit, &config, true, fixed + 3 * row, predict, &looks));
     assert_int_equal(fit.config.training.micro_batches, 4);
-    assert_int_equal(fit.passes.choice[0], 0);
+    assert_int_equal(fit.passes.choice[NYX_PASS_RECOMPUTE], 0);
     assert_int_equal(fit.config.training.batch, 12);
     ok(nyx_fit_find(&fit, &config, true, fixed + row / 2, predict, &looks));
     assert_int_equal(fit.config.training.micro_batches, 12);
-    assert_int_equal(fit.passes.choice[0], 1);
+    assert_int_equal(fit.passes.choice[NYX_PASS_RECOMPUTE], 1);
     assert_int_equal(fit.rung, 0);
 }
 
@@ -106,7 +106,7 @@ static void a_plan_comes_back_out_of_its_file(void **state)
     (void)state;
     nyx_machine_probe(&here, "");
     memset(&fit, 0, sizeof fit);
-    fit = (nyx_fit){ .config = large(), .passes = { { 1 } }, .bytes = 5, .flops = 6, .candidates = 7, .budget = 8, .threads = 2 };
+    fit = (nyx_fit){ .config = large(), .passes = { { [NYX_PASS_RECOMPUTE] = 1 } }, .bytes = 5, .flops = 6, .candidates = 7, .budget = 8, .threads = 2 };
     snprintf(fit.device, sizeof fit.device, "cpu:base");
     snprintf(fit.machine, sizeof fit.machine, "%s", here.identity);
     memset(fit.config_sha256, '7', 64);
@@ -117,7 +117,7 @@ static void a_plan_comes_back_out_of_its_file(void **state)
     fputs(text, f);
     assert_int_equal(fclose(f), 0);
     ok(nyx_fit_read(&again, path));
-    assert_int_equal(again.passes.choice[0], 1);
+    assert_int_equal(again.passes.choice[NYX_PASS_RECOMPUTE], 1);
     assert_int_equal(again.budget, 8);
     assert_string_equal(again.device, "cpu:base");
     assert_int_equal(again.config.model.kv_heads, 4);

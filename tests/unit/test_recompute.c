@@ -121,7 +121,7 @@ static int64_t run_step(machine *m, const nyx_config *config, bool accumulate, b
     machine_open(m, accumulate ? 2 : 1);
     g = machine_graph(m, NYX_F32);
     nyx_model_build_step(g, config, &(nyx_step_options){ .slots = 2, .batch = 4, .accumulate = accumulate });
-    ok(nyx_pass_apply(g, &(nyx_passes){ { repeat ? 1 : 0 } }));
+    ok(nyx_pass_apply(g, &(nyx_passes){ { [NYX_PASS_RECOMPUTE] = repeat ? 1 : 0 } }));
     machine_compile(m);
     fill(m);
     machine_run(m, 0, 3, accumulate ? 1 : 0);
@@ -175,9 +175,9 @@ static void choices_are_read_by_name(void **state)
 
     (void)state;
     ok(nyx_passes_parse(&passes, "recompute=all"));
-    assert_int_equal(passes.choice[0], 1);
+    assert_int_equal(passes.choice[NYX_PASS_RECOMPUTE], 1);
     ok(nyx_passes_parse(&passes, "recompute=none"));
-    assert_int_equal(passes.choice[0], 0);
+    assert_int_equal(passes.choice[NYX_PASS_RECOMPUTE], 0);
     assert_int_equal(nyx_passes_parse(&passes, "recompute=some"), NYX_ERR_USAGE);
     assert_int_equal(nyx_passes_parse(&passes, "recompute"), NYX_ERR_USAGE);
     assert_int_equal(nyx_passes_parse(&passes, "compute=all"), NYX_ERR_USAGE);
