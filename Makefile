@@ -17,6 +17,7 @@ RELEASED := 2026-11-26
 
 ARCH      := $(shell uname -m)
 PACKAGES  := hdf5 jansson libarchive zlib
+GLSLC     ?= glslc
 PKG_FLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
@@ -43,14 +44,14 @@ ISA_avx512 := $(KERNEL_O) -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx5
               -mprefer-vector-width=512
 
 SOURCES   := $(filter-out libnyx/device/cpu/isa/% libnyx/device/cpu/reference/%, \
-               $(wildcard libnyx/*/*.c libnyx/*/*/*.c))
+               $(wildcard libnyx/*/*.c libnyx/*/*/*.c libnyx/device/vulkan/kernels/*.c))
 REFERENCE := $(wildcard libnyx/device/cpu/reference/*.c)
 KERNELS   := $(wildcard libnyx/device/cpu/isa/*.c)
 SCHEMAS   := $(wildcard schemas/*.schema.json)
 OBJECTS   := $(SOURCES:%.c=$(BUILD)/obj/%.o) \
              $(REFERENCE:%.c=$(BUILD)/obj/%.f32.o) $(REFERENCE:%.c=$(BUILD)/obj/%.f64.o) \
              $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/obj/%.$(isa).o)) \
-             $(BUILD)/obj/schemas.o
+             $(BUILD)/obj/schemas.o $(BUILD)/obj/shaders.o
 TOOLS     := $(patsubst tools/%.c,$(BUILD)/%,$(wildcard tools/*.c))
 UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 CHECKERS  := $(patsubst tests/conformance/%.c,$(BUILD)/tests/%,$(wildcard tests/conformance/*.c))
@@ -119,6 +120,30 @@ $(BUILD)/schemas.c: $(SCHEMAS) Makefile
 $(BUILD)/obj/schemas.o: $(BUILD)/schemas.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c $< -o $@
+
+# shaders/variants -> SPIR-V as numbers -> one C table. Operations have the numbers
+# of enum nyx_op.
+SPIRV := $(patsubst %,$(BUILD)/shaders/%.num,$(shell sed 's/#.*//' shaders/variants | awk 'NF { print $$1 }'))
+
+$(BUILD)/shaders/ops.glsl: libnyx/graph/graph.h Makefile
+	@mkdir -p $(@D)
+	@sed -n '/^enum nyx_op {/,/^};/p' $< | grep -o 'NYX_OP_[A-Z0-9_]*' | grep -v COUNT | \
+	    awk '{ sub("NYX_", ""); print "const uint " $$0 " = " NR - 1 ";" }' > $@
+
+$(BUILD)/shaders/%.num: shaders/variants $(BUILD)/shaders/ops.glsl
+	$(GLSLC) --target-env=vulkan1.1 -O -Werror -mfmt=num -MD -MF $(@:.num=.d) -MT $@ -I $(BUILD)/shaders -I shaders \
+	    $$(awk '$$1 == "$*" { for (i = 3; i <= NF; i++) printf "%s ", $$i; print "shaders/" $$2 }' shaders/variants) -o $@
+
+$(BUILD)/shaders.c: $(SPIRV) Makefile
+	@{ echo '#include "device/vulkan/vulkan.h"'; \
+	   for f in $(SPIRV); do n=$$(basename $$f .num); echo "static const uint32_t code_$$n[] = {"; cat $$f; echo '};'; done; \
+	   echo 'const nyx_shader_source nyx_shader_sources[] = {'; \
+	   for f in $(SPIRV); do n=$$(basename $$f .num); echo "{ \"$$n\", code_$$n, sizeof code_$$n },"; done; \
+	   echo '{ NULL, NULL, 0 } };'; } > $@
+
+$(BUILD)/obj/shaders.o: $(BUILD)/shaders.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(BUILD)/%: $(BUILD)/obj/tools/%.o $(BUILD)/libnyx.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) $(LIBS) -o $@

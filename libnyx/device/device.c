@@ -1,6 +1,7 @@
 /* device -- opening a device and choosing kernels for its nodes. */
 #include "device/internal.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 /* Instruction sets, best first. */
@@ -33,8 +34,9 @@ static int choose_kernels(nyx_device *device, const char *name)
 {
     const char *wanted = !strcmp(name, "auto") || !strcmp(name, "cpu") ? NULL : name + 4;
 
+    device->backend = &nyx_device__cpu;
     if (wanted && strncmp(name, "cpu:", 4))
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; this build runs on 'cpu'", name);
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; try cpu or vulkan", name);
     if (wanted && !strcmp(wanted, "reference")) {
         strcpy(device->name, "cpu:reference");
         return 0;
@@ -51,6 +53,21 @@ static int choose_kernels(nyx_device *device, const char *name)
     return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; try cpu, cpu:base or cpu:reference", name);
 }
 
+/* "vulkan" or "vulkan:N". */
+static int open_vulkan(nyx_device *device, const char *name)
+{
+    char *end;
+    long  index = -1;
+
+    device->backend = &nyx_device__vulkan;
+    if (name[6] == ':') {
+        index = strtol(name + 7, &end, 10);
+        if (end == name + 7 || *end || index < 0 || index >= NYX_VULKAN_MOST)
+            return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; nyx-profile lists the Vulkan devices", name);
+    }
+    return nyx_device__vulkan_open(device, (int)index);
+}
+
 int nyx_device_open(nyx_device **out, const char *name, int threads)
 {
     nyx_device *device;
@@ -59,7 +76,8 @@ int nyx_device_open(nyx_device **out, const char *name, int threads)
     *out = NULL;
     if ((status = nyx_alloc(&device, sizeof *device)) < 0)
         return status;
-    if ((status = choose_kernels(device, name)) < 0 || (status = nyx_pool_create(&device->pool, threads)) < 0) {
+    if ((status = strncmp(name, "vulkan", 6) ? choose_kernels(device, name) : open_vulkan(device, name)) < 0 ||
+        (status = nyx_pool_create(&device->pool, threads)) < 0) {
         nyx_device_close(device);
         return status;
     }
@@ -71,8 +89,27 @@ void nyx_device_close(nyx_device *device)
 {
     if (!device)
         return;
+    if (device->backend && device->backend->close)
+        device->backend->close(device);
     nyx_pool_free(device->pool);
     nyx_free(device);
+}
+
+void nyx_device__fail(nyx_device *device, int status, const char *fmt, ...)
+{
+    va_list arguments;
+
+    if (device->status < 0)
+        return;
+    device->status = status;
+    va_start(arguments, fmt);
+    vsnprintf(device->why, sizeof device->why, fmt, arguments);
+    va_end(arguments);
+}
+
+int nyx_device_check(const nyx_device *device)
+{
+    return device->status < 0 ? nyx_error_set(device->status, "%s", device->why) : 0;
 }
 
 const char *nyx_device_name(const nyx_device *device)

@@ -21,13 +21,16 @@ typedef struct nyx_device  nyx_device;
 typedef struct nyx_store   nyx_store;
 typedef struct nyx_program nyx_program;
 
-/* `name` is auto, cpu, cpu:reference (plain kernels only) or cpu:base,
- * cpu:avx2, cpu:avx512 (that instruction set). threads 0: all there are.
- * UNSUPPORTED, MEMORY. */
+/* `name` is auto, cpu, cpu:reference (plain kernels only), cpu:base, cpu:avx2,
+ * cpu:avx512 (that instruction set), vulkan (the first GPU, else the first
+ * device) or vulkan:N. threads 0: all there are. UNSUPPORTED, MEMORY, DEVICE. */
 int         nyx_device_open(nyx_device **out, const char *name, int threads) NYX_CHECKED;
 void        nyx_device_close(nyx_device *device);
 const char *nyx_device_name(const nyx_device *device); /* "cpu:avx2": part of the digest */
 nyx_pool   *nyx_device_pool(nyx_device *device);
+/* A GPU may fail in the middle of work: programs and reads then do nothing, and
+ * this says why. Asked before results are used. DEVICE, MEMORY. */
+int         nyx_device_check(const nyx_device *device) NYX_CHECKED;
 
 /* ---- store ------------------------------------------------------------------ */
 

@@ -5,17 +5,43 @@
 #include "device/cpu/cpu.h"
 #include "device/machine.h"
 
+/* What a kind of device does its own way. `own` of a device, a store and a
+ * program is the backend's. */
+typedef struct {
+    void (*close)(nyx_device *device);
+    int  (*allocate)(nyx_store *store); /* variables, arena, workspace: zeroed */
+    void (*release)(nyx_store *store);
+    void (*write)(nyx_store *store, enum nyx_role role, int64_t offset, const void *data, int64_t bytes);
+    void (*read)(nyx_store *store, enum nyx_role role, int64_t offset, void *data, int64_t bytes);
+    int  (*compile)(nyx_program *program); /* its plan is made */
+    void (*discard)(nyx_program *program);
+    void (*run)(nyx_program *program, const nyx_run *run);
+    void (*digest)(const nyx_program *program, nyx_sha256 *hash);
+    int64_t alignment; /* of every value and variable, bytes: a power of two */
+} nyx_device__backend;
+
+extern const nyx_device__backend nyx_device__cpu, nyx_device__vulkan;
+
 struct nyx_device {
-    char              name[32];
-    nyx_pool         *pool;
-    const nyx_kernel *fast; /* NULL: reference kernels only */
+    char                       name[32];
+    nyx_pool                  *pool;
+    const nyx_device__backend *backend;
+    const nyx_kernel          *fast; /* of the CPU; NULL: reference kernels only */
+    void                      *own;
+    int                        status; /* the first failure of a device that can fail */
+    char                       why[256];
 };
+
+/* Keep the first failure of a device, for nyx_device_check. */
+void nyx_device__fail(nyx_device *device, int status, const char *fmt, ...) NYX_PRINTF(3, 4);
 
 /* One variable of the store, in the first graph's words. */
 typedef struct {
     nyx_variable variable;
-    int64_t      bytes;  /* all micro-batches */
-    char        *data;
+    int          copies; /* one a micro-batch, or one */
+    int64_t      bytes;  /* of all copies, as the host sees them */
+    int64_t      offset; /* of the first copy in the block of its role */
+    int64_t      stride; /* from copy to copy there */
 } nyx_device__slot;
 
 struct nyx_store {
@@ -25,13 +51,32 @@ struct nyx_store {
     nyx_device__slot *slots;
     int               slot_count, slot_room;
     nyx_memory        memory;
-    void             *blocks[NYX_ROLE_COUNT]; /* one allocation a role */
-    char             *arena, *workspace;
+    int64_t           role_bytes[NYX_ROLE_COUNT]; /* one block a role */
     bool              allocated;
+    void             *own;
 };
 
-/* The kernel that runs this node; never NULL. */
+struct nyx_program {
+    nyx_store *store;
+    nyx_graph *graph;
+    nyx_plan   plan;
+    bool       trace;
+    int64_t    time_ns[NYX_OP_COUNT];
+    void      *own;
+};
+
+/* Random numbers of a run: step and micro-batch in one counter. */
+static inline uint32_t nyx_device__random_step(const nyx_store *store, const nyx_run *run)
+{
+    return run->step * (uint32_t)store->micro_batches + (uint32_t)run->micro;
+}
+
+/* The kernel of the CPU that runs this node; never NULL. */
 const nyx_kernel *nyx_device__kernel(const nyx_device *device, const nyx_graph *g, const nyx_node *node);
+
+/* Open the Vulkan device of that index, -1: the first that is no processor,
+ * else the first. UNSUPPORTED, DEVICE. */
+int nyx_device__vulkan_open(nyx_device *device, int index) NYX_CHECKED;
 
 /* The text of a file, its end trimmed; -1 and "" when it cannot be read. */
 int nyx_device__text(char *out, int64_t room, const char *path_format, ...) NYX_PRINTF(3, 4);

@@ -5,11 +5,11 @@
 
 #include <string.h>
 
-enum { ALIGN = 64 };
-
-static int64_t aligned(int64_t bytes)
+static int64_t aligned(const nyx_store *store, int64_t bytes)
 {
-    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    const int64_t alignment = store->device->backend->alignment;
+
+    return (bytes + alignment - 1) / alignment * alignment;
 }
 
 int nyx_store_create(nyx_store **out, nyx_device *device, int micro_batches)
@@ -30,10 +30,7 @@ void nyx_store_free(nyx_store *store)
 {
     if (!store)
         return;
-    for (int i = 0; i < NYX_ROLE_COUNT; i++)
-        nyx_free(store->blocks[i]);
-    nyx_free(store->arena);
-    nyx_free(store->workspace);
+    store->device->backend->release(store);
     nyx_arena_release(&store->names);
     free(store->slots);
     nyx_free(store);
@@ -47,7 +44,7 @@ int nyx_store_find(const nyx_store *store, const char *name)
     return -1;
 }
 
-static int slot_add(nyx_store *store, const nyx_variable *variable, int64_t bytes)
+static int slot_add(nyx_store *store, const nyx_variable *variable, int copies, int64_t bytes)
 {
     if (store->slot_count == store->slot_room) {
         const int         room = store->slot_room ? 2 * store->slot_room : 64;
@@ -59,10 +56,13 @@ static int slot_add(nyx_store *store, const nyx_variable *variable, int64_t byte
         store->slot_room = room;
     }
     nyx_device__slot *slot = &store->slots[store->slot_count];
+    const int64_t     stride = aligned(store, bytes / copies);
 
-    *slot = (nyx_device__slot){ .variable = *variable, .bytes = bytes };
+    *slot = (nyx_device__slot){ .variable = *variable, .bytes = bytes, .copies = copies, .stride = stride,
+                                .offset = store->role_bytes[variable->role] };
     store->slot_count++;
-    store->memory.variables += aligned(bytes);
+    store->role_bytes[variable->role] += copies * stride;
+    store->memory.variables += copies * stride;
     return nyx_arena_text(&store->names, &slot->variable.name, variable->name);
 }
 
@@ -70,14 +70,14 @@ int nyx_store_declare(nyx_store *store, const nyx_graph *g)
 {
     for (int i = 0; i < nyx_graph_variable_count(g); i++) {
         const nyx_variable *variable = nyx_graph_variable_at(g, i);
-        const int64_t       copies = variable->per_micro ? store->micro_batches : 1;
+        const int           copies = variable->per_micro ? store->micro_batches : 1;
         const int64_t       bytes = copies * nyx_variable_bytes(variable);
         const int           found = nyx_store_find(store, variable->name);
         int                 status;
 
         if (found < 0 && store->allocated)
             return nyx_error_set(NYX_ERR_INPUT, "variable '%s' comes after the store was allocated", variable->name);
-        if (found < 0 && (status = slot_add(store, variable, bytes)) < 0)
+        if (found < 0 && (status = slot_add(store, variable, copies, bytes)) < 0)
             return status;
         if (found >= 0 && (store->slots[found].bytes != bytes ||
                            store->slots[found].variable.dtype != variable->dtype))
@@ -89,28 +89,11 @@ int nyx_store_declare(nyx_store *store, const nyx_graph *g)
 
 int nyx_store_allocate(nyx_store *store)
 {
-    int64_t bytes[NYX_ROLE_COUNT] = { 0 };
-    int     status;
+    int status;
 
     NYX_BUG_IF(store->allocated);
-    for (int i = 0; i < store->slot_count; i++)
-        bytes[store->slots[i].variable.role] += aligned(store->slots[i].bytes);
-    for (int role = 0; role < NYX_ROLE_COUNT; role++)
-        if ((status = nyx_alloc(&store->blocks[role], bytes[role])) < 0)
-            return nyx_error_wrap(status, "cannot hold %lld bytes of variables; a smaller batch needs less",
-                                  (long long)store->memory.variables);
-    if ((status = nyx_alloc(&store->arena, store->memory.arena)) < 0 ||
-        (status = nyx_alloc(&store->workspace, store->memory.workspace)) < 0)
-        return nyx_error_wrap(status, "cannot hold %lld bytes of activations; a smaller batch needs less",
-                              (long long)store->memory.arena + store->memory.workspace);
-    memset(bytes, 0, sizeof bytes);
-    for (int i = 0; i < store->slot_count; i++) {
-        nyx_device__slot   *slot = &store->slots[i];
-        const enum nyx_role role = slot->variable.role;
-
-        slot->data = (char *)store->blocks[role] + bytes[role];
-        bytes[role] += aligned(slot->bytes);
-    }
+    if ((status = store->device->backend->allocate(store)) < 0)
+        return status;
     store->allocated = true;
     return 0;
 }
@@ -135,19 +118,22 @@ int64_t nyx_store_bytes(const nyx_store *store, int index)
     return store->slots[index].bytes;
 }
 
-static const nyx_device__slot *slot_named(const nyx_store *store, const char *name)
+static int slot_named(const nyx_store *store, const char *name)
 {
     const int index = nyx_store_find(store, name);
 
     NYX_BUG_IF(index < 0 || !store->allocated);
-    return &store->slots[index];
+    return index;
 }
 
 void nyx_store_write(nyx_store *store, const char *name, const void *data)
 {
-    const nyx_device__slot *slot = slot_named(store, name);
+    const nyx_device__slot *slot = &store->slots[slot_named(store, name)];
+    const int64_t           bytes = slot->bytes / slot->copies;
 
-    memcpy(slot->data, data, (size_t)slot->bytes);
+    for (int i = 0; i < slot->copies; i++)
+        store->device->backend->write(store, slot->variable.role, slot->offset + i * slot->stride,
+                                      (const char *)data + i * bytes, bytes);
 }
 
 void nyx_store_write_coded(nyx_store *store, const char *tensor, const nyx_coded *coded)
@@ -170,7 +156,10 @@ void nyx_store_write_coded(nyx_store *store, const char *tensor, const nyx_coded
 
 void nyx_store_read(nyx_store *store, const char *name, void *data)
 {
-    const nyx_device__slot *slot = slot_named(store, name);
+    const nyx_device__slot *slot = &store->slots[slot_named(store, name)];
+    const int64_t           bytes = slot->bytes / slot->copies;
 
-    memcpy(data, slot->data, (size_t)slot->bytes);
+    for (int i = 0; i < slot->copies; i++)
+        store->device->backend->read(store, slot->variable.role, slot->offset + i * slot->stride,
+                                     (char *)data + i * bytes, bytes);
 }

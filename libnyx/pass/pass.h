@@ -69,8 +69,9 @@ typedef struct {
 /* Liveness of every value, then offsets in one arena: values that live at the
  * same time never overlap, others share memory; so do an operation's first
  * input and output where the table allows it. An assigned value whose variable
- * is not read at or after its producer is computed in place. */
-int  nyx_pass_plan(nyx_plan *out, const nyx_graph *g) NYX_CHECKED;
+ * is not read at or after its producer is computed in place. Offsets are
+ * multiples of `alignment`, a power of two. */
+int  nyx_pass_plan(nyx_plan *out, const nyx_graph *g, int64_t alignment) NYX_CHECKED;
 void nyx_plan_release(nyx_plan *plan);
 
 #endif

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { ALIGN = 64 };
-
 /* Memory that one value, and all values that are views of it, stand for. */
 typedef struct {
     nyx_value root;
@@ -157,7 +155,7 @@ static void place_interval(planner *p, int count, interval *wanted)
     p->placed[at] = wanted;
 }
 
-static void place_arena(planner *p, nyx_plan *plan)
+static void place_arena(planner *p, nyx_plan *plan, int64_t alignment)
 {
     for (int v = 1; v < plan->value_count; v++) {
         const int producer = nyx_value_node(p->g, (nyx_value)v);
@@ -166,7 +164,7 @@ static void place_arena(planner *p, nyx_plan *plan)
             continue;
         p->intervals[p->interval_count++] =
             (interval){ (nyx_value)v, producer, p->last[v],
-                        (nyx_value_bytes(p->g, (nyx_value)v) + ALIGN - 1) / ALIGN * ALIGN, 0 };
+                        (nyx_value_bytes(p->g, (nyx_value)v) + alignment - 1) / alignment * alignment, 0 };
     }
     qsort(p->intervals, (size_t)p->interval_count, sizeof *p->intervals, by_size);
     for (int i = 0; i < p->interval_count; i++) {
@@ -179,7 +177,7 @@ static void place_arena(planner *p, nyx_plan *plan)
     }
 }
 
-int nyx_pass_plan(nyx_plan *out, const nyx_graph *g)
+int nyx_pass_plan(nyx_plan *out, const nyx_graph *g, int64_t alignment)
 {
     planner p = { 0 };
     int     status;
@@ -192,7 +190,7 @@ int nyx_pass_plan(nyx_plan *out, const nyx_graph *g)
     find_lives(&p);
     share_inputs(&p);
     elide_assigns(&p, out);
-    place_arena(&p, out);
+    place_arena(&p, out, alignment);
     for (int v = 1; v < out->value_count; v++) {
         const nyx_value root = p.root[v];
 

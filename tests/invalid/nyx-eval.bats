@@ -105,7 +105,7 @@ CASES
     bad 64 "'--preservation-least' is 'nan', a number expected" m.h5 --reference=m.h5 --data=d.h5 --preservation-least=nan
     bad 64 "'--threads' is -1" m.h5 --data=d.h5 --threads=-1
     bad 64 "no device" m.h5 --data=d.h5 --device=gpu
-    bad 69 "vulkan" m.h5 --data=d.h5 --device=vulkan
+    bad 69 "device" m.h5 --data=d.h5 --device=vulkan:7
 }
 
 @test "targets that are inputs, cannot be made or filled" {

@@ -162,7 +162,7 @@ CASES
     bad 64 "'the command line': 'training.optimizer.learning_rate' is " c.json --data=d.h5 --learning-rate=1e39
     bad 64 "'the command line': 'training.batch' is 1000000000000, at most 1048576 expected" c.json --data=d.h5 --batch=1000000000000
     bad 64 "'--checkpoint-seconds' is -5, at least 0" c.json --data=d.h5 --checkpoint=x --checkpoint-seconds=-5
-    bad 69 "vulkan" c.json --data=d.h5 --device=vulkan
+    bad 69 "device" c.json --data=d.h5 --device=vulkan:7
 }
 
 @test "targets that are inputs, cannot be made or filled" {

@@ -211,7 +211,7 @@ PY
     refused 64 "micro" tiny.json --data=d.h5 --micro-batches=5 -o m.h5
     refused 64 "checkpoint" tiny.json --data=d.h5 --resume -o m.h5
     refused 73 "no/such" tiny.json --data=d.h5 -o no/such/m.h5
-    refused 69 "vulkan" tiny.json --data=d.h5 --device=vulkan -o m.h5
+    refused 69 "device" tiny.json --data=d.h5 --device=vulkan:7 -o m.h5
 }
 
 @test "the input is not overwritten" {

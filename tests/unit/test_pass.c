@@ -205,7 +205,7 @@ static void a_chain_needs_two_buffers(void **state)
     for (int i = 0; i < 20; i++)
         x = nyx_graph_sigmoid(g, x);
     nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, x);
-    assert_int_equal(nyx_pass_plan(&plan, g), 0);
+    assert_int_equal(nyx_pass_plan(&plan, g, 64), 0);
     assert_plan_sound(g, &plan);
     assert_int_equal(plan.arena_bytes, 2 * 448); /* 400 bytes, a multiple of 64 */
     nyx_plan_release(&plan);
@@ -232,7 +232,7 @@ static void a_gradient_lies_on_logits_that_are_done_with(void **state)
         more = again == 1 ? nyx_graph_mul(g, grad, logits) : nyx_graph_affine(g, grad, 2.0, 0.0);
         nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_sigmoid(g, more));
         assert_int_equal(nyx_graph_prune(g), 0);
-        assert_int_equal(nyx_pass_plan(&plan, g), 0);
+        assert_int_equal(nyx_pass_plan(&plan, g, 64), 0);
         assert_int_equal(plan.values[grad].place, NYX_PLACE_ARENA);
         assert_int_equal(memcmp(&plan.values[grad], &plan.values[logits], sizeof *plan.values) == 0, !again);
         assert_int_not_equal(plan.values[more].offset, plan.values[grad].offset);
@@ -248,7 +248,7 @@ static void assert_elided(nyx_graph *g, const char *expected)
     int      at = 0;
 
     assert_int_equal(nyx_graph_check(g), 0);
-    assert_int_equal(nyx_pass_plan(&plan, g), 0);
+    assert_int_equal(nyx_pass_plan(&plan, g, 64), 0);
     assert_plan_sound(g, &plan);
     for (int n = 0; n < nyx_graph_node_count(g); n++)
         if (nyx_graph_node(g, n)->op == NYX_OP_ASSIGN)
@@ -389,7 +389,7 @@ static void random_graphs_run_as_they_are_interpreted(void **state)
         assert_int_equal(nyx_device_open(&device, "cpu", 1 + round % 2), 0);
         assert_int_equal(nyx_store_create(&store, device, 1), 0);
         assert_int_equal(nyx_program_compile(&program, store, j.g), 0);
-        assert_int_equal(nyx_pass_plan(&plan, j.g), 0);
+        assert_int_equal(nyx_pass_plan(&plan, j.g, 64), 0);
         assert_plan_sound(j.g, &plan);
         assert_int_equal(nyx_store_allocate(store), 0);
         for (int i = 0; i < VARIABLES; i++) {

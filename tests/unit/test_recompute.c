@@ -35,7 +35,7 @@ static int64_t arena_of(const nyx_graph *g)
     nyx_plan plan;
     int64_t  bytes;
 
-    ok(nyx_pass_plan(&plan, g));
+    ok(nyx_pass_plan(&plan, g, 64));
     bytes = plan.arena_bytes;
     nyx_plan_release(&plan);
     return bytes;

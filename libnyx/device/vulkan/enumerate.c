@@ -4,32 +4,19 @@
  * crash, print and start threads. The child sends one nyx_vulkan through a
  * pipe. Nothing here creates a device. */
 #include "device/machine.h"
+#include "device/vulkan/vulkan.h"
 
 #include <errno.h>
-#include <string.h>
-
-#if __has_include(<vulkan/vulkan.h>)
-#define VK_NO_PROTOTYPES
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <vulkan/vulkan.h>
 
 enum { WAIT_MS = 20000, EXTENSIONS_MOST = 1024 };
 
-typedef struct {
-    PFN_vkGetInstanceProcAddr                  get;
-    VkInstance                                 instance;
-    PFN_vkDestroyInstance                      destroy;
-    PFN_vkEnumeratePhysicalDevices             devices;
-    PFN_vkGetPhysicalDeviceProperties2         properties;
-    PFN_vkGetPhysicalDeviceFeatures2           features;
-    PFN_vkGetPhysicalDeviceMemoryProperties2   memory;
-    PFN_vkEnumerateDeviceExtensionProperties   extensions;
-} api;
+typedef nyx_vulkan__api api;
 
 /* ---- one device --------------------------------------------------------------------- */
 
@@ -74,7 +61,7 @@ static void ask_limits(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
     subgroup.pNext = &most;
     most.pNext = out->api_minor >= 2 ? &driver : NULL;
     driver.pNext = out->api_minor >= 3 ? &dot : NULL;
-    vk->properties(device, &all);
+    vk->GetPhysicalDeviceProperties2(device, &all);
     out->buffer_most = limits->maxStorageBufferRange;
     out->allocation_most = clipped(most.maxMemoryAllocationSize);
     out->shared_bytes = limits->maxComputeSharedMemorySize;
@@ -95,13 +82,14 @@ static void ask_features(const api *vk, VkPhysicalDevice device, nyx_vulkan_devi
 
     half.pNext = out->api_minor >= 2 ? &second : NULL;
     second.pNext = out->api_minor >= 3 ? &third : NULL;
-    vk->features(device, &all);
+    vk->GetPhysicalDeviceFeatures2(device, &all);
     out->has.storage16 = half.storageBuffer16BitAccess;
     out->has.storage8 = second.storageBuffer8BitAccess;
     out->has.float16 = second.shaderFloat16;
     out->has.int8 = second.shaderInt8;
     out->has.int64 = all.features.shaderInt64;
     out->has.float64 = all.features.shaderFloat64;
+    out->has.memory_model = second.vulkanMemoryModel;
     out->has.address = second.bufferDeviceAddress;
     out->has.timeline = second.timelineSemaphore;
     out->has.subgroup_size = third.subgroupSizeControl;
@@ -118,7 +106,7 @@ static void ask_heaps(const api *vk, VkPhysicalDevice device, nyx_vulkan_device 
     VkPhysicalDeviceMemoryProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
                                               .pNext = out->has.budget ? &budget : NULL };
 
-    vk->memory(device, &all);
+    vk->GetPhysicalDeviceMemoryProperties2(device, &all);
     for (uint32_t i = 0; i < all.memoryProperties.memoryHeapCount && i < NYX_HEAPS_MOST; i++) {
         const VkMemoryHeap *heap = &all.memoryProperties.memoryHeaps[i];
 
@@ -130,13 +118,13 @@ static void ask_heaps(const api *vk, VkPhysicalDevice device, nyx_vulkan_device 
     }
 }
 
-static void ask_device(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out)
+void nyx_vulkan__ask(const nyx_vulkan__api *vk, VkPhysicalDevice device, nyx_vulkan_device *out)
 {
     VkPhysicalDeviceProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2 };
     const VkPhysicalDeviceProperties *p = &all.properties;
     extension_list e = { 0 };
 
-    vk->properties(device, &all);
+    vk->GetPhysicalDeviceProperties2(device, &all);
     snprintf(out->name, sizeof out->name, "%s", p->deviceName);
     snprintf(out->type, sizeof out->type, "%s", type_name(p->deviceType));
     out->vendor = p->vendorID;
@@ -144,9 +132,9 @@ static void ask_device(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
     out->api_major = VK_API_VERSION_MAJOR(p->apiVersion);
     out->api_minor = VK_API_VERSION_MINOR(p->apiVersion);
     out->api_patch = VK_API_VERSION_PATCH(p->apiVersion);
-    if (vk->extensions(device, NULL, &e.count, NULL) == VK_SUCCESS && e.count <= EXTENSIONS_MOST &&
+    if (vk->EnumerateDeviceExtensionProperties(device, NULL, &e.count, NULL) == VK_SUCCESS && e.count <= EXTENSIONS_MOST &&
         nyx_alloc(&e.list, (int64_t)(e.count + 1) * (int64_t)sizeof *e.list) == 0 &&
-        vk->extensions(device, NULL, &e.count, e.list) < 0)
+        vk->EnumerateDeviceExtensionProperties(device, NULL, &e.count, e.list) < 0)
         e.count = 0;
     if (!e.list)
         e.count = 0;
@@ -158,50 +146,19 @@ static void ask_device(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
 
 /* ---- the loader ------------------------------------------------------------------------- */
 
-/* dlsym gives an object pointer; POSIX says that it may be a function's. */
-static void symbol(void *library, const char *name, void *function)
-{
-    void *found = dlsym(library, name);
-
-    memcpy(function, &found, sizeof found);
-}
-
-static const char *open_instance(api *vk, void *library)
-{
-    const VkApplicationInfo    application = { .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_3 };
-    const VkInstanceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application };
-    PFN_vkCreateInstance       create;
-
-    symbol(library, "vkGetInstanceProcAddr", &vk->get);
-    create = vk->get ? (PFN_vkCreateInstance)vk->get(NULL, "vkCreateInstance") : NULL;
-    if (!create)
-        return "libvulkan.so.1 is no Vulkan loader";
-    if (create(&info, NULL, &vk->instance) != VK_SUCCESS)
-        return "the Vulkan loader finds no driver; Debian: mesa-vulkan-drivers";
-    vk->destroy = (PFN_vkDestroyInstance)vk->get(vk->instance, "vkDestroyInstance");
-    vk->devices = (PFN_vkEnumeratePhysicalDevices)vk->get(vk->instance, "vkEnumeratePhysicalDevices");
-    vk->properties = (PFN_vkGetPhysicalDeviceProperties2)vk->get(vk->instance, "vkGetPhysicalDeviceProperties2");
-    vk->features = (PFN_vkGetPhysicalDeviceFeatures2)vk->get(vk->instance, "vkGetPhysicalDeviceFeatures2");
-    vk->memory = (PFN_vkGetPhysicalDeviceMemoryProperties2)vk->get(vk->instance, "vkGetPhysicalDeviceMemoryProperties2");
-    vk->extensions = (PFN_vkEnumerateDeviceExtensionProperties)vk->get(vk->instance, "vkEnumerateDeviceExtensionProperties");
-    return vk->devices && vk->properties && vk->features && vk->memory && vk->extensions
-               ? NULL : "the Vulkan loader is older than 1.1";
-}
-
 static void ask(nyx_vulkan *out, const char *loader)
 {
     VkPhysicalDevice devices[NYX_VULKAN_MOST];
     uint32_t         count = NYX_VULKAN_MOST;
     api              vk = { 0 };
-    void            *library = dlopen(loader ? loader : "libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
-    const char      *why = library ? open_instance(&vk, library) : "no libvulkan.so.1; Debian: libvulkan1";
+    const char      *why = nyx_vulkan__api_open(&vk, loader);
 
-    if (!why && vk.devices(vk.instance, &count, devices) < 0)
+    if (!why && vk.EnumeratePhysicalDevices(vk.instance, &count, devices) < 0)
         why = "the Vulkan driver does not tell its devices";
     if (!why && count == 0)
         why = "the Vulkan drivers find no device";
     for (uint32_t i = 0; i < count && !why; i++)
-        ask_device(&vk, devices[i], &out->devices[out->count++]);
+        nyx_vulkan__ask(&vk, devices[i], &out->devices[out->count++]);
     snprintf(out->reason, sizeof out->reason, "%s", why ? why : "");
 }
 
@@ -280,12 +237,3 @@ void nyx_vulkan_probe(nyx_vulkan *out, const char *loader)
     memset(out, 0, sizeof *out);
     snprintf(out->reason, sizeof out->reason, "a Vulkan driver crashed or did not answer in %d s", WAIT_MS / 1000);
 }
-
-#else
-void nyx_vulkan_probe(nyx_vulkan *out, const char *loader)
-{
-    (void)loader;
-    memset(out, 0, sizeof *out);
-    snprintf(out->reason, sizeof out->reason, "built without Vulkan headers; Debian: libvulkan-dev");
-}
-#endif

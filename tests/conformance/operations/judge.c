@@ -210,7 +210,7 @@ static int run_absolute(outcome *o, const spec *s, int minus)
             copy.values[i][j] = i == minus ? -fabs(s->values[i][j]) : fabs(s->values[i][j]);
     }
     if (status == NYX_OK)
-        status = execute(o, &copy, NYX_F64, "cpu:reference", 1);
+        status = execute_exact(o, &copy);
     for (int i = 0; i < s->input_count; i++)
         nyx_free(copy.values[i]);
     return status;

@@ -27,7 +27,7 @@ static double checksum(const output *o)
 static int compare(char what[160], const spec *s, int count, const double *checksums)
 {
     outcome y;
-    int     status = execute(&y, s, NYX_F64, "cpu:reference", 1);
+    int     status = execute_exact(&y, s);
 
     if (status == NYX_OK && y.count != count)
         snprintf(what, 160, "%d results, not %d", y.count, count);

@@ -55,7 +55,8 @@ int visit_answers(void (*judged)(const spec *s, const char *what, void *context)
 nyx_value build(nyx_graph *g, const spec *s, const nyx_value *in);
 int       declare(nyx_graph *g, const spec *s, nyx_value *in);
 int       feed(nyx_store *store, const spec *s, enum nyx_dtype real);
-int       execute(outcome *out, const spec *s, enum nyx_dtype real, const char *device, int threads);
+int       execute(outcome *out, const spec *s, enum nyx_dtype real, nyx_device *device);
+int       execute_exact(outcome *out, const spec *s); /* in float64 on the reference */
 void      outcome_release(outcome *o);
 bool      outcome_equal(const outcome *a, const outcome *b); /* to the bit */
 double    element(const output *o, int64_t index);

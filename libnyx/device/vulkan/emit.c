@@ -1,0 +1,176 @@
+/* emit -- the pieces of work of one node, collected while it is compiled. */
+#include "device/vulkan/kernel.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum { GRID_MOST = 65535 }; /* workgroups along one axis, everywhere */
+
+nyx_vulkan__work nyx_vulkan__shader(const nyx_vulkan__emit *e, const char *name)
+{
+    nyx_vulkan__work work = { .shader = name, .op = e->node->op, .groups = { 1, 1, 1 } };
+
+    nyx_vulkan__spec(&work, (uint32_t)e->gpu->group);
+    return work;
+}
+
+void nyx_vulkan__spec(nyx_vulkan__work *work, uint32_t value)
+{
+    NYX_BUG_IF(work->spec_count == NYX_VULKAN_SPECS);
+    work->spec[work->spec_count++] = value;
+}
+
+void nyx_vulkan__push(nyx_vulkan__work *work, uint32_t word)
+{
+    NYX_BUG_IF(work->push_count == NYX_VULKAN_PUSH);
+    work->push[work->push_count++] = word;
+}
+
+void nyx_vulkan__push_real(nyx_vulkan__work *work, double value)
+{
+    const float narrow = (float)value;
+    uint32_t    word;
+
+    memcpy(&word, &narrow, sizeof word);
+    nyx_vulkan__push(work, word);
+}
+
+void nyx_vulkan__bind(nyx_vulkan__work *work, nyx_vulkan__range range, bool read, bool write)
+{
+    NYX_BUG_IF(work->binding_count == NYX_VULKAN_BINDINGS);
+    work->read |= (uint32_t)read << work->binding_count;
+    work->written |= (uint32_t)write << work->binding_count;
+    work->bindings[work->binding_count++] = range;
+}
+
+void nyx_vulkan__read_in(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input)
+{
+    nyx_vulkan__bind(work, e->in[input], true, false);
+}
+
+void nyx_vulkan__read_optional(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input)
+{
+    nyx_vulkan__bind(work, e->in[e->in[input].bytes ? input : 0], true, false);
+}
+
+void nyx_vulkan__write_out(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output)
+{
+    nyx_vulkan__bind(work, e->out[output], false, true);
+}
+
+void nyx_vulkan__read_parameters(nyx_vulkan__work *work)
+{
+    nyx_vulkan__bind(work, (nyx_vulkan__range){ NYX_VULKAN_PARAMETERS, 0, 16 }, true, false);
+}
+
+void nyx_vulkan__grid(nyx_vulkan__work *work, int64_t x, int64_t y, int64_t z)
+{
+    NYX_BUG_IF(x > GRID_MOST || y > GRID_MOST || z > GRID_MOST);
+    work->groups[0] = (uint32_t)x;
+    work->groups[1] = (uint32_t)y;
+    work->groups[2] = (uint32_t)z;
+}
+
+void nyx_vulkan__groups(nyx_vulkan__work *work, int64_t count)
+{
+    const int64_t folds = (count + GRID_MOST - 1) / GRID_MOST;
+
+    nyx_vulkan__grid(work, folds > 1 ? GRID_MOST : count, folds > 0 ? folds : 1, 1);
+}
+
+void nyx_vulkan__elements(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int64_t elems)
+{
+    nyx_vulkan__groups(work, (elems + e->gpu->group - 1) / e->gpu->group);
+}
+
+void nyx_vulkan__fail(nyx_vulkan__emit *e, int status, const char *fmt, ...)
+{
+    char    text[256];
+    va_list arguments;
+
+    if (e->status < 0)
+        return;
+    va_start(arguments, fmt);
+    vsnprintf(text, sizeof text, fmt, arguments);
+    va_end(arguments);
+    e->status = nyx_error_set(status, "%s", text);
+}
+
+void nyx_vulkan__add(nyx_vulkan__emit *e, const nyx_vulkan__work *work)
+{
+    nyx_vulkan__program *own = e->program->own;
+    nyx_vulkan__work    *added;
+
+    if (e->status < 0 || (work->kind == NYX_VULKAN_DISPATCH && work->groups[0] == 0))
+        return;
+    for (int i = 0; i < work->binding_count; i++)
+        if (work->kind == NYX_VULKAN_DISPATCH && work->bindings[i].bytes > e->gpu->facts.buffer_most)
+            nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' binds at most %lld bytes at once, %s needs %lld; a smaller batch "
+                             "needs less", e->gpu->facts.name, (long long)e->gpu->facts.buffer_most,
+                             nyx_op_table(e->node->op)->name, (long long)work->bindings[i].bytes);
+    if (e->status < 0 || (e->status = nyx_array_grow(&own->work, &own->work_room, own->work_count, sizeof *own->work, 256)) < 0)
+        return;
+    added = &own->work[own->work_count];
+    *added = *work;
+    if (work->kind == NYX_VULKAN_DISPATCH)
+        e->status = nyx_vulkan__pipeline_find(e->gpu, &added->pipeline, work->shader, work->spec, work->spec_count);
+    own->work_count += e->status == 0;
+}
+
+void nyx_vulkan__copy(nyx_vulkan__emit *e, nyx_vulkan__range from, nyx_vulkan__range to)
+{
+    nyx_vulkan__work work = { .kind = NYX_VULKAN_COPY, .op = e->node->op };
+
+    if (from.bytes == 0)
+        return;
+    nyx_vulkan__bind(&work, from, true, false);
+    nyx_vulkan__bind(&work, to, false, true);
+    nyx_vulkan__add(e, &work);
+}
+
+void nyx_vulkan__fill(nyx_vulkan__emit *e, nyx_vulkan__range to, uint32_t word)
+{
+    nyx_vulkan__work work = { .kind = NYX_VULKAN_FILL, .op = e->node->op };
+
+    if (to.bytes == 0)
+        return;
+    nyx_vulkan__bind(&work, to, false, true);
+    nyx_vulkan__push(&work, word);
+    nyx_vulkan__add(e, &work);
+}
+
+nyx_vulkan__range nyx_vulkan__part(nyx_vulkan__range range, int64_t from, int64_t bytes)
+{
+    return (nyx_vulkan__range){ range.slot, range.offset + from, bytes };
+}
+
+nyx_vulkan__range nyx_vulkan__workspace(nyx_vulkan__emit *e, int64_t bytes)
+{
+    nyx_memory *memory = &e->program->store->memory;
+
+    if (bytes > memory->workspace)
+        memory->workspace = (bytes + 255) / 256 * 256;
+    return (nyx_vulkan__range){ NYX_VULKAN_WORKSPACE, 0, bytes };
+}
+
+nyx_vulkan__range nyx_vulkan__constant(nyx_vulkan__emit *e, const void *data, int64_t bytes)
+{
+    nyx_vulkan__program    *own = e->program->own;
+    const nyx_vulkan__range at = { NYX_VULKAN_CONSTANTS, own->constant_bytes, bytes };
+    const int64_t           grown = own->constant_bytes + (bytes + 255) / 256 * 256;
+
+    if (e->status < 0 || (e->status = nyx_realloc(&own->constants, own->constant_bytes, grown)) < 0)
+        return at;
+    memcpy(own->constants + own->constant_bytes, data, (size_t)bytes);
+    own->constant_bytes = grown;
+    return at;
+}
+
+int64_t nyx_vulkan__rows_at_once(const nyx_vulkan__emit *e, int64_t rows, int64_t row_bytes)
+{
+    const int64_t most = e->gpu->facts.buffer_most / (row_bytes > 0 ? row_bytes : 1);
+
+    if (most >= rows)
+        return rows;
+    return most >= 64 ? most / 64 * 64 : most;
+}

@@ -1,0 +1,154 @@
+/* vulkan/kernel -- how a node becomes dispatches of shaders.
+ *
+ * A kernel is a row: operation, variant, and a function that is called once,
+ * when the program is compiled, and emits the node's work:
+ *
+ *     static void emit_sqrt(nyx_vulkan__emit *e)
+ *     {
+ *         nyx_vulkan__work work = nyx_vulkan__shader(e, "unary");
+ *
+ *         nyx_vulkan__spec(&work, NYX_OP_SQRT);            constant_id 1
+ *         nyx_vulkan__read_in(&work, e, 0);                binding 0
+ *         nyx_vulkan__write_out(&work, e, 0);              binding 1
+ *         nyx_vulkan__push(&work, (uint32_t)count);        word 0
+ *         nyx_vulkan__groups(&work, groups);
+ *         nyx_vulkan__add(e, &work);
+ *     }
+ *
+ * Bindings are numbered in the order of the calls, push words and
+ * specialisation constants too; constant 0 is the size of a workgroup (x). A
+ * one-dimensional grid may be folded into two: shaders take its index from
+ * group_index() of shaders/nyx.glsl and compare it with a bound.
+ *
+ * Work is done in order of emission; barriers come by themselves, from what
+ * each piece says it reads and writes. The same work is replayed at every run,
+ * so nothing of it may depend on the run but the parameters (binding of
+ * nyx_vulkan__read_parameters: seed, step). Errors stick in `e`.
+ */
+#ifndef NYX_VULKAN_KERNEL_H
+#define NYX_VULKAN_KERNEL_H
+
+#include "device/vulkan/vulkan.h"
+
+/* Bytes of a variable (its slot in the store) or of another block. */
+enum { NYX_VULKAN_ARENA = -1, NYX_VULKAN_WORKSPACE = -2, NYX_VULKAN_CONSTANTS = -3, NYX_VULKAN_PARAMETERS = -4 };
+typedef struct {
+    int     slot;
+    int64_t offset, bytes; /* bytes 0: an absent input, an output never used */
+} nyx_vulkan__range;
+
+enum nyx_vulkan__work_kind { NYX_VULKAN_DISPATCH, NYX_VULKAN_COPY, NYX_VULKAN_FILL };
+typedef struct {
+    enum nyx_vulkan__work_kind kind;
+    const char        *shader;
+    int                pipeline;
+    enum nyx_op        op;
+    int                spec_count, push_count, binding_count;
+    uint32_t           spec[NYX_VULKAN_SPECS];
+    uint32_t           push[NYX_VULKAN_PUSH];
+    nyx_vulkan__range  bindings[NYX_VULKAN_BINDINGS];
+    uint32_t           written; /* bit i: binding i is written, */
+    uint32_t           read;    /* is read */
+    uint32_t           groups[3];
+    nyx_cost           cost;
+} nyx_vulkan__work;
+
+typedef struct {
+    nyx_vulkan__gpu  *gpu;
+    nyx_program      *program;
+    const nyx_graph  *g;
+    const nyx_node   *node;
+    nyx_vulkan__range in[NYX_MAX_INPUTS], out[NYX_MAX_OUTPUTS];
+    int               status;
+} nyx_vulkan__emit;
+
+typedef struct {
+    enum nyx_op op;
+    const char *variant; /* part of the digest */
+    void      (*emit)(nyx_vulkan__emit *e);
+    bool      (*takes)(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node); /* NULL: every node */
+} nyx_vulkan__kernel;
+
+/* Each ends with a row of op NYX_OP_NONE; the list ends with NULL. */
+extern const nyx_vulkan__kernel *const nyx_vulkan__kernels[];
+
+/* ---- emitting ---------------------------------------------------------------------- */
+
+nyx_vulkan__work  nyx_vulkan__shader(const nyx_vulkan__emit *e, const char *name); /* constant 0: gpu->group */
+void              nyx_vulkan__spec(nyx_vulkan__work *work, uint32_t value);
+void              nyx_vulkan__push(nyx_vulkan__work *work, uint32_t word);
+void              nyx_vulkan__push_real(nyx_vulkan__work *work, double value); /* as f32 */
+void              nyx_vulkan__bind(nyx_vulkan__work *work, nyx_vulkan__range range, bool read, bool write);
+void              nyx_vulkan__read_in(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input);
+/* An input that may be absent: something else is bound in its place. */
+void              nyx_vulkan__read_optional(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input);
+void              nyx_vulkan__write_out(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output);
+void              nyx_vulkan__read_parameters(nyx_vulkan__work *work); /* uint seed low, seed high, random step */
+/* A grid of `count` workgroups, or of as many as `elems` need. */
+void              nyx_vulkan__groups(nyx_vulkan__work *work, int64_t count);
+void              nyx_vulkan__elements(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int64_t elems);
+void              nyx_vulkan__grid(nyx_vulkan__work *work, int64_t x, int64_t y, int64_t z);
+void              nyx_vulkan__add(nyx_vulkan__emit *e, const nyx_vulkan__work *work);
+
+void              nyx_vulkan__copy(nyx_vulkan__emit *e, nyx_vulkan__range from, nyx_vulkan__range to);
+void              nyx_vulkan__fill(nyx_vulkan__emit *e, nyx_vulkan__range to, uint32_t word);
+/* Part of a range; `from` is a multiple of 256 bytes wherever a shader binds it. */
+nyx_vulkan__range nyx_vulkan__part(nyx_vulkan__range range, int64_t from, int64_t bytes);
+/* Scratch memory of this node, at least `bytes`. */
+nyx_vulkan__range nyx_vulkan__workspace(nyx_vulkan__emit *e, int64_t bytes);
+/* Bytes that stay the same for the whole program. */
+nyx_vulkan__range nyx_vulkan__constant(nyx_vulkan__emit *e, const void *data, int64_t bytes);
+void              nyx_vulkan__fail(nyx_vulkan__emit *e, int status, const char *fmt, ...) NYX_PRINTF(3, 4);
+
+/* Rows of `bytes` that fit into one binding of each operand: tensors larger
+ * than maxStorageBufferRange are worked on in pieces of so many rows, which
+ * start at multiples of 256 bytes. */
+int64_t nyx_vulkan__rows_at_once(const nyx_vulkan__emit *e, int64_t rows, int64_t row_bytes);
+
+/* Shapes: extents of a node's operands. */
+static inline const nyx_shape *nyx_vulkan__shape_in(const nyx_vulkan__emit *e, int input)
+{
+    return nyx_value_shape(e->g, e->node->inputs[input]);
+}
+static inline int64_t nyx_vulkan__elems_in(const nyx_vulkan__emit *e, int input)
+{
+    return e->node->inputs[input] ? nyx_value_elems(e->g, e->node->inputs[input]) : 0;
+}
+static inline int64_t nyx_vulkan__elems_out(const nyx_vulkan__emit *e, int output)
+{
+    return nyx_value_elems(e->g, e->node->outputs[output]);
+}
+static inline int64_t nyx_vulkan__width(const nyx_shape *shape) /* of the last axis */
+{
+    return shape->rank > 0 ? shape->dims[shape->rank - 1] : 1;
+}
+
+/* ---- programs: program.c, record.c ------------------------------------------------------ */
+
+/* The commands of one micro-batch, with or without timestamps. */
+typedef struct {
+    VkDescriptorPool descriptors;
+    VkCommandBuffer *buffers;
+    int64_t          count, room;
+    VkQueryPool      queries; /* one at each node's end, one at the start */
+} nyx_vulkan__recording;
+
+typedef struct {
+    nyx_vulkan__work      *work;
+    int64_t                work_count, work_room;
+    char                  *constants;
+    int64_t                constant_bytes;
+    nyx_vulkan__block      constant_block;
+    nyx_vulkan__recording *recordings[2]; /* [traced][micro] */
+} nyx_vulkan__program;
+
+/* Memory of a store. */
+typedef struct {
+    nyx_vulkan__block roles[NYX_ROLE_COUNT], arena, workspace;
+} nyx_vulkan__store;
+
+/* Make the recording of one micro-batch when it is not there. */
+int  nyx_vulkan__record(nyx_program *p, int micro, bool traced) NYX_CHECKED;
+void nyx_vulkan__recording_release(nyx_vulkan__gpu *gpu, nyx_vulkan__recording *recording);
+
+#endif

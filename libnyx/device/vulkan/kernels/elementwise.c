@@ -1,0 +1,117 @@
+/* elementwise -- arithmetic, comparison, selection (shaders/binary.comp,
+ * unary.comp, select.comp). */
+#include "device/vulkan/kernels/kernels.h"
+
+/* Element i of the result meets element (i / step) % count of b (graph.h:
+ * where both readings would fit, the last axes win). */
+typedef struct { int64_t step, count; } broadcast;
+
+static broadcast broadcast_of(const nyx_shape *a, const nyx_shape *b)
+{
+    const int64_t elems = nyx_shape_count(b);
+    const int     skipped = a->rank - b->rank;
+    bool          last = true;
+
+    for (int i = 0; i < b->rank; i++)
+        last = last && skipped >= 0 && b->dims[i] == a->dims[skipped + i];
+    if (last || elems == 1)
+        return (broadcast){ 1, elems };
+    return (broadcast){ nyx_shape_count(a) / elems, elems };
+}
+
+/* A tensor that is too long for one binding is worked on in pieces. */
+static int64_t piece_elems(const nyx_vulkan__emit *e, int64_t elems)
+{
+    return nyx_vulkan__rows_at_once(e, elems, 4);
+}
+
+static void emit_binary(nyx_vulkan__emit *e)
+{
+    const int64_t   elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
+    const broadcast at = broadcast_of(nyx_vulkan__shape_in(e, 0), nyx_vulkan__shape_in(e, 1));
+    const bool      aligned = at.step == 1 && at.count == elems;
+
+    for (int64_t first = 0; first < elems; first += piece) {
+        const int64_t    count = elems - first < piece ? elems - first : piece;
+        nyx_vulkan__work work = nyx_vulkan__shader(e, "binary");
+
+        nyx_vulkan__spec(&work, e->node->op);
+        nyx_vulkan__spec(&work, nyx_value_dtype(e->g, e->node->inputs[0]) == NYX_I32);
+        nyx_vulkan__spec(&work, e->node->op == NYX_OP_COMPARE ? (uint32_t)e->node->ints[0] : 0);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * 4, count * 4), true, false);
+        nyx_vulkan__bind(&work, aligned ? nyx_vulkan__part(e->in[1], first * 4, count * 4) : e->in[1], true, false);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
+        nyx_vulkan__push(&work, (uint32_t)count);
+        nyx_vulkan__push(&work, (uint32_t)at.step);
+        nyx_vulkan__push(&work, (uint32_t)at.count);
+        nyx_vulkan__push(&work, aligned ? 0 : (uint32_t)first);
+        nyx_vulkan__elements(&work, e, count);
+        nyx_vulkan__add(e, &work);
+    }
+}
+
+static void emit_unary(nyx_vulkan__emit *e)
+{
+    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
+
+    for (int64_t first = 0; first < elems; first += piece) {
+        const int64_t    count = elems - first < piece ? elems - first : piece;
+        nyx_vulkan__work work = nyx_vulkan__shader(e, "unary");
+
+        nyx_vulkan__spec(&work, e->node->op);
+        nyx_vulkan__spec(&work, nyx_value_dtype(e->g, e->node->outputs[0]) == NYX_I32);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * 4, count * 4), true, false);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
+        nyx_vulkan__push(&work, (uint32_t)count);
+        nyx_vulkan__push_real(&work, e->node->reals[0]);
+        nyx_vulkan__push_real(&work, e->node->reals[1]);
+        nyx_vulkan__elements(&work, e, count);
+        nyx_vulkan__add(e, &work);
+    }
+}
+
+static void emit_cast(nyx_vulkan__emit *e)
+{
+    if (nyx_value_dtype(e->g, e->node->inputs[0]) == nyx_value_dtype(e->g, e->node->outputs[0]))
+        nyx_vulkan__copy(e, e->in[0], e->out[0]);
+    else
+        emit_unary(e);
+}
+
+static void emit_select(nyx_vulkan__emit *e)
+{
+    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
+    const int64_t masks = nyx_vulkan__elems_in(e, 0), choices = nyx_vulkan__elems_in(e, 1);
+
+    for (int64_t first = 0; first < elems; first += piece) {
+        const int64_t    count = elems - first < piece ? elems - first : piece;
+        nyx_vulkan__work work = nyx_vulkan__shader(e, "select");
+
+        nyx_vulkan__read_in(&work, e, 0);
+        nyx_vulkan__read_in(&work, e, 1);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[2], first * 4, count * 4), true, false);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
+        nyx_vulkan__push(&work, (uint32_t)count);
+        nyx_vulkan__push(&work, (uint32_t)(elems / masks));
+        nyx_vulkan__push(&work, (uint32_t)choices);
+        nyx_vulkan__push(&work, (uint32_t)first);
+        nyx_vulkan__elements(&work, e, count);
+        nyx_vulkan__add(e, &work);
+    }
+}
+
+const nyx_vulkan__kernel nyx_vulkan__elementwise[] = {
+    { NYX_OP_ADD, "element", emit_binary, NULL },
+    { NYX_OP_SUB, "element", emit_binary, NULL },
+    { NYX_OP_MUL, "element", emit_binary, NULL },
+    { NYX_OP_DIV, "element", emit_binary, NULL },
+    { NYX_OP_MIN, "element", emit_binary, NULL },
+    { NYX_OP_MAX, "element", emit_binary, NULL },
+    { NYX_OP_COMPARE, "element", emit_binary, NULL },
+    { NYX_OP_AFFINE, "element", emit_unary, NULL },
+    { NYX_OP_SQRT, "element", emit_unary, NULL },
+    { NYX_OP_SIGMOID, "element", emit_unary, NULL },
+    { NYX_OP_CAST, "element", emit_cast, NULL },
+    { NYX_OP_SELECT, "element", emit_select, NULL },
+    { NYX_OP_NONE, NULL, NULL, NULL },
+};

@@ -1,0 +1,8 @@
+/* table -- every kernel, in the order in which they are tried. */
+#include "device/vulkan/kernels/kernels.h"
+
+const nyx_vulkan__kernel *const nyx_vulkan__kernels[] = {
+    nyx_vulkan__elementwise,
+    nyx_vulkan__move,
+    NULL,
+};

@@ -1,0 +1,163 @@
+/* open -- choosing a Vulkan device and making it ready. */
+#include "device/vulkan/vulkan.h"
+
+#include <string.h>
+
+int nyx_vulkan__error(VkResult result, const char *what)
+{
+    switch (result) {
+    case VK_ERROR_OUT_OF_HOST_MEMORY:
+        return nyx_error_set(NYX_ERR_MEMORY, "the Vulkan driver has no host memory left while %s", what);
+    case VK_ERROR_OUT_OF_DEVICE_MEMORY:
+        return nyx_error_set(NYX_ERR_MEMORY, "the GPU has no memory left while %s; a smaller batch needs less", what);
+    case VK_ERROR_DEVICE_LOST:
+        return nyx_error_set(NYX_ERR_DEVICE, "the GPU was lost while %s; resume, or go on with --device=cpu", what);
+    default:
+        return nyx_error_set(NYX_ERR_DEVICE, "the Vulkan driver failed with %d while %s; --device=cpu goes on without it",
+                             (int)result, what);
+    }
+}
+
+/* ---- which one ---------------------------------------------------------------------- */
+
+static int choose_device(nyx_vulkan__gpu *gpu, int index)
+{
+    VkPhysicalDevice devices[NYX_VULKAN_MOST];
+    uint32_t         count = NYX_VULKAN_MOST;
+    uint32_t         chosen = 0;
+
+    if (gpu->vk.EnumeratePhysicalDevices(gpu->vk.instance, &count, devices) < 0 || count == 0)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no Vulkan device: the drivers find none; --device=cpu needs none");
+    if (index >= (int)count)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device 'vulkan:%d': there %s %u, from vulkan:0 on; nyx-profile lists "
+                             "them", index, count == 1 ? "is" : "are", count);
+    for (uint32_t i = 0; i < count; i++) {
+        nyx_vulkan_device facts = { 0 };
+
+        if (index >= 0)
+            break;
+        nyx_vulkan__ask(&gpu->vk, devices[i], &facts);
+        if (strcmp(facts.type, "cpu")) {
+            chosen = i;
+            break;
+        }
+    }
+    chosen = index >= 0 ? (uint32_t)index : chosen;
+    gpu->physical = devices[chosen];
+    memset(&gpu->facts, 0, sizeof gpu->facts);
+    nyx_vulkan__ask(&gpu->vk, gpu->physical, &gpu->facts);
+    snprintf(gpu->device->name, sizeof gpu->device->name, "vulkan:%u", chosen);
+    if (gpu->facts.api_minor < 1 && gpu->facts.api_major < 2)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' has Vulkan 1.0, 1.1 is needed", gpu->facts.name);
+    return 0;
+}
+
+/* A queue that computes, rather one that does not draw. */
+static int choose_queue(nyx_vulkan__gpu *gpu)
+{
+    VkQueueFamilyProperties families[32];
+    uint32_t                count = 32;
+    int                     found = -1;
+
+    gpu->vk.GetPhysicalDeviceQueueFamilyProperties(gpu->physical, &count, families);
+    for (uint32_t i = 0; i < count; i++) {
+        const VkQueueFlags flags = families[i].queueFlags;
+
+        if ((flags & VK_QUEUE_COMPUTE_BIT) && (found < 0 || !(flags & VK_QUEUE_GRAPHICS_BIT)))
+            found = (int)i;
+        if (found >= 0 && !(families[found].queueFlags & VK_QUEUE_GRAPHICS_BIT))
+            break;
+    }
+    if (found < 0)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' has no queue that computes", gpu->facts.name);
+    gpu->family = (uint32_t)found;
+    if (families[found].timestampValidBits == 0)
+        gpu->tick_ns = 0;
+    return 0;
+}
+
+/* ---- making it -------------------------------------------------------------------------- */
+
+/* Ask for exactly what shaders may use, where the device has it. */
+static VkResult create_device(nyx_vulkan__gpu *gpu)
+{
+    const nyx_vulkan_device         *has = &gpu->facts;
+    const float                      priority = 1.0f;
+    VkPhysicalDeviceVulkan13Features third = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
+                                               .shaderIntegerDotProduct = has->has.dot,
+                                               .subgroupSizeControl = has->has.subgroup_size };
+    VkPhysicalDeviceVulkan12Features second = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+                                                .storageBuffer8BitAccess = has->has.storage8,
+                                                .shaderFloat16 = has->has.float16, .shaderInt8 = has->has.int8,
+                                                .vulkanMemoryModel = has->has.memory_model };
+    VkPhysicalDevice16BitStorageFeatures half = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
+                                                  .storageBuffer16BitAccess = has->has.storage16 };
+    const VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                            .queueFamilyIndex = gpu->family, .queueCount = 1, .pQueuePriorities = &priority };
+    const VkDeviceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &half,
+                                      .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue };
+
+    half.pNext = has->api_minor >= 2 ? &second : NULL;
+    second.pNext = has->api_minor >= 3 ? &third : NULL;
+    return gpu->vk.CreateDevice(gpu->physical, &info, NULL, &gpu->handle);
+}
+
+static void ask_memory(nyx_vulkan__gpu *gpu)
+{
+    VkPhysicalDeviceMemoryProperties2 memory = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2 };
+    VkPhysicalDeviceProperties2       all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2 };
+
+    gpu->vk.GetPhysicalDeviceMemoryProperties2(gpu->physical, &memory);
+    gpu->vk.GetPhysicalDeviceProperties2(gpu->physical, &all);
+    gpu->memory = memory.memoryProperties;
+    gpu->tick_ns = all.properties.limits.timestampPeriod;
+    gpu->unified = !strcmp(gpu->facts.type, "cpu") || !strcmp(gpu->facts.type, "integrated");
+    gpu->group = gpu->facts.group_invocations >= 256 ? 256 : 128;
+    gpu->patience_ms = !strcmp(gpu->facts.type, "cpu") ? 600000 : 10000;
+}
+
+void nyx_vulkan__close(nyx_device *device)
+{
+    nyx_vulkan__gpu *gpu = device->own;
+
+    if (!gpu)
+        return;
+    if (gpu->handle) {
+        nyx_vulkan__stream_release(gpu);
+        nyx_vulkan__pipelines_release(gpu);
+        gpu->vk.DestroyDevice(gpu->handle, NULL);
+    }
+    nyx_vulkan__api_close(&gpu->vk);
+    nyx_free(gpu);
+}
+
+int nyx_device__vulkan_open(nyx_device *device, int index)
+{
+    nyx_vulkan__gpu *gpu;
+    const char      *why;
+    VkResult         result;
+    int              status = nyx_alloc(&gpu, sizeof *gpu);
+
+    if (status < 0)
+        return status;
+    device->own = gpu;
+    gpu->device = device;
+    if ((why = nyx_vulkan__api_open(&gpu->vk, NULL)))
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no Vulkan device: %s; --device=cpu needs none", why);
+    if ((status = choose_device(gpu, index)) < 0)
+        return status;
+    ask_memory(gpu);
+    if ((status = choose_queue(gpu)) < 0)
+        return status;
+    result = create_device(gpu);
+    if (result != VK_SUCCESS)
+        return nyx_vulkan__error(result, "opening it");
+    if (!nyx_vulkan__api_device(&gpu->vk, gpu->handle)) {
+        gpu->handle = VK_NULL_HANDLE; /* nothing of it can be called, not even its end */
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "the driver of '%s' lacks functions of Vulkan 1.1", gpu->facts.name);
+    }
+    gpu->vk.GetDeviceQueue(gpu->handle, gpu->family, 0, &gpu->queue);
+    if ((status = nyx_vulkan__pipelines_create(gpu)) < 0)
+        return status;
+    return nyx_vulkan__stream_create(gpu);
+}

@@ -1,0 +1,100 @@
+/* pipeline -- shaders with their constants, compiled by the driver once. */
+#include "device/vulkan/vulkan.h"
+
+#include <string.h>
+
+static VkResult create_layouts(nyx_vulkan__gpu *gpu)
+{
+    const VkPushConstantRange       push = { VK_SHADER_STAGE_COMPUTE_BIT, 0, NYX_VULKAN_PUSH * 4 };
+    VkDescriptorSetLayoutBinding    bindings[NYX_VULKAN_BINDINGS];
+    VkDescriptorSetLayoutCreateInfo set = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                            .bindingCount = NYX_VULKAN_BINDINGS, .pBindings = bindings };
+    VkPipelineLayoutCreateInfo      layout = { .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, .setLayoutCount = 1,
+                                               .pSetLayouts = &gpu->set_layout, .pushConstantRangeCount = 1,
+                                               .pPushConstantRanges = &push };
+    VkPipelineCacheCreateInfo       cache = { .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO };
+    VkResult                        result;
+
+    for (uint32_t i = 0; i < NYX_VULKAN_BINDINGS; i++)
+        bindings[i] = (VkDescriptorSetLayoutBinding){ i, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1,
+                                                      VK_SHADER_STAGE_COMPUTE_BIT, NULL };
+    result = gpu->vk.CreateDescriptorSetLayout(gpu->handle, &set, NULL, &gpu->set_layout);
+    if (result == VK_SUCCESS)
+        result = gpu->vk.CreatePipelineLayout(gpu->handle, &layout, NULL, &gpu->layout);
+    if (result == VK_SUCCESS)
+        result = gpu->vk.CreatePipelineCache(gpu->handle, &cache, NULL, &gpu->cache);
+    return result;
+}
+
+int nyx_vulkan__pipelines_create(nyx_vulkan__gpu *gpu)
+{
+    const VkResult result = create_layouts(gpu);
+
+    return result == VK_SUCCESS ? 0 : nyx_vulkan__error(result, "laying out its shaders");
+}
+
+void nyx_vulkan__pipelines_release(nyx_vulkan__gpu *gpu)
+{
+    for (int64_t i = 0; i < gpu->pipeline_count; i++)
+        gpu->vk.DestroyPipeline(gpu->handle, gpu->pipelines[i].pipeline, NULL);
+    nyx_free(gpu->pipelines);
+    if (gpu->cache)
+        gpu->vk.DestroyPipelineCache(gpu->handle, gpu->cache, NULL);
+    if (gpu->layout)
+        gpu->vk.DestroyPipelineLayout(gpu->handle, gpu->layout, NULL);
+    if (gpu->set_layout)
+        gpu->vk.DestroyDescriptorSetLayout(gpu->handle, gpu->set_layout, NULL);
+}
+
+static int compile(nyx_vulkan__gpu *gpu, nyx_vulkan__pipeline *p)
+{
+    const nyx_shader_source       *source = &nyx_shader_sources[p->shader];
+    const VkShaderModuleCreateInfo module = { .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                              .codeSize = (size_t)source->bytes, .pCode = source->words };
+    VkSpecializationMapEntry       entries[NYX_VULKAN_SPECS];
+    const VkSpecializationInfo     constants = { (uint32_t)p->spec_count, entries, sizeof p->spec, p->spec };
+    VkComputePipelineCreateInfo    info = { .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = gpu->layout };
+    VkShaderModule                 made;
+    VkResult                       result;
+
+    for (int i = 0; i < p->spec_count; i++)
+        entries[i] = (VkSpecializationMapEntry){ (uint32_t)i, (uint32_t)i * 4, 4 };
+    result = gpu->vk.CreateShaderModule(gpu->handle, &module, NULL, &made);
+    if (result == VK_SUCCESS) {
+        info.stage = (VkPipelineShaderStageCreateInfo){ .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                                                        .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = made,
+                                                        .pName = "main", .pSpecializationInfo = &constants };
+        result = gpu->vk.CreateComputePipelines(gpu->handle, gpu->cache, 1, &info, NULL, &p->pipeline);
+        gpu->vk.DestroyShaderModule(gpu->handle, made, NULL);
+    }
+    return result == VK_SUCCESS ? 0 : nyx_error_wrap(nyx_vulkan__error(result, "compiling"), "shader '%s'", source->name);
+}
+
+static int shader_named(const char *name)
+{
+    for (int i = 0; nyx_shader_sources[i].name; i++)
+        if (!strcmp(nyx_shader_sources[i].name, name))
+            return i;
+    nyx_bug(__FILE__, __LINE__, name);
+}
+
+int nyx_vulkan__pipeline_find(nyx_vulkan__gpu *gpu, int *index, const char *shader, const uint32_t *spec, int spec_count)
+{
+    nyx_vulkan__pipeline wanted = { .shader = shader_named(shader), .spec_count = spec_count };
+    int                  status;
+
+    memcpy(wanted.spec, spec, (size_t)spec_count * sizeof *spec);
+    for (int64_t i = 0; i < gpu->pipeline_count; i++) {
+        const nyx_vulkan__pipeline *p = &gpu->pipelines[i];
+
+        *index = (int)i;
+        if (p->shader == wanted.shader && p->spec_count == spec_count && !memcmp(p->spec, wanted.spec, sizeof p->spec))
+            return 0;
+    }
+    if ((status = nyx_array_grow(&gpu->pipelines, &gpu->pipeline_room, gpu->pipeline_count, sizeof *gpu->pipelines, 64)) < 0 ||
+        (status = compile(gpu, &wanted)) < 0)
+        return status;
+    *index = (int)gpu->pipeline_count;
+    gpu->pipelines[gpu->pipeline_count++] = wanted;
+    return 0;
+}

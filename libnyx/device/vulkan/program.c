@@ -1,0 +1,234 @@
+/* program -- a Vulkan GPU as a device: stores, and programs as recorded work. */
+#include "device/vulkan/kernel.h"
+
+#include <string.h>
+
+/* ---- store ---------------------------------------------------------------------- */
+
+static void release(nyx_store *store)
+{
+    nyx_vulkan__gpu   *gpu = nyx_vulkan__gpu_of(store->device);
+    nyx_vulkan__store *memory = store->own;
+
+    if (!memory)
+        return;
+    nyx_vulkan__finish(gpu);
+    for (int i = 0; i < NYX_ROLE_COUNT; i++)
+        nyx_vulkan__block_release(gpu, &memory->roles[i]);
+    nyx_vulkan__block_release(gpu, &memory->arena);
+    nyx_vulkan__block_release(gpu, &memory->workspace);
+    nyx_free(memory);
+}
+
+static int allocate(nyx_store *store)
+{
+    nyx_vulkan__gpu   *gpu = nyx_vulkan__gpu_of(store->device);
+    nyx_vulkan__store *memory;
+    int                status = nyx_alloc(&memory, sizeof *memory);
+
+    if (status < 0)
+        return status;
+    store->own = memory;
+    for (int i = 0; i < NYX_ROLE_COUNT; i++) {
+        if ((status = nyx_vulkan__block_create(gpu, &memory->roles[i], store->role_bytes[i], NYX_VULKAN_LOCAL)) < 0)
+            return status;
+        nyx_vulkan__clear(gpu, &memory->roles[i]);
+    }
+    if ((status = nyx_vulkan__block_create(gpu, &memory->arena, store->memory.arena, NYX_VULKAN_LOCAL)) < 0)
+        return status;
+    return nyx_vulkan__block_create(gpu, &memory->workspace, store->memory.workspace, NYX_VULKAN_LOCAL);
+}
+
+static void write_block(nyx_store *store, enum nyx_role role, int64_t offset, const void *data, int64_t bytes)
+{
+    nyx_vulkan__store *memory = store->own;
+
+    nyx_vulkan__write(nyx_vulkan__gpu_of(store->device), &memory->roles[role], offset, data, bytes);
+}
+
+static void read_block(nyx_store *store, enum nyx_role role, int64_t offset, void *data, int64_t bytes)
+{
+    nyx_vulkan__store *memory = store->own;
+
+    nyx_vulkan__read(nyx_vulkan__gpu_of(store->device), &memory->roles[role], offset, data, bytes);
+}
+
+/* ---- compiling --------------------------------------------------------------------- */
+
+static nyx_vulkan__range range_of_variable(const nyx_program *p, int variable)
+{
+    const nyx_variable *v = nyx_graph_variable_at(p->graph, variable);
+
+    return (nyx_vulkan__range){ nyx_store_find(p->store, v->name), 0, nyx_variable_bytes(v) };
+}
+
+static nyx_vulkan__range range_of(const nyx_program *p, nyx_value value)
+{
+    const nyx_location *at = &p->plan.values[value];
+
+    if (!value || at->place == NYX_PLACE_NONE)
+        return (nyx_vulkan__range){ 0 };
+    if (at->place == NYX_PLACE_VARIABLE)
+        return range_of_variable(p, at->variable);
+    return (nyx_vulkan__range){ NYX_VULKAN_ARENA, at->offset, nyx_value_bytes(p->graph, value) };
+}
+
+static const nyx_vulkan__kernel *find_kernel(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    for (int t = 0; nyx_vulkan__kernels[t]; t++)
+        for (const nyx_vulkan__kernel *k = nyx_vulkan__kernels[t]; k->op != NYX_OP_NONE; k++)
+            if (k->op == node->op && (!k->takes || k->takes(gpu, g, node)))
+                return k;
+    return NULL;
+}
+
+static int compile_node(nyx_program *p, const nyx_node *node)
+{
+    nyx_vulkan__program      *own = p->own;
+    const int64_t             first = own->work_count;
+    nyx_vulkan__emit          e = { .gpu = nyx_vulkan__gpu_of(p->store->device), .program = p, .g = p->graph, .node = node };
+    const nyx_vulkan__kernel *kernel = find_kernel(e.gpu, p->graph, node);
+    nyx_cost                  cost = nyx_node_cost(p->graph, node);
+
+    if (!kernel)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "operation '%s' has no kernel for Vulkan; --device=cpu has one",
+                             nyx_op_table(node->op)->name);
+    for (int i = 0; i < node->input_count; i++)
+        e.in[i] = range_of(p, node->inputs[i]);
+    for (int i = 0; i < node->output_count; i++)
+        e.out[i] = range_of(p, node->outputs[i]);
+    if (node->op == NYX_OP_ASSIGN)
+        e.out[0] = range_of_variable(p, node->writes[0]);
+    kernel->emit(&e);
+    for (int64_t i = first; i < own->work_count; i++)
+        own->work[i].cost = (nyx_cost){ cost.flops / (double)(own->work_count - first),
+                                        cost.bytes / (double)(own->work_count - first) };
+    return e.status;
+}
+
+static int compile(nyx_program *p)
+{
+    const int64_t        recording_bytes = p->store->micro_batches * (int64_t)sizeof(nyx_vulkan__recording);
+    nyx_vulkan__program *own;
+    int                  status = nyx_alloc(&own, sizeof *own);
+
+    if (status < 0)
+        return status;
+    p->own = own;
+    if (nyx_graph_real(p->graph) == NYX_F64)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "Vulkan computes in f32; float64 needs --device=cpu:reference");
+    if ((status = nyx_alloc(&own->recordings[0], recording_bytes)) < 0 ||
+        (status = nyx_alloc(&own->recordings[1], recording_bytes)) < 0)
+        return status;
+    for (int n = 0; n < nyx_graph_node_count(p->graph) && status == 0; n++) {
+        const nyx_node *node = nyx_graph_node(p->graph, n);
+
+        if (!nyx_op_table(node->op)->alias && !p->plan.elided[n])
+            status = compile_node(p, node);
+    }
+    return status;
+}
+
+static void discard(nyx_program *p)
+{
+    nyx_vulkan__gpu     *gpu = nyx_vulkan__gpu_of(p->store->device);
+    nyx_vulkan__program *own = p->own;
+
+    if (!own)
+        return;
+    nyx_vulkan__finish(gpu);
+    for (int t = 0; t < 2; t++) {
+        for (int m = 0; own->recordings[t] && m < p->store->micro_batches; m++)
+            nyx_vulkan__recording_release(gpu, &own->recordings[t][m]);
+        nyx_free(own->recordings[t]);
+    }
+    nyx_vulkan__block_release(gpu, &own->constant_block);
+    nyx_free(own->constants);
+    nyx_free(own->work);
+    nyx_free(own);
+}
+
+/* ---- running ------------------------------------------------------------------------- */
+
+static int upload_constants(nyx_vulkan__gpu *gpu, nyx_vulkan__program *own)
+{
+    int status;
+
+    if (!own->constants || own->constant_block.buffer)
+        return 0;
+    if ((status = nyx_vulkan__block_create(gpu, &own->constant_block, own->constant_bytes, NYX_VULKAN_LOCAL)) < 0)
+        return status;
+    nyx_vulkan__write(gpu, &own->constant_block, 0, own->constants, own->constant_bytes);
+    return 0;
+}
+
+static void write_parameters(nyx_vulkan__gpu *gpu, const nyx_program *p, const nyx_run *run)
+{
+    const uint32_t words[4] = { (uint32_t)run->seed, (uint32_t)(run->seed >> 32), nyx_device__random_step(p->store, run), 0 };
+    VkCommandBuffer commands = nyx_vulkan__copies(gpu);
+
+    if (commands)
+        gpu->vk.CmdUpdateBuffer(commands, gpu->parameters.buffer, 0, sizeof words, words);
+}
+
+/* Time between the ends of two pieces of work belongs to the second. */
+static void collect_times(nyx_vulkan__gpu *gpu, nyx_program *p, const nyx_vulkan__recording *recording)
+{
+    const nyx_vulkan__program *own = p->own;
+    uint64_t                  *ticks;
+
+    nyx_vulkan__finish(gpu);
+    if (gpu->device->status < 0 || nyx_alloc(&ticks, (own->work_count + 1) * (int64_t)sizeof *ticks) < 0)
+        return;
+    if (gpu->vk.GetQueryPoolResults(gpu->handle, recording->queries, 0, (uint32_t)own->work_count + 1,
+                                    (size_t)(own->work_count + 1) * sizeof *ticks, ticks, sizeof *ticks,
+                                    VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT) == VK_SUCCESS)
+        for (int64_t i = 0; i < own->work_count; i++)
+            p->time_ns[own->work[i].op] += (int64_t)((double)(ticks[i + 1] - ticks[i]) * (double)gpu->tick_ns);
+    nyx_free(ticks);
+}
+
+static void run_work(nyx_program *p, const nyx_run *run)
+{
+    nyx_vulkan__gpu       *gpu = nyx_vulkan__gpu_of(p->store->device);
+    nyx_vulkan__program   *own = p->own;
+    const bool             traced = p->trace && gpu->tick_ns > 0;
+    nyx_vulkan__recording *recording = &own->recordings[traced][run->micro];
+    int                    status;
+
+    if (gpu->device->status < 0)
+        return;
+    if ((status = upload_constants(gpu, own)) < 0 || (status = nyx_vulkan__record(p, run->micro, traced)) < 0) {
+        nyx_device__fail(gpu->device, status, "%s", nyx_error_text());
+        return;
+    }
+    write_parameters(gpu, p, run);
+    nyx_vulkan__submit(gpu, recording->buffers, (int)recording->count);
+    if (traced)
+        collect_times(gpu, p, recording);
+}
+
+/* Device, driver, shaders and their constants: another one may round otherwise. */
+static void digest(const nyx_program *p, nyx_sha256 *hash)
+{
+    const nyx_vulkan__gpu     *gpu = nyx_vulkan__gpu_of(p->store->device);
+    const nyx_vulkan__program *own = p->own;
+
+    nyx_sha256_update(hash, gpu->facts.name, (int64_t)strlen(gpu->facts.name) + 1);
+    nyx_sha256_update(hash, gpu->facts.driver, (int64_t)strlen(gpu->facts.driver) + 1);
+    for (int64_t i = 0; i < own->work_count; i++) {
+        const nyx_vulkan__work *work = &own->work[i];
+
+        if (work->kind != NYX_VULKAN_DISPATCH)
+            continue;
+        const nyx_shader_source *source = &nyx_shader_sources[gpu->pipelines[work->pipeline].shader];
+        nyx_sha256_update(hash, source->words, source->bytes);
+        nyx_sha256_update(hash, work->spec, work->spec_count * (int64_t)sizeof *work->spec);
+    }
+}
+
+const nyx_device__backend nyx_device__vulkan = {
+    .close = nyx_vulkan__close, .allocate = allocate, .release = release, .write = write_block, .read = read_block,
+    .compile = compile, .discard = discard, .run = run_work, .digest = digest,
+    .alignment = 256,
+};

@@ -1,0 +1,123 @@
+/* vulkan -- what the sources of device/vulkan/ share: the open GPU, blocks of
+ * its memory, the stream of work, pipelines.
+ *
+ * One queue, work in order. Host memory that is to be written goes through the
+ * staging block of a frame; a frame is submitted together with the programs
+ * that follow. A failure is kept by the device (nyx_device_check): from then on
+ * nothing is done and what is read is 0xFF bytes, which are NaN.
+ */
+#ifndef NYX_VULKAN_H
+#define NYX_VULKAN_H
+
+#include "device/internal.h"
+#include "device/vulkan/api.h"
+
+enum { NYX_VULKAN_BINDINGS = 8, NYX_VULKAN_PUSH = 32 /* words */, NYX_VULKAN_SPECS = 16 };
+
+/* ---- memory ---------------------------------------------------------------------- */
+
+enum nyx_vulkan__kind { NYX_VULKAN_LOCAL, NYX_VULKAN_UPLOAD, NYX_VULKAN_DOWNLOAD };
+typedef struct {
+    VkBuffer       buffer;
+    VkDeviceMemory memory;
+    int64_t        bytes;
+    char          *mapped; /* NULL: the host does not see it */
+} nyx_vulkan__block;
+
+/* ---- the GPU ------------------------------------------------------------------------ */
+
+/* A shader with values for its specialisation constants. */
+typedef struct {
+    int        shader; /* in nyx_shader_sources */
+    int        spec_count;
+    uint32_t   spec[NYX_VULKAN_SPECS];
+    VkPipeline pipeline;
+} nyx_vulkan__pipeline;
+
+/* One turn of the stream: copies, then programs. */
+typedef struct {
+    nyx_vulkan__block staging;
+    int64_t           used;
+    VkCommandBuffer   copies;
+    bool              open;    /* `copies` is being recorded */
+    VkFence           fence;
+    bool              pending; /* submitted, not waited for */
+} nyx_vulkan__frame;
+enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
+
+typedef struct {
+    nyx_device                      *device;
+    nyx_vulkan__api                  vk;
+    VkPhysicalDevice                 physical;
+    VkDevice                         handle;
+    VkQueue                          queue;
+    uint32_t                         family;
+    nyx_vulkan_device                facts;
+    VkPhysicalDeviceMemoryProperties memory;
+    float                            tick_ns;  /* of a timestamp; 0: none */
+    bool                             unified;  /* one memory for host and device */
+    int                              group;    /* invocations of a plain workgroup */
+    int64_t                          patience_ms;
+    VkDescriptorSetLayout            set_layout;
+    VkPipelineLayout                 layout;
+    VkPipelineCache                  cache;
+    nyx_vulkan__pipeline            *pipelines;
+    int64_t                          pipeline_count, pipeline_room;
+    VkCommandPool                    commands;
+    nyx_vulkan__frame                frames[NYX_VULKAN_FRAMES];
+    int                              frame; /* the one being filled */
+    nyx_vulkan__block                download, parameters;
+} nyx_vulkan__gpu;
+
+static inline nyx_vulkan__gpu *nyx_vulkan__gpu_of(const nyx_device *device)
+{
+    return device->own;
+}
+
+/* What a device is and can; the driver is asked in this process. */
+void nyx_vulkan__ask(const nyx_vulkan__api *vk, VkPhysicalDevice device, nyx_vulkan_device *out);
+
+void nyx_vulkan__close(nyx_device *device);
+
+/* The status of a failed call; the sentence says what was being done. */
+int nyx_vulkan__error(VkResult result, const char *what);
+
+/* ---- blocks: memory.c ------------------------------------------------------------------ */
+
+/* `bytes` 0 gives an empty block. MEMORY: needed and available bytes are said. */
+int  nyx_vulkan__block_create(nyx_vulkan__gpu *gpu, nyx_vulkan__block *out, int64_t bytes,
+                              enum nyx_vulkan__kind kind) NYX_CHECKED;
+void nyx_vulkan__block_release(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block);
+
+/* ---- the stream: stream.c ---------------------------------------------------------------- */
+
+int  nyx_vulkan__stream_create(nyx_vulkan__gpu *gpu) NYX_CHECKED;
+void nyx_vulkan__stream_release(nyx_vulkan__gpu *gpu);
+void nyx_vulkan__write(nyx_vulkan__gpu *gpu, nyx_vulkan__block *to, int64_t offset, const void *data, int64_t bytes);
+void nyx_vulkan__read(nyx_vulkan__gpu *gpu, nyx_vulkan__block *from, int64_t offset, void *data, int64_t bytes);
+void nyx_vulkan__clear(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block); /* zero bytes */
+/* Copies so far, then these command buffers, a submit each. */
+void nyx_vulkan__submit(nyx_vulkan__gpu *gpu, const VkCommandBuffer *buffers, int count);
+void nyx_vulkan__finish(nyx_vulkan__gpu *gpu); /* wait for all of it */
+/* The command buffer in which copies of this frame are recorded; NULL after a failure. */
+VkCommandBuffer nyx_vulkan__copies(nyx_vulkan__gpu *gpu);
+/* Everything before is seen by everything after. */
+void nyx_vulkan__barrier(const nyx_vulkan__gpu *gpu, VkCommandBuffer commands);
+
+/* ---- pipelines: pipeline.c -------------------------------------------------------------------- */
+
+int  nyx_vulkan__pipelines_create(nyx_vulkan__gpu *gpu) NYX_CHECKED;
+void nyx_vulkan__pipelines_release(nyx_vulkan__gpu *gpu);
+/* The index of a pipeline, made when it is not there yet. DEVICE, MEMORY. */
+int  nyx_vulkan__pipeline_find(nyx_vulkan__gpu *gpu, int *index, const char *shader, const uint32_t *spec,
+                               int spec_count) NYX_CHECKED;
+
+/* Every shader that was built, by name; ends with NULL. */
+typedef struct {
+    const char     *name;
+    const uint32_t *words;
+    int64_t         bytes;
+} nyx_shader_source;
+extern const nyx_shader_source nyx_shader_sources[];
+
+#endif

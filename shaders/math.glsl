@@ -1,0 +1,120 @@
+/* math.glsl -- the functions of libnyx/tensor/math.h, line by line: the bounds
+ * stated there hold, and CPU and GPU agree to the bit wherever a driver does
+ * + - * as IEEE 754 says and does not fuse what is `precise`. Division and
+ * square root may be off by 2.5 ulp (Vulkan, "Precision of SPIR-V operations").
+ */
+float nyx_rint(float x, out uint integer)
+{
+    const float   magic = 12582912.0;
+    precise float moved = x + magic;
+
+    integer = floatBitsToUint(moved) - floatBitsToUint(magic);
+    precise float back = moved - magic;
+    return back;
+}
+
+float nyx_exp_reduce(float x, out uint n)
+{
+    precise float scaled = x * 1.44269504;
+    precise float k = nyx_rint(scaled, n);
+    precise float r = (x - k * 6.93145752e-1) - k * 1.42860677e-6;
+    precise float q = 1.98910304e-4;
+
+    q = q * r + 1.39336858e-3;
+    q = q * r + 8.33331049e-3;
+    q = q * r + 4.16664630e-2;
+    q = q * r + 1.66666672e-1;
+    q = q * r + 5.0e-1;
+    precise float y = r + (r * r) * q;
+    return y;
+}
+
+float nyx_exp2_int(uint n)
+{
+    return uintBitsToFloat((n + 127u) << 23);
+}
+
+/* 0.96 ulp. */
+float nyx_exp(float x)
+{
+    uint n;
+
+    if (is_nan(x))
+        return x;
+    x = x < -104.0 ? -104.0 : x;
+    x = x > 89.0 ? 89.0 : x;
+    precise float p = 1.0 + nyx_exp_reduce(x, n);
+    uint          half_n = uint(int(n) >> 1);
+    precise float y = p * nyx_exp2_int(half_n) * nyx_exp2_int(n - half_n);
+    return y;
+}
+
+/* 0.84 ulp. */
+float nyx_log(float x)
+{
+    const float infinity = uintBitsToFloat(0x7f800000u);
+    const float not_a_number = uintBitsToFloat(0x7fc00000u);
+    uint        tiny = x < 1.17549435e-38 ? 1u : 0u;
+    precise float scaled = tiny != 0u ? x * 8388608.0 : x;
+    uint          bits = floatBitsToUint(scaled) + (0x3f800000u - 0x3f3504f3u);
+    float         e = float(int(bits >> 23) - 127 - int(tiny * 23u));
+    precise float f = uintBitsToFloat((bits & 0x7fffffu) + 0x3f3504f3u) - 1.0;
+    precise float s = f / (2.0 + f);
+    precise float z = s * s;
+    precise float h = 0.5 * f * f;
+    precise float r = 2.33327628e-1;
+
+    r = r * z + 2.85507351e-1;
+    r = r * z + 4.00001228e-1;
+    r = (r * z + 6.66666687e-1) * z;
+    precise float y = e * 6.93145752e-1 + (f - (h - (s * (h + r) + e * 1.42860677e-6)));
+    if (is_nan(x))
+        return x;
+    y = x < infinity ? y : x;
+    return x > 0.0 ? y : (x == 0.0 ? -infinity : not_a_number);
+}
+
+/* 2.4 ulp. */
+float nyx_sigmoid(float x)
+{
+    precise float e = nyx_exp(-abs(x));
+    precise float y = (x < 0.0 ? e : 1.0) / (1.0 + e);
+    return y;
+}
+
+float nyx_atan_unit(float t)
+{
+    bool          far = t > 0.414213562;
+    precise float u = far ? (t - 1.0) / (t + 1.0) : t;
+    precise float z = u * u;
+    precise float p = -6.44774139e-2;
+
+    p = p * z + 1.07424669e-1;
+    p = p * z - 1.42638385e-1;
+    p = p * z + 1.99995369e-1;
+    p = (p * z - 3.33333313e-1) * z;
+    u = u + u * p;
+    precise float y = far ? 7.85398185e-1 + (u - 2.18556941e-8) : u;
+    return y;
+}
+
+/* 2.5 ulp. */
+float nyx_atan2(float y, float x)
+{
+    float         ax = abs(x), ay = abs(y);
+    float         least = ay < ax ? ay : ax;
+    float         most = ay < ax ? ax : ay;
+    precise float t = least / most;
+    precise float a;
+
+    t = most == 0.0 ? 0.0 : t;
+    t = least > 3.40282347e38 ? 1.0 : t;
+    a = nyx_atan_unit(t);
+    a = ay > ax ? 1.57079637 - (a + 4.37113883e-8) : a;
+    a = (floatBitsToUint(x) >> 31) != 0u ? 3.14159274 - (a + 8.74227766e-8) : a;
+    if (is_nan(x))
+        return x;
+    if (is_nan(y))
+        return y;
+    return uintBitsToFloat((floatBitsToUint(a) & 0x7fffffffu) | (floatBitsToUint(y) & 0x80000000u));
+}

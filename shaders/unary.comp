@@ -1,0 +1,45 @@
+/* unary -- functions of one number: affine, sqrt, sigmoid, and conversions.
+ *   x, y   f32 [elems]; y may be x. Conversions: i32 on one side
+ * One invocation an element. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "nyx.glsl"
+#include "math.glsl"
+#include "ops.glsl"
+
+layout(constant_id = 1) const uint OP = 0;
+layout(constant_id = 2) const uint TO_INTEGER = 0;
+layout(set = 0, binding = 0) readonly buffer X { uint x[]; };
+layout(set = 0, binding = 1) writeonly buffer Y { uint y[]; };
+layout(push_constant) uniform Push { uint elems; float scale, shift; };
+
+/* Towards zero; beyond the range of i32 to its ends, NaN to 0. */
+int truncated(float v)
+{
+    if (is_nan(v))
+        return 0;
+    if (!(v > -2147483648.0))
+        return -2147483647 - 1;
+    return v < 2147483648.0 ? int(v) : 2147483647;
+}
+
+void main()
+{
+    uint i = invocation_index();
+
+    if (i >= elems)
+        return;
+    float         v = uintBitsToFloat(x[i]);
+    precise float r;
+    if (OP == OP_CAST) {
+        y[i] = TO_INTEGER != 0u ? uint(truncated(v)) : floatBitsToUint(float(int(x[i])));
+        return;
+    }
+    if (OP == OP_AFFINE)
+        r = scale * v + shift;
+    else if (OP == OP_SQRT)
+        r = sqrt(v);
+    else
+        r = nyx_sigmoid(v);
+    y[i] = floatBitsToUint(r);
+}
