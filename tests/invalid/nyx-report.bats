@@ -27,6 +27,7 @@ json.dump(r, open(sys.argv[2], "w"))' "$@"
     : > empty.json
     head -c 700 eval.json > short.json
     echo '{ "model": {} }' > other.json
+    echo '{ "comment": "by hand", "rules": [{ "tensor": "*", "format": "int4:g32" }] }' > recipe.json
     echo '{ "schema": "nyx.plan/1", "rung": 0 }' > plan.json
     echo '[1, 2]' > array.json
     { cat eval.json; echo x; } > behind.json
@@ -43,7 +44,8 @@ json.dump(r, open(sys.argv[2], "w"))' "$@"
 65|cannot read 'behind.json': line |behind.json
 65|cannot read 'bytes.json': line 1|bytes.json
 65|'array.json'|array.json
-65|'other.json': unknown key 'model'|other.json
+65|'other.json' is no report but a configuration, which nyx-train builds and trains; nyx-report shows the report of nyx-train|other.json
+65|'recipe.json' is no report but a recipe, which tells nyx-quantize --recipe=FILE what each tensor becomes; nyx-report shows the reports of nyx-evolve and nyx-quantize|recipe.json
 65|'plan.json' has the schema 'nyx.plan/1', which cannot be shown|plan.json
 65|cannot read 'd.h5'|d.h5
 CASES

@@ -129,6 +129,23 @@ static int find_kind(const char **out, const nyx_json *json, const char *path)
     return no_kind(path, schema);
 }
 
+/* What is no report but known: an error that says what it is for; else 0. */
+static int check_document(const nyx_json *json, const char *path)
+{
+    static const struct {
+        const char *key, *what;
+    } others[] = {
+        { "rules", "a recipe, which tells nyx-quantize --recipe=FILE what each tensor becomes; nyx-report shows the "
+                   "reports of nyx-evolve and nyx-quantize" },
+        { "model", "a configuration, which nyx-train builds and trains; nyx-report shows the report of nyx-train" },
+    };
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (nyx_json_get(json, others[i].key))
+            return nyx_error_set(NYX_ERR_INPUT, "'%s' is no report but %s", path, others[i].what);
+    return 0;
+}
+
 static int read_item(report_item *item, nyx_report *report, const char *path)
 {
     const char *slash = strrchr(path, '/'), *kind = "";
@@ -144,8 +161,8 @@ static int read_item(report_item *item, nyx_report *report, const char *path)
     }
     if ((status = nyx_json_read(&item->json, path)) < 0)
         return status;
-    if (nyx_json_text(nyx_json_get(item->json, "schema"), NULL))
-        status = find_kind(&kind, item->json, path);
+    status = nyx_json_text(nyx_json_get(item->json, "schema"), NULL) ? find_kind(&kind, item->json, path)
+                                                                     : check_document(item->json, path);
     if (status < 0 || (status = nyx_schema_check("report", item->json, path)) < 0 ||
         (status = nyx_schema_check(kind, item->json, path)) < 0)
         return status;
