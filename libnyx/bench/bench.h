@@ -61,7 +61,7 @@ typedef struct {
     double      yardstick_s;       /* OpenBLAS on the same; 0: see yardstick_reason */
     const char *yardstick_reason;  /* NULL: does not apply */
     double      energy_j;          /* of the processors in one run; 0: see energy_reason */
-    const char *energy_reason;
+    char        energy_reason[200];
     int64_t     memory_bytes;      /* at the peak, beyond what the bench itself holds; 0: see memory_reason */
     const char *memory_reason;
 } nyx_bench_figure;

@@ -47,7 +47,7 @@ static void describe_figure(nyx_json *object, const nyx_bench_figure *f)
     if (known && f->energy_j > 0.0)
         nyx_json_set_real(object, "energy_j", f->energy_j);
     else
-        nyx_json_set_null(object, "energy_j", known && f->energy_reason ? f->energy_reason : "nothing was measured");
+        nyx_json_set_null(object, "energy_j", known && f->energy_reason[0] ? f->energy_reason : "nothing was measured");
     if (known && f->memory_bytes > 0)
         nyx_json_set_int(object, "memory_bytes", f->memory_bytes);
     else

@@ -124,11 +124,18 @@ void nyx_bench__meter_start(nyx_bench *bench)
 
 void nyx_bench__meter_stop(nyx_bench *bench, nyx_bench_figure *figure, int64_t runs)
 {
-    double joules;
+    const char *why;
+    double      joules;
 
     nyx_sensors_read(bench->sensors);
     joules = nyx_sensors_joules(bench->sensors);
-    figure->energy_reason = "no energy counter of the processors can be read";
+    nyx_sensors_judge(bench->sensors, true);
+    why = nyx_sensors_no_joules(bench->sensors);
+    if (why || joules >= 0.0)
+        snprintf(figure->energy_reason, sizeof figure->energy_reason, "the processors' energy counter: %s",
+                 why ? why : "it did not move meanwhile");
+    else
+        snprintf(figure->energy_reason, sizeof figure->energy_reason, "no energy counter of the processors can be read");
     if (joules >= 0.0 && runs > 0 && joules > (bench->joules > 0.0 ? bench->joules : 0.0))
         figure->energy_j = (joules - (bench->joules > 0.0 ? bench->joules : 0.0)) / (double)runs;
 }

@@ -98,7 +98,7 @@ typedef struct {
     double                       scale, wrap;
     double                       clock;          /* of this reading: ms, ticks */
     double                       raw, raw_clock; /* the reading before */
-    double                       total;          /* of a counter */
+    double                       total, watts;   /* of a counter: joules; the most between two readings */
     bool                         has_raw;
     void                        *handle; /* nvml */
 } nyx_device__sensor;

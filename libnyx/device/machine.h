@@ -80,7 +80,7 @@ typedef struct {
     char              source[16]; /* hwmon, thermal, powercap, drm, nvml */
     char              device[64], label[64];
     enum nyx_quantity quantity;   /* degrees C, W, J, percent */
-    bool              processor;  /* a busy processor moves it */
+    bool              processor;  /* while the processors are busy it must move */
     double            first, last, lowest, highest;
     int               readings;
     char              reason[160]; /* "": it can be believed */
@@ -101,6 +101,8 @@ const char       *nyx_sensors_reason(const nyx_sensors *sensors, const char *sou
 /* Joules that the processor packages took since the sensors were opened; -1:
  * no counter that can be believed. */
 double            nyx_sensors_joules(const nyx_sensors *sensors);
+/* Of the packages' counters the first one's reason, as judged; NULL: none has one. */
+const char       *nyx_sensors_no_joules(const nyx_sensors *sensors);
 
 extern const char *const nyx_sensor_sources[]; /* ends with NULL */
 

@@ -63,6 +63,7 @@ static const char *add_devices(nyx_device__nvml *nvml, nyx_sensors *s)
             sensor->kind = SENSOR_NVML;
             sensor->scale = kinds[k].scale;
             sensor->handle = device;
+            sensor->said.processor = kinds[k].quantity == NYX_ENERGY; /* no device takes none */
         }
     }
     return NULL;

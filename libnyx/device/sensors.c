@@ -85,6 +85,7 @@ static double raw_of(const nyx_sensors *s, nyx_device__sensor *sensor)
     char   text[512], *end;
     double value, all;
 
+    sensor->clock = 1e-6 * (double)nyx_clock_ns(); /* ms */
     if (sensor->kind == SENSOR_NVML)
         return s->nvml ? nyx_device__nvml_read(s->nvml, sensor) : NAN;
     if (sensor->kind == SENSOR_TICKS) {
@@ -95,7 +96,6 @@ static double raw_of(const nyx_sensors *s, nyx_device__sensor *sensor)
     }
     if (nyx_device__text(text, sizeof text, "%s", sensor->path) < 0)
         return NAN;
-    sensor->clock = 1e-6 * (double)nyx_clock_ns(); /* ms */
     value = strtod(text, &end);
     return end == text ? NAN : value;
 }
@@ -112,10 +112,13 @@ static bool value_of(nyx_device__sensor *sensor, double raw, double *value)
     sensor->has_raw = true;
     *value = raw * sensor->scale;
     if (sensor->kind == SENSOR_COUNTER || (sensor->kind == SENSOR_NVML && sensor->said.quantity == NYX_ENERGY)) {
-        const double added = had ? raw - before : 0.0;
+        const double added = had ? raw - before : 0.0, seconds = 1e-3 * (sensor->clock - clock);
+        const double joules = (added < 0.0 && sensor->wrap > 0.0 ? added + sensor->wrap : added) * sensor->scale;
 
-        sensor->total += (added < 0.0 && sensor->wrap > 0.0 ? added + sensor->wrap : added) * sensor->scale;
-        *value = sensor->total;
+        if (had && joules / (seconds + 0.1) > sensor->watts) /* counted in steps of about a millisecond */
+            sensor->watts = joules / (seconds + 0.1);
+        sensor->total += joules;
+        *value = raw < 0.0 ? *value : sensor->total;
     } else if (sensor->kind == SENSOR_ASLEEP || sensor->kind == SENSOR_TICKS) {
         if (!had || !(sensor->clock > clock))
             return false;
@@ -144,19 +147,33 @@ void nyx_sensors_read(nyx_sensors *s)
     }
 }
 
+/* A reading, or what a counter was moved by, that no machine has; NULL: all can be. */
+static const char *impossible(const nyx_device__sensor *sensor, double *value)
+{
+    const nyx_sensor *said = &sensor->said;
+    const double      least = natures[said->quantity].least;
+
+    if (sensor->watts > natures[NYX_POWER].most) {
+        *value = sensor->watts;
+        return natures[NYX_POWER].unit;
+    }
+    *value = said->lowest < least ? said->lowest : said->highest;
+    return *value < least || *value > natures[said->quantity].most ? natures[said->quantity].unit : NULL;
+}
+
 void nyx_sensors_judge(nyx_sensors *s, bool busy)
 {
     for (int i = 0; i < s->count; i++) {
-        nyx_sensor  *said = &s->list[i].said;
-        const double least = natures[said->quantity].least, most = natures[said->quantity].most;
-        const double wrong = said->lowest < least ? said->lowest : said->highest;
+        nyx_sensor *said = &s->list[i].said;
+        double      wrong;
+        const char *unit = impossible(&s->list[i], &wrong);
 
         said->reason[0] = '\0';
         if (said->readings == 0)
             snprintf(said->reason, sizeof said->reason, "it cannot be read%s",
                      said->quantity == NYX_ENERGY ? "; energy counters are for root only" : "");
-        else if (said->lowest < least || said->highest > most)
-            snprintf(said->reason, sizeof said->reason, "it lies: %g %s is not possible", wrong, natures[said->quantity].unit);
+        else if (unit)
+            snprintf(said->reason, sizeof said->reason, "it lies: %g %s is not possible", wrong, unit);
         else if (busy && said->processor && said->readings >= 3 && !(said->highest > said->lowest))
             snprintf(said->reason, sizeof said->reason, "it is frozen: %d readings around full load are all %g %s",
                      said->readings, said->last, natures[said->quantity].unit);
@@ -360,10 +377,17 @@ const char *nyx_sensors_reason(const nyx_sensors *s, const char *source)
     return NULL;
 }
 
-static bool counts_package(const nyx_sensor *said)
+static bool is_package(const nyx_sensor *said)
 {
-    return said->quantity == NYX_ENERGY && !strcmp(said->source, "powercap") && !strncmp(said->device, "package", 7) &&
-           said->readings > 1 && said->lowest >= 0.0 && said->last > said->first;
+    return said->quantity == NYX_ENERGY && !strcmp(said->source, "powercap") && !strncmp(said->device, "package", 7);
+}
+
+static bool counts_package(const nyx_device__sensor *sensor)
+{
+    double wrong;
+
+    return is_package(&sensor->said) && sensor->said.readings > 1 && !impossible(sensor, &wrong) &&
+           sensor->said.last > sensor->said.first;
 }
 
 /* A package may be there twice, by registers (intel-rapl) and by memory (intel-rapl-mmio). */
@@ -376,10 +400,18 @@ double nyx_sensors_joules(const nyx_sensors *s)
         bool              counted = false;
 
         for (int before = 0; before < i; before++)
-            counted = counted || (counts_package(&s->list[before].said) &&
+            counted = counted || (counts_package(&s->list[before]) &&
                                   !strcmp(s->list[before].said.device, said->device));
-        if (counts_package(said) && !counted)
+        if (counts_package(&s->list[i]) && !counted)
             joules = (joules < 0.0 ? 0.0 : joules) + said->last - said->first;
     }
     return joules;
+}
+
+const char *nyx_sensors_no_joules(const nyx_sensors *s)
+{
+    for (int i = 0; i < s->count; i++)
+        if (is_package(&s->list[i].said) && s->list[i].said.reason[0])
+            return s->list[i].said.reason;
+    return NULL;
 }

@@ -144,17 +144,42 @@ PY
     refuses 73 "nowhere" --op=file $quick --scratch=nowhere/s.h5
 }
 
+# zone NAME ENERGY -- a powercap zone of the machine in root/.
+zone() {
+    mkdir -p "root/sys/class/powercap/$1"
+    echo package-0 > "root/sys/class/powercap/$1/name"
+    echo 262143328850 > "root/sys/class/powercap/$1/max_energy_range_uj"
+    echo "$2" > "root/sys/class/powercap/$1/energy_uj"
+}
+
+# energy EXPRESSION PYTHON -- counters that say EXPRESSION of i every 10 ms, i from 1; PYTHON judges figure f.
+energy() {
+    (for ((i = 1; i <= 400; i++)); do
+        for at in root/sys/class/powercap/*; do echo $(($1)) > next; mv next "$at/energy_uj"; done
+        sleep 0.01
+    done) 3>&- &
+    nyx-bench --op=matmul --sizes=64 --modes=nt --memory-mib=1 --spread=1000 --seconds=0.3 --root=root --report=b.json > table
+    kill $! || true
+    wait $! || true
+    "$PYTHON" -c 'import json, sys; f = json.load(open("b.json"))["run"]["figures"][0]; print(f); exec(sys.argv[1])' "$2"
+}
+
 @test "energy is told where a counter of the processors runs" {
-    mkdir -p root/sys/class/powercap/intel-rapl:0
-    cd root/sys/class/powercap/intel-rapl:0
-    echo package-0 > name
-    echo 262143328850 > max_energy_range_uj
-    echo 0 > energy_uj
-    (for i in $(seq 1 400); do echo $((i * 1000)) > next; mv next energy_uj; sleep 0.01; done) 3>&- &
-    cd "$BATS_TEST_TMPDIR"
-    nyx-bench --op=matmul --sizes=64 --modes=nt --memory-mib=1 --spread=1000 --seconds=1 --root=root --report=b.json > table
-    kill %1 || true
-    "$PYTHON" -c 'import json; f = json.load(open("b.json"))["run"]["figures"][0]; assert 0 < f["energy_j"] < 0.1, f'
+    zone intel-rapl:0 0
+    energy 'i * 1000' 'assert 0 < f["energy_j"] < 0.1, f'
+}
+
+@test "an energy counter that wraps is believed" {
+    zone intel-rapl:0 262143320000
+    energy '(262143320000 + i * 1000) % 262143328850' 'assert 0 < f["energy_j"] < 0.1, f'
+}
+
+@test "an energy counter that is frozen, goes back or is negative gives no energy but the reason" {
+    zone intel-rapl:0 5000
+    energy 5000 'assert f["energy_j"] is None and "counter: it is frozen: " in f["energy_j_reason"], f'
+    energy '262143000000 - i * 1000000' 'assert f["energy_j"] is None and "counter: it lies: " in f["energy_j_reason"] and " W is not" in f["energy_j_reason"], f'
+    energy '-9000000 + i * 1000' 'assert f["energy_j"] is None and "counter: it lies: -" in f["energy_j_reason"] and " J is not" in f["energy_j_reason"], f'
+    [ "$(grep -c -- '-$' table)" -ge 1 ] # no number in the column of mJ
 }
 
 @test "a command that fails is no figure" {

@@ -135,6 +135,36 @@ C
     grep -q 'sensor     nvml Pretend 9000 energy: it cannot be read' lines
 }
 
+@test "a GPU's energy counter that is frozen is named, a calm temperature is not; what it cannot be is a lie" {
+    make_root
+    mkdir -p root/lib
+    cat > nvml.c <<'C'
+#include <string.h>
+static unsigned long long energy;
+int nvmlInit_v2(void) { return 0; }
+int nvmlShutdown(void) { return 0; }
+int nvmlDeviceGetCount_v2(unsigned *n) { *n = 2; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **d) { *d = i ? "runs" : "stuck"; return 0; }
+int nvmlDeviceGetName(void *d, char *name, unsigned room) { (void)room; strcpy(name, d); return 0; }
+int nvmlDeviceGetTemperature(void *d, unsigned s, unsigned *c) { (void)d; *c = 61 + s; return 0; }
+int nvmlDeviceGetPowerUsage(void *d, unsigned *mw) { *mw = *(char *)d == 's' ? 4000000000u : 75500; return 0; }
+int nvmlDeviceGetTotalEnergyConsumption(void *d, unsigned long long *mj) { *mj = *(char *)d == 's' ? 7 : (energy += 10); return 0; }
+int nvmlDeviceGetUtilizationRates(void *d, unsigned *p) { p[0] = *(char *)d == 's' ? 250 : 0; p[1] = 5; return 0; }
+C
+    ${CC:-cc} -shared -fPIC -w nvml.c -o root/lib/libnvidia-ml.so.1 || skip "package gcc is missing"
+    nyx-profile --root=root --parts=sensors --seconds=0.02 --report=p.json > lines
+    cat lines
+    "$tests/schema-check" profile p.json
+    grep -q 'sensor     nvml stuck energy: it is frozen: [0-9]* readings around full load are all 0 J' lines
+    grep -q 'sensor     nvml stuck power: it lies: 4e+06 W is not possible' lines
+    grep -q 'sensor     nvml stuck busy: it lies: 250 % is not possible' lines
+    grep -q 'sensor     nvml stuck temperature: 61 degrees C' lines
+    grep -q 'sensor     nvml runs energy: 0.[0-9]* J' lines
+    grep -q 'sensor     nvml runs busy: 0 %' lines
+    nyx-profile --root=root --parts=sensors --no-measure > lines
+    grep -q 'sensor     nvml stuck energy: 0 J' lines # without load nobody can tell
+}
+
 @test "a plan: less memory means micro-batches, then passes, then a smaller batch, then a smaller model" {
     for memory in 1GiB 12MiB 9MiB; do
         nyx-profile --plan=hrm.json --data=d.h5 --memory=$memory -o p-$memory.json --report=r-$memory.json > lines-$memory
