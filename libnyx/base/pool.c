@@ -4,6 +4,11 @@
  * and a wake-up cost, then sleep in the kernel (futex). So a barrier between
  * kernels costs well under a microsecond while every thread runs, and a pool
  * with nothing to do, or with fewer processors than threads, burns nothing.
+ *
+ * When other programs want the processors, too, a thread that spins uses up
+ * the share of time that the one it waits for would need. A spin in vain after
+ * which the kernel says that threads of this process had to give way is
+ * followed by a while of sleeping at once, the longer the sooner it comes again.
  */
 #include "base/base.h"
 
@@ -14,10 +19,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SPIN_NS = 50 * 1000 };
+enum { SPIN_NS = 50 * 1000, CALM_NS = 10 * 1000 * 1000, CALM_NS_MOST = 640 * 1000 * 1000 };
 
 /* One cache line each: a thread that polls one word does not slow another. */
 struct word {
@@ -37,6 +43,8 @@ struct nyx_pool {
     struct word arrived; /* parts that wait at the barrier */
     int         parts;
     bool        spin;    /* every part can have a processor of its own */
+    atomic_llong calm_end, calm_ns; /* no spinning before; how long that was */
+    atomic_long  gave_way;          /* switches of threads that were not asked for */
     bool        quit;
     nyx_pool_fn fn;
     void       *context;
@@ -52,18 +60,53 @@ static inline void relax(void)
 #endif
 }
 
-/* The waiter announces itself before the kernel looks at the value again, the
- * waker changes the value before it looks for sleepers: no wake-up is lost. */
-static void wait_while(struct word *word, unsigned old, bool spin)
+/* Times that threads of this process were taken off a processor they wanted. */
+static long switches(void)
 {
-    int64_t end = spin ? nyx_clock_ns() + SPIN_NS : 0;
+    struct rusage usage;
 
-    while (spin && nyx_clock_ns() < end)
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+/* After a spin in vain. Threads may come here together: each stores something sound. */
+static void calm_down(nyx_pool *pool)
+{
+    const long    count = switches(), before = atomic_exchange(&pool->gave_way, count);
+    const int64_t now = nyx_clock_ns(), last = atomic_load(&pool->calm_ns);
+    int64_t       next = CALM_NS;
+
+    if (count <= before)
+        return;
+    if (now - atomic_load(&pool->calm_end) < last)
+        next = 2 * last < CALM_NS_MOST ? 2 * last : CALM_NS_MOST;
+    atomic_store(&pool->calm_ns, next);
+    atomic_store(&pool->calm_end, now + next);
+}
+
+/* True: the word is what it was. */
+static bool spin_while(nyx_pool *pool, struct word *word, unsigned old)
+{
+    int64_t now = pool->spin ? nyx_clock_ns() : 0;
+    int64_t end = now + SPIN_NS;
+
+    if (!pool->spin || now < atomic_load_explicit(&pool->calm_end, memory_order_relaxed))
+        return true;
+    for (; now < end; now = nyx_clock_ns())
         for (int i = 0; i < 64; i++) {
             if (atomic_load_explicit(&word->value, memory_order_acquire) != old)
-                return;
+                return false;
             relax();
         }
+    calm_down(pool);
+    return true;
+}
+
+/* The waiter announces itself before the kernel looks at the value again, the
+ * waker changes the value before it looks for sleepers: no wake-up is lost. */
+static void wait_while(nyx_pool *pool, struct word *word, unsigned old)
+{
+    if (!spin_while(pool, word, old))
+        return;
     atomic_fetch_add(&word->sleepers, 1);
     while (atomic_load(&word->value) == old)
         syscall(SYS_futex, &word->value, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
@@ -84,7 +127,7 @@ void nyx_pool_barrier(nyx_pool *pool)
     if (pool->parts == 1)
         return;
     if ((int)atomic_fetch_add(&pool->arrived.value, 1) + 1 < pool->parts) {
-        wait_while(&pool->phase, phase, pool->spin);
+        wait_while(pool, &pool->phase, phase);
         return;
     }
     atomic_store(&pool->arrived.value, 0);
@@ -97,7 +140,7 @@ static void *work(void *argument)
     nyx_pool      *pool = worker->pool;
 
     for (unsigned run = 0;; run++) {
-        wait_while(&pool->start, run, pool->spin);
+        wait_while(pool, &pool->start, run);
         if (pool->quit)
             return NULL;
         pool->fn(pool->context, worker->part, pool->parts);
@@ -140,6 +183,7 @@ int nyx_pool_create(nyx_pool **out, int parts)
         return status;
     pool->parts = parts;
     pool->spin = parts <= nyx_cpu_count();
+    pool->gave_way = switches();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (int i = 0; i < parts - 1 && !failed; i++) {
