@@ -172,5 +172,5 @@ int64_t nyx_vulkan__rows_at_once(const nyx_vulkan__emit *e, int64_t rows, int64_
 
     if (most >= rows)
         return rows;
-    return most >= 64 ? most / 64 * 64 : most;
+    return most >= 64 ? most / 64 * 64 : most > 0 ? most : 1;
 }

@@ -6,5 +6,19 @@
 
 extern const nyx_vulkan__kernel nyx_vulkan__elementwise[];
 extern const nyx_vulkan__kernel nyx_vulkan__move[];
+extern const nyx_vulkan__kernel nyx_vulkan__norm[];
+extern const nyx_vulkan__kernel nyx_vulkan__activation[];
+
+/* Words that an invocation takes at once (LANES of shaders/lanes.glsl). */
+static inline int64_t nyx_vulkan__lanes(int64_t width)
+{
+    return width % 4 == 0 ? 4 : 1;
+}
+
+/* A shader on rows (shaders/rows.glsl), by its names with 1 and 4 lanes:
+ * constant 1 is set, so are push words 0 and 1 (rows, words of a row) and the
+ * grid. */
+nyx_vulkan__work nyx_vulkan__row_work(const nyx_vulkan__emit *e, const char *narrow, const char *wide, int64_t rows,
+                                      int64_t width);
 
 #endif

@@ -1,0 +1,113 @@
+/* norm -- normalization of rows and rotary positions (shaders/norm.comp,
+ * norm_grad.comp, rope.comp). */
+#include "device/vulkan/kernels/kernels.h"
+
+#include "tensor/tensor.h"
+
+/* Both outputs may be unused, but not at once. */
+static void bind_output(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output, int64_t from, int64_t bytes)
+{
+    if (e->out[output].bytes)
+        nyx_vulkan__bind(work, nyx_vulkan__part(e->out[output], from, bytes), false, true);
+    else
+        nyx_vulkan__bind(work, e->out[1 - output], false, true);
+}
+
+static void emit_norm(nyx_vulkan__emit *e)
+{
+    const int64_t width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 0)), row = width * 4;
+    const int64_t rows = nyx_vulkan__elems_in(e, 0) / width, piece = nyx_vulkan__rows_at_once(e, rows, row);
+    const bool    residual = nyx_vulkan__elems_in(e, 1) > 0;
+
+    for (int64_t first = 0; first < rows; first += piece) {
+        const int64_t    count = rows - first < piece ? rows - first : piece;
+        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm", "norm4", count, width);
+
+        nyx_vulkan__spec(&work, e->node->op);
+        nyx_vulkan__spec(&work, residual);
+        nyx_vulkan__spec(&work, (e->out[0].bytes ? 1 : 0) | (e->out[1].bytes ? 2 : 0));
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[residual], first * row, count * row), true, false);
+        bind_output(&work, e, 0, first * row, count * row);
+        bind_output(&work, e, 1, first * 4, count * 4);
+        nyx_vulkan__push_real(&work, (double)width);
+        nyx_vulkan__push_real(&work, e->node->reals[0]);
+        nyx_vulkan__add(e, &work);
+    }
+}
+
+static void emit_norm_grad(nyx_vulkan__emit *e)
+{
+    const int64_t width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 0)), row = width * 4;
+    const int64_t rows = nyx_vulkan__elems_in(e, 0) / width, piece = nyx_vulkan__rows_at_once(e, rows, row);
+
+    for (int64_t first = 0; first < rows; first += piece) {
+        const int64_t    count = rows - first < piece ? rows - first : piece;
+        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm_grad", "norm_grad4", count, width);
+
+        nyx_vulkan__spec(&work, e->node->op);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[1], first * 4, count * 4), true, false);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[2], first * row, count * row), true, false);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * row, count * row), false, true);
+        nyx_vulkan__push_real(&work, (double)width);
+        nyx_vulkan__add(e, &work);
+    }
+}
+
+/* In float64, rounded once, as the CPU does it: the same bits. */
+static void emit_rope_table(nyx_vulkan__emit *e)
+{
+    const int64_t positions = e->node->shape.dims[0], width = e->node->shape.dims[1], half = width / 2;
+    float        *table;
+
+    if (e->status < 0 || (e->status = nyx_alloc(&table, positions * width * (int64_t)sizeof *table)) < 0)
+        return;
+    for (int64_t i = 0; i < half; i++) {
+        const double turn = nyx_pow64(e->node->reals[0], -2.0 * (double)i / (double)width);
+
+        for (int64_t p = 0; p < positions; p++) {
+            table[p * width + i] = (float)nyx_cos64((double)p * turn);
+            table[p * width + half + i] = (float)nyx_sin64((double)p * turn);
+        }
+    }
+    nyx_vulkan__copy(e, nyx_vulkan__constant(e, table, positions * width * (int64_t)sizeof *table), e->out[0]);
+    nyx_free(table);
+}
+
+static void emit_rope(nyx_vulkan__emit *e)
+{
+    const nyx_shape *x = nyx_vulkan__shape_in(e, 0);
+    const int64_t    pitch = nyx_vulkan__width(x), width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 1));
+    const int64_t    lanes = width % 2 ? 1 : nyx_vulkan__lanes(width / 2), row = pitch * 4;
+    const int64_t    rows = x->dims[0] * x->dims[1], piece = nyx_vulkan__rows_at_once(e, rows, row);
+
+    for (int64_t first = 0; first < rows; first += piece) {
+        const int64_t    count = rows - first < piece ? rows - first : piece, words = count * pitch / lanes;
+        nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "rope4" : "rope");
+
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
+        nyx_vulkan__read_in(&work, e, 1);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * row, count * row), false, true);
+        nyx_vulkan__push(&work, (uint32_t)words);
+        nyx_vulkan__push(&work, (uint32_t)(pitch / lanes));
+        nyx_vulkan__push(&work, (uint32_t)(e->node->ints[0] * width / lanes));
+        nyx_vulkan__push(&work, (uint32_t)(width / lanes));
+        nyx_vulkan__push(&work, (uint32_t)(width / 2 / lanes));
+        nyx_vulkan__push(&work, (uint32_t)x->dims[1]);
+        nyx_vulkan__push(&work, (uint32_t)first);
+        nyx_vulkan__push_real(&work, e->node->ints[1] ? -1 : 1);
+        nyx_vulkan__elements(&work, e, words);
+        nyx_vulkan__add(e, &work);
+    }
+}
+
+const nyx_vulkan__kernel nyx_vulkan__norm[] = {
+    { NYX_OP_RMSNORM, "rows", emit_norm, NULL },
+    { NYX_OP_RMSNORM_GRAD, "rows", emit_norm_grad, NULL },
+    { NYX_OP_LAYERNORM, "rows", emit_norm, NULL },
+    { NYX_OP_LAYERNORM_GRAD, "rows", emit_norm_grad, NULL },
+    { NYX_OP_ROPE_TABLE, "host", emit_rope_table, NULL },
+    { NYX_OP_ROPE, "element", emit_rope, NULL },
+    { NYX_OP_NONE, NULL, NULL, NULL },
+};

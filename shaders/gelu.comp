@@ -1,0 +1,41 @@
+/* gelu -- x sigmoid(z) with z = x (A + B x^2), and its gradient
+ * dy (s + x s (1 - s) (A + 3 B x^2)); s (1 - s) = e / (1 + e)^2 with e = e^-|z|,
+ * so that 1 - s loses no bits.
+ *   x, y    f32 [count LANES]              gelu
+ *   dy, dx  f32 as x                       gelu_grad: bindings x, dy, dx
+ * One invocation LANES elements.
+ */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "nyx.glsl"
+#include "math.glsl"
+#include "ops.glsl"
+#include "lanes.glsl"
+
+layout(constant_id = 1) const uint OP = 0;
+layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
+layout(set = 0, binding = 1) readonly buffer D { WORDS dy[]; };
+layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
+layout(push_constant) uniform Push { uint count; };
+
+const float A = 1.5957691216057308;  /* 2 sqrt(2 / pi) */
+const float B = 0.07135481627260025; /* 0.044715 times it */
+
+void main()
+{
+    const uint i = invocation_index();
+
+    if (i >= count)
+        return;
+    precise REALS v = real(x[i]), square = v * v, z = v * (A + B * square), r;
+
+    if (OP == OP_GELU) {
+        r = v * nyx_sigmoid(z);
+    } else {
+        precise REALS e = nyx_exp(-abs(z)), inverse = 1.0 / (1.0 + e);
+        precise REALS s = below_zero(z, e * inverse, inverse);
+
+        r = real(dy[i]) * (s + v * (e * inverse * inverse) * (A + (3.0 * B) * square));
+    }
+    y[i] = floatBitsToUint(r);
+}

@@ -1,0 +1,47 @@
+/* lanes.glsl -- words taken LANES at a time: 4 where rows are multiples of 4,
+ * which loads 16 bytes an invocation. After math.glsl. */
+#if LANES == 4
+#define WORDS uvec4
+#define REALS vec4
+
+vec4 nyx_exp(vec4 x)
+{
+    return vec4(nyx_exp(x.x), nyx_exp(x.y), nyx_exp(x.z), nyx_exp(x.w));
+}
+
+vec4 nyx_sigmoid(vec4 x)
+{
+    return vec4(nyx_sigmoid(x.x), nyx_sigmoid(x.y), nyx_sigmoid(x.z), nyx_sigmoid(x.w));
+}
+
+/* Their sum. */
+float across(vec4 x)
+{
+    precise float sum = (x.x + x.y) + (x.z + x.w);
+    return sum;
+}
+
+/* x < 0 ? a : b. */
+vec4 below_zero(vec4 x, vec4 a, vec4 b)
+{
+    return mix(b, a, lessThan(x, vec4(0.0)));
+}
+#else
+#define WORDS uint
+#define REALS float
+
+float across(float x)
+{
+    return x;
+}
+
+float below_zero(float x, float a, float b)
+{
+    return x < 0.0 ? a : b;
+}
+#endif
+
+REALS real(WORDS word)
+{
+    return uintBitsToFloat(word);
+}

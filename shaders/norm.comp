@@ -1,0 +1,66 @@
+/* norm -- rmsnorm and layernorm of rows.
+ *   x, residual   f32 [rows, width]; x + residual is normalised (RESIDUAL)
+ *   y             f32 [rows, width] (OUTPUTS & 1)
+ *   rinv          f32 [rows], 1 / sqrt(mean of squares + epsilon) (OUTPUTS & 2)
+ * SPAN invocations a row; words = width / LANES.
+ */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "nyx.glsl"
+#include "math.glsl"
+#include "ops.glsl"
+#include "lanes.glsl"
+#include "rows.glsl"
+
+layout(constant_id = 2) const uint OP = 0;
+layout(constant_id = 3) const uint RESIDUAL = 0;
+layout(constant_id = 4) const uint OUTPUTS = 3;
+layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
+layout(set = 0, binding = 1) readonly buffer R { WORDS residual[]; };
+layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
+layout(set = 0, binding = 3) writeonly buffer S { uint rinv[]; };
+layout(push_constant) uniform Push { uint rows, words; float width, epsilon; };
+
+float added(float a, float b)
+{
+    precise float sum = a + b;
+    return sum;
+}
+
+ROW_TREE(float, row_sum, added)
+
+REALS element(uint i)
+{
+    precise REALS t = real(x[i]);
+
+    if (RESIDUAL != 0u)
+        t = t + real(residual[i]);
+    return t;
+}
+
+void main()
+{
+    const uint    row = row_index(), end = row < rows ? words : 0u, first = row < rows ? row * words : 0u;
+    precise float mean = 0.0;
+    precise REALS sum = REALS(0.0);
+
+    if (OP == OP_LAYERNORM) {
+        for (uint i = row_lane(); i < end; i += SPAN)
+            sum = sum + element(first + i);
+        mean = row_sum(across(sum)) / width;
+        sum = REALS(0.0);
+    }
+    for (uint i = row_lane(); i < end; i += SPAN) {
+        precise REALS t = element(first + i) - mean;
+
+        sum = sum + t * t;
+    }
+    precise float scale = 1.0 / sqrt(row_sum(across(sum)) / width + epsilon);
+    for (uint i = row_lane(); (OUTPUTS & 1u) != 0u && i < end; i += SPAN) {
+        precise REALS t = (element(first + i) - mean) * scale;
+
+        y[first + i] = floatBitsToUint(t);
+    }
+    if ((OUTPUTS & 2u) != 0u && row < rows && row_lane() == 0u)
+        rinv[row] = floatBitsToUint(scale);
+}

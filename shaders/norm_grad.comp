@@ -1,0 +1,49 @@
+/* norm_grad -- rmsnorm_grad and layernorm_grad of rows, from their results:
+ * dx = rinv (dy - mean(dy) - y mean(dy y)), without mean(dy) for rmsnorm.
+ *   y, dy, dx   f32 [rows, width]
+ *   rinv        f32 [rows]
+ * SPAN invocations a row; words = width / LANES.
+ */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "nyx.glsl"
+#include "math.glsl"
+#include "ops.glsl"
+#include "lanes.glsl"
+#include "rows.glsl"
+
+layout(constant_id = 2) const uint OP = 0;
+layout(set = 0, binding = 0) readonly buffer Y { WORDS y[]; };
+layout(set = 0, binding = 1) readonly buffer S { uint rinv[]; };
+layout(set = 0, binding = 2) readonly buffer D { WORDS dy[]; };
+layout(set = 0, binding = 3) writeonly buffer X { WORDS dx[]; };
+layout(push_constant) uniform Push { uint rows, words; float width; };
+
+vec2 added(vec2 a, vec2 b)
+{
+    precise vec2 sum = a + b;
+    return sum;
+}
+
+ROW_TREE(vec2, row_sums, added)
+
+void main()
+{
+    const uint    row = row_index(), end = row < rows ? words : 0u, first = row < rows ? row * words : 0u;
+    precise REALS sum = REALS(0.0), along = REALS(0.0);
+
+    for (uint i = row_lane(); i < end; i += SPAN) {
+        precise REALS d = real(dy[first + i]);
+
+        sum = sum + d;
+        along = along + d * real(y[first + i]);
+    }
+    precise vec2  means = row_sums(vec2(across(sum), across(along))) / width;
+    precise float mean = OP == OP_LAYERNORM_GRAD ? means.x : 0.0;
+    precise float scale = row < rows ? uintBitsToFloat(rinv[row]) : 0.0;
+    for (uint i = row_lane(); i < end; i += SPAN) {
+        precise REALS d = scale * (real(dy[first + i]) - mean - real(y[first + i]) * means.y);
+
+        dx[first + i] = floatBitsToUint(d);
+    }
+}

@@ -1,0 +1,40 @@
+/* swiglu -- silu(gate) * up, and its gradient.
+ *   x    f32 [rows, 2 width] = gate, up
+ *   y    f32 [rows, width]                       swiglu
+ *   dy   f32 [rows, width], dx f32 as x          swiglu_grad: bindings x, dy, dx
+ * One invocation LANES elements of y; width is counted in LANES.
+ */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "nyx.glsl"
+#include "math.glsl"
+#include "ops.glsl"
+#include "lanes.glsl"
+
+layout(constant_id = 1) const uint OP = 0;
+layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
+layout(set = 0, binding = 1) readonly buffer D { WORDS dy[]; };
+layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
+layout(push_constant) uniform Push { uint count, width; };
+
+void main()
+{
+    const uint i = invocation_index();
+
+    if (i >= count)
+        return;
+    const uint    at = i / width * 2u * width + i % width;
+    precise REALS gate = real(x[at]), up = real(x[at + width]), s = nyx_sigmoid(gate);
+
+    if (OP == OP_SWIGLU) {
+        precise REALS r = gate * s * up;
+
+        y[i] = floatBitsToUint(r);
+        return;
+    }
+    precise REALS d = real(dy[i]);
+    precise REALS dgate = d * up * (s * (1.0 + gate * (1.0 - s)));
+    precise REALS dup = d * (gate * s);
+    y[at] = floatBitsToUint(dgate);
+    y[at + width] = floatBitsToUint(dup);
+}
