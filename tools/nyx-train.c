@@ -15,7 +15,7 @@
 static struct {
     const char *config, *data, *output, *init, *checkpoint, *log, *passes, *plan, *precision;
     int64_t     steps, batch, micro_batches, checkpoint_every;
-    double      learning_rate, checkpoint_seconds;
+    double      learning_rate, checkpoint_seconds, loss_scale;
     bool        resume;
 } args = { .steps = -1, .batch = -1, .micro_batches = -1, .learning_rate = -1.0 };
 
@@ -51,7 +51,9 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INT, .name = "micro-batches", .value = &args.micro_batches, .arg = "N",
       .help = "parts of the batch, one after the other: less memory [the configuration's]", .least = 1 },
     { .kind = NYX_OPT_CHECK, .name = "precision", .value = &args.precision, .arg = "TYPE", .check = check_precision,
-      .help = "f32, or bf16: operands of products and kept activations have 16 bits, all else has 32 [f32]" },
+      .help = "f32; bf16 or f16: operands of products and kept activations have 16 bits, all else has 32 [f32]" },
+    { .kind = NYX_OPT_REAL, .name = "loss-scale", .value = &args.loss_scale, .arg = "X",
+      .help = "with f16 the first factor of the loss, halved by every overflow, doubled by 2,000 steps without one [65536]" },
     { .kind = NYX_OPT_CHECK, .name = "passes", .value = &args.passes, .arg = "NAME=CHOICE", .check = check_passes,
       .help = "recompute=all: compute activations again instead of keeping them, for less memory and the same bytes [recompute=none]" },
     { .kind = NYX_OPT_REAL, .name = "learning-rate", .value = &args.learning_rate, .arg = "X", .help = "largest rate [the configuration's]" },
@@ -180,6 +182,8 @@ static void describe_run(nyx_report *report, const nyx_train_result *r, const ny
     const int64_t peak = nyx_process_memory(true);
 
     nyx_json_set_real(result, "loss", r->loss);
+    nyx_json_set_real(result, "loss_scale", r->scaling.factor);
+    nyx_json_set_int(result, "skipped_steps", r->scaling.skipped);
     describe_evaluation(nyx_json_add_object(result, "test"), &r->test, options->dataset->train.tokens != NULL);
     nyx_json_set_int(run, "resumed_behind_step", r->first_step);
     if (peak < 0 || before < 0)
@@ -243,7 +247,7 @@ static int run(nyx_report *report)
     nyx_train_options options = { .dataset = &dataset, .seed = nyx_cli_common->seed, .init = args.init,
                                   .checkpoint = args.checkpoint, .checkpoint_steps = args.checkpoint_every,
                                   .checkpoint_seconds = args.checkpoint_seconds, .resume = args.resume,
-                                  .log = args.log, .progress = progress };
+                                  .log = args.log, .progress = progress, .loss_scale = args.loss_scale };
     int               status;
 
     if ((status = check_usage()) < 0 || (status = read_config(report, &options.config)) < 0 ||

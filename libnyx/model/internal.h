@@ -12,6 +12,7 @@ typedef struct {
     const nyx_config *config;
     int64_t           slots;
     bool              ema;    /* read dense parameters from their averages */
+    bool              scaled; /* the loss, by NYX_SCALING_FACTOR            */
     bool              trace;  /* keep the output of every module call      */
     bool              join;   /* layers that read one value become one product: training */
     int               traced;

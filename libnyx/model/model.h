@@ -135,10 +135,14 @@ typedef struct {
     int64_t slots;      /* B: of one micro-batch                             */
     int64_t batch;      /* of all micro-batches and ranks; divides the loss  */
     bool    accumulate; /* add to the old gradients; the optimizer clears them */
+    bool    scaled;     /* gradients are of the loss times NYX_SCALING_FACTOR */
     bool    inspect;    /* also out.logits [B,T,V], out.embedding [B,S,D] and
                            trace.00_L ... [B,S,D], every module call in order
                            (the last of the Q-target pass: [B,1,D])           */
 } nyx_step_options;
+
+/* What a scaled loss is multiplied with: MOMENT real [], one for all micro-batches. */
+#define NYX_SCALING_FACTOR "scaling.factor"
 
 /* One training step up to the gradients (hrm-spec sections 3 to 7, 9).
  * Variables beside the parameters; all have one copy a micro-batch but GRADIENT:

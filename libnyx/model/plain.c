@@ -24,6 +24,7 @@ void nyx_model__plain_step(nyx_graph *g, const nyx_config *config, const nyx_ste
     int               status;
 
     b.trace = options->inspect;
+    b.scaled = options->scaled;
     b.join = !options->inspect;
     inputs = nyx_graph_variable_micro(g, "batch.inputs", NYX_I32, shape_inputs(&b), NYX_ROLE_INPUT);
     targets = nyx_graph_variable_micro(g, "batch.targets", NYX_I32, shape_targets(&b), NYX_ROLE_INPUT);

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static const char *const   precision_choices[] = { "f32", "bf16", NULL };
-static const enum nyx_dtype precision_dtypes[] = { NYX_F32, NYX_BF16 };
+static const char *const   precision_choices[] = { "f32", "bf16", "f16", NULL };
+static const enum nyx_dtype precision_dtypes[] = { NYX_F32, NYX_BF16, NYX_F16 };
 
 static int run_precision(nyx_graph *g, int choice)
 {

@@ -70,6 +70,8 @@ int nyx_train__identity(nyx_json **out, const nyx_trainer *t)
         nyx_program_digest(t->programs[i], hex);
         nyx_json_set_text(json, names[i], hex);
     }
+    if (t->scaled)
+        nyx_json_set_real(json, "loss_scale", nyx_train__scaling_first(t));
     if (t->options.init) {
         status = nyx_sha256_file(hex, &bytes, t->options.init);
         nyx_json_set_text(json, "init", hex);

@@ -11,6 +11,7 @@ struct nyx_trainer {
     nyx_graph        *graphs[3];   /* step, apply, ema */
     nyx_program      *programs[3]; /* ema: NULL without */
     nyx_evaluator    *evaluator;
+    bool              scaled;      /* the loss: f16 */
     bool              outer;       /* the model has ids and a carry */
     nyx_rows          train, test;
     nyx_sampler       sampler;     /* over the rows of `train` */
@@ -33,5 +34,12 @@ int64_t nyx_train__largest_bytes(const nyx_store *store);
 
 /* Seed, configuration, digests of data and programs. */
 int nyx_train__identity(nyx_json **out, const nyx_trainer *t) NYX_CHECKED;
+
+/* scaling.c: 1 / factor; the factor's next value; its first one, and into the store; what it is. */
+nyx_value         nyx_train__scaling_inverse(nyx_graph *g);
+void              nyx_train__scaling_update(nyx_graph *g, nyx_value norm);
+double            nyx_train__scaling_first(const nyx_trainer *t);
+void              nyx_train__scaling_start(nyx_trainer *t);
+nyx_train_scaling nyx_train__scaling_read(const nyx_trainer *t);
 
 #endif

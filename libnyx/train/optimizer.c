@@ -1,5 +1,5 @@
 /* Optimizers and their schedule: hrm-spec section 8. */
-#include "train/train.h"
+#include "train/internal.h"
 
 /* ---- the apply program ----------------------------------------------------------- */
 
@@ -98,14 +98,20 @@ static void puzzle_step(nyx_graph *g, const nyx_parameter *p, int64_t slots, nyx
     nyx_graph_sign_sgd(g, table, ids, gradient, scalars, scale);
 }
 
-void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, bool accumulate)
+void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, bool accumulate, bool scaled)
 {
     const int count = nyx_model_parameter_count(config);
-    nyx_value norm, scale, scalars, plain;
+    nyx_value norm, scale, scalars, plain, inverse = 0;
 
     nyx_graph_push(g, "apply");
     norm = gradient_norm(g, config);
+    if (scaled) {
+        inverse = nyx_train__scaling_inverse(g);
+        norm = nyx_graph_mul(g, norm, inverse);
+    }
     scale = gradient_scale(g, config, norm);
+    if (scaled)
+        scale = nyx_graph_mul(g, scale, inverse);
     scalars = scalars_of(g, "step.scalars");
     plain = plain_scalars(g, config, scalars);
     for (int i = 0; i < count; i++) {
@@ -117,6 +123,8 @@ void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, 
             dense_step(g, config, &p, p.decayed ? scalars : plain, scale);
     }
     nyx_graph_assign(g, "out.grad_norm", NYX_ROLE_OUTPUT, norm);
+    if (scaled)
+        nyx_train__scaling_update(g, norm);
     for (int i = 0; accumulate && i < count; i++) {
         const nyx_parameter p = nyx_model_parameter(config, i);
         char                name[48];
@@ -161,16 +169,16 @@ double nyx_schedule_rate(const nyx_config *config, double base, int64_t step, in
     return base * (floor + (1.0 - floor) * (cosine > 0.0 ? cosine : 0.0));
 }
 
-void nyx_optimizer_scalars(const nyx_config *config, int64_t step, int64_t total, double dense[4],
+void nyx_optimizer_scalars(const nyx_config *config, int64_t step, int64_t updates, int64_t total, double dense[4],
                            double puzzle[4])
 {
     const double rate = nyx_schedule_rate(config, config->training.optimizer.learning_rate, step, total);
     const double row_rate = nyx_schedule_rate(config, config->training.puzzle.learning_rate, step, total);
     const double beta1 = config->training.optimizer.beta1, beta2 = config->training.optimizer.beta2;
-    const double left1 = beta1 > 0.0 ? nyx_pow64(beta1, (double)step) : 0.0;
-    const double left2 = beta2 > 0.0 ? nyx_pow64(beta2, (double)step) : 0.0;
+    const double left1 = beta1 > 0.0 ? nyx_pow64(beta1, (double)updates) : 0.0;
+    const double left2 = beta2 > 0.0 ? nyx_pow64(beta2, (double)updates) : 0.0;
 
-    NYX_BUG_IF(step < 1);
+    NYX_BUG_IF(step < 1 || updates < 1);
     dense[0] = 1.0 - rate * config->training.optimizer.weight_decay;
     dense[1] = rate / (1.0 - left1);
     dense[2] = 1.0 / __builtin_sqrt(1.0 - left2);

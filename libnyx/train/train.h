@@ -22,8 +22,11 @@
  *   OUTPUT  out.grad_norm real []: global norm of all dense gradients before
  *           clipping; when it is not finite nothing is updated
  * The puzzle table moves by carry.ids and grad.puzzle. With `accumulate` the
- * gradients are cleared. Errors stick in the graph. */
-void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, bool accumulate);
+ * gradients are cleared. With `scaled` they are those of a scaled loss
+ * (nyx_step_options); norm and steps are as without, and the apply program
+ * moves the factor: MOMENT scaling.factor real [], scaling.good (steps in a
+ * row), scaling.skipped (steps in all) i32 []. Errors stick in the graph. */
+void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, bool accumulate, bool scaled);
 
 /* ema.NAME = ema NAME + ... for every trained dense parameter, after a step.
  * The host starts ema.NAME (role MOMENT) as a copy of NAME. */
@@ -33,8 +36,9 @@ void nyx_optimizer_build_ema(nyx_graph *g, const nyx_config *config);
  * floor * base (hrm-spec section 8). */
 double nyx_schedule_rate(const nyx_config *config, double base, int64_t step, int64_t total);
 
-/* decay, rate, second, 0 of the step operations (graph.h) at step 1, 2 ... */
-void nyx_optimizer_scalars(const nyx_config *config, int64_t step, int64_t total, double dense[4],
+/* decay, rate, second, 0 of the step operations (graph.h) at step 1, 2 ..., of
+ * which `updates`, with this one, were not skipped. */
+void nyx_optimizer_scalars(const nyx_config *config, int64_t step, int64_t updates, int64_t total, double dense[4],
                            double puzzle[4]);
 
 /* ---- the loop ------------------------------------------------------------------------ */
@@ -51,6 +55,7 @@ typedef struct {
     const nyx_dataset *dataset;        /* borrowed while the trainer lives */
     const char        *dataset_sha256; /* of the file */
     uint64_t           seed;
+    double             loss_scale;     /* f16: the first factor of the loss; 0: NYX_SCALING_START */
     const char        *init;           /* model file to start from; NULL: random */
     const char        *checkpoint;     /* NULL: none is written */
     int64_t            checkpoint_steps;
@@ -61,11 +66,19 @@ typedef struct {
     void              *context;
 } nyx_train_options;
 
+/* Of the loss, with f16; else 1 and 0. */
+enum { NYX_SCALING_START = 1 << 16 };
+typedef struct {
+    double  factor;
+    int64_t skipped; /* steps, because of an overflow */
+} nyx_train_scaling;
+
 typedef struct {
     int64_t        steps, first_step;  /* first_step > 0: resumed behind it */
     double         loss;               /* of the last step */
     double         seconds;            /* of the steps run now */
     nyx_evaluation test;               /* after the last step */
+    nyx_train_scaling scaling;         /* the same */
 } nyx_train_result;
 
 typedef struct nyx_trainer nyx_trainer;
@@ -82,7 +95,8 @@ double  nyx_trainer_flops(const nyx_trainer *trainer);
 int nyx_trainer_predict(int64_t *bytes, double *flops, nyx_device *device, const nyx_train_options *options) NYX_CHECKED;
 
 /* Train up to config.training.steps. NUMERIC when loss or gradients stop being
- * finite (no later checkpoint is written), STOPPED when asked to stop (after
+ * finite (no later checkpoint is written; with f16 gradients may, while the
+ * factor is above 1), STOPPED when asked to stop (after
  * a checkpoint), INPUT when the checkpoint is damaged or of another run. */
 int nyx_trainer_run(nyx_trainer *trainer, nyx_train_result *result) NYX_CHECKED;
 

@@ -22,9 +22,9 @@ static int build_program(nyx_trainer *t, int which)
     g = t->graphs[which];
     if (which == STEP)
         nyx_model_build_step(g, &t->config, &(nyx_step_options){ .slots = slots / micros, .batch = slots,
-                                                                 .accumulate = accumulate });
+                                                                 .accumulate = accumulate, .scaled = t->scaled });
     else if (which == APPLY)
-        nyx_optimizer_build(g, &t->config, slots, accumulate);
+        nyx_optimizer_build(g, &t->config, slots, accumulate, t->scaled);
     else
         nyx_optimizer_build_ema(g, &t->config);
     if (which == STEP && (status = nyx_pass_apply(g, &t->options.passes)) < 0)
@@ -84,10 +84,14 @@ int nyx_trainer_create(nyx_trainer **out, nyx_device *device, const nyx_train_op
     int          status;
 
     *out = NULL;
+    if (options->loss_scale > 0.0 && nyx_passes_dtype(&options->passes) != NYX_F16)
+        return nyx_error_set(NYX_ERR_USAGE, "a loss scale of %g is for f16, this run has %s", options->loss_scale,
+                             nyx_dtype_name(nyx_passes_dtype(&options->passes)));
     if ((status = nyx_alloc(&t, sizeof *t)) < 0)
         return status;
     t->options = *options;
     t->config = options->config;
+    t->scaled = nyx_passes_dtype(&options->passes) == NYX_F16;
     t->outer = t->config.model.kind == NYX_MODEL_HRM || t->config.model.kind == NYX_MODEL_TRANSFORMER;
     if ((status = build_rows(t)) < 0 || (status = build_programs(t, device)) < 0 || (status = build_buffers(t)) < 0 ||
         (status = nyx_train__identity(&t->identity, t)) < 0) {
@@ -236,6 +240,7 @@ static int start_fresh(nyx_trainer *t)
         t->flags[i] = 1;
     if (t->outer)
         nyx_store_write(t->store, "carry.halted", t->flags);
+    nyx_train__scaling_start(t);
     return status < 0 ? status : copy_averages(t);
 }
 
@@ -294,12 +299,12 @@ static int64_t next_batch(nyx_trainer *t)
     return scored;
 }
 
-static void write_scalars(nyx_trainer *t)
+static void write_scalars(nyx_trainer *t, const nyx_train_scaling *scaling)
 {
     double dense[4], puzzle[4];
     float  values[2][4];
 
-    nyx_optimizer_scalars(&t->config, t->step + 1, t->config.training.steps, dense, puzzle);
+    nyx_optimizer_scalars(&t->config, t->step + 1, t->step + 1 - scaling->skipped, t->config.training.steps, dense, puzzle);
     for (int i = 0; i < 4; i++) {
         values[0][i] = (float)dense[i];
         values[1][i] = (float)puzzle[i];
@@ -315,8 +320,9 @@ static void write_scalars(nyx_trainer *t)
 /* What a step says of itself; a slot counts when it halted with valid labels.
  * Models without the outer loop only say how many targets were scored. */
 typedef struct {
-    double  loss, grad_norm;
-    int64_t halted, exact, tokens, tokens_right;
+    double            loss, grad_norm;
+    nyx_train_scaling scaling; /* that it was run with */
+    int64_t           halted, exact, tokens, tokens_right;
 } step_outcome;
 
 static int sum_halted(nyx_trainer *t, step_outcome *outcome)
@@ -343,29 +349,42 @@ static int sum_halted(nyx_trainer *t, step_outcome *outcome)
     return 0;
 }
 
+/* A loss or gradient that is not finite ends the run, but for gradients of a
+ * scaled loss: then the step was not taken and the factor is halved. */
+static int check_outcome(const nyx_trainer *t, const step_outcome *outcome)
+{
+    const bool bad_loss = !isfinite(outcome->loss), skips = t->scaled && outcome->scaling.factor > 1.0;
+
+    if (!bad_loss && (isfinite(outcome->grad_norm) || skips))
+        return 0;
+    return nyx_error_set(NYX_ERR_NUMERIC, "training diverged: %s is not finite at step %lld%s%s; a lower learning rate%s may help",
+                         bad_loss ? "the loss" : "the gradient", (long long)t->step + 1,
+                         t->options.checkpoint ? ", no checkpoint of it was written to " : "",
+                         t->options.checkpoint ? t->options.checkpoint : "", t->scaled ? " or bf16, which reaches further," : "");
+}
+
 static int train_step(nyx_trainer *t, step_outcome *outcome)
 {
     float norm;
+    int   status;
 
     memset(outcome, 0, sizeof *outcome);
     outcome->tokens = next_batch(t);
-    write_scalars(t);
+    outcome->scaling = nyx_train__scaling_read(t);
+    write_scalars(t, &outcome->scaling);
     for (int micro = 0; micro < t->config.training.micro_batches; micro++)
         nyx_program_run(t->programs[STEP],
                         &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step, .micro = micro });
     nyx_program_run(t->programs[APPLY], &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step });
-    if (t->programs[EMA])
-        nyx_program_run(t->programs[EMA], &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step });
     nyx_store_read(t->store, "out.loss", t->losses);
     nyx_store_read(t->store, "out.grad_norm", &norm);
+    if (t->programs[EMA] && isfinite(norm))
+        nyx_program_run(t->programs[EMA], &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step });
     for (int micro = 0; micro < t->config.training.micro_batches; micro++)
         outcome->loss += (double)t->losses[micro];
     outcome->grad_norm = (double)norm;
-    if (!isfinite(outcome->loss) || !isfinite(outcome->grad_norm))
-        return nyx_error_set(NYX_ERR_NUMERIC, "training diverged: %s is not finite at step %lld%s%s; a lower learning rate may help",
-                             isfinite(outcome->loss) ? "the gradient" : "the loss", (long long)t->step + 1,
-                             t->options.checkpoint ? ", no checkpoint of it was written to " : "",
-                             t->options.checkpoint ? t->options.checkpoint : "");
+    if ((status = check_outcome(t, outcome)) < 0)
+        return status;
     t->step++;
     return t->outer ? sum_halted(t, outcome) : 0;
 }
@@ -391,7 +410,12 @@ static int log_step(nyx_trainer *t, const step_outcome *outcome)
 
     nyx_json_set_text(json, "kind", "step");
     nyx_json_set_real(json, "loss", outcome->loss);
-    nyx_json_set_real(json, "grad_norm", outcome->grad_norm);
+    if (isfinite(outcome->grad_norm))
+        nyx_json_set_real(json, "grad_norm", outcome->grad_norm);
+    else
+        nyx_json_set_null(json, "grad_norm", "it overflowed: the step was skipped");
+    if (t->scaled)
+        nyx_json_set_real(json, "loss_scale", outcome->scaling.factor);
     nyx_json_set_real(json, "rate", nyx_schedule_rate(&t->config, t->config.training.optimizer.learning_rate, t->step,
                                                       t->config.training.steps));
     nyx_json_set_int(json, "tokens", outcome->tokens);
@@ -511,6 +535,7 @@ int nyx_trainer_run(nyx_trainer *t, nyx_train_result *result)
         return status;
     result->steps = t->step;
     result->loss = t->loss;
+    result->scaling = nyx_train__scaling_read(t);
     if ((status = evaluate(t, &result->test)) < 0)
         return status;
     return t->journal ? nyx_journal_sync(t->journal) : 0;

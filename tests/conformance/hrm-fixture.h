@@ -242,7 +242,7 @@ static inline void run_open(run *r, nyx_device *device, const nyx_config *config
         must(nyx_graph_create(&r->graphs[i], NYX_F32));
     if (train_slots > 0) {
         nyx_model_build_step(r->graphs[STEP], config, &options);
-        nyx_optimizer_build(r->graphs[APPLY], config, train_slots, false);
+        nyx_optimizer_build(r->graphs[APPLY], config, train_slots, false, false);
     }
     nyx_model_build_eval(r->graphs[EVAL], config, eval_slots, false);
     for (int i = train_slots > 0 ? STEP : EVAL; i < PROGRAMS; i++)

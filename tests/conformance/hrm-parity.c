@@ -280,7 +280,7 @@ static void scalars_put(run *r, int64_t step)
 {
     double dense[4], puzzle[4];
 
-    nyx_optimizer_scalars(r->config, step, 1000, dense, puzzle);
+    nyx_optimizer_scalars(r->config, step, step, 1000, dense, puzzle);
     put(r, "step.scalars", dense);
     put(r, "step.puzzle_scalars", puzzle);
 }

@@ -97,7 +97,32 @@ assert 0 < max(abs(x - y) / x for x, y in zip(a, b)) < 0.02, (a, b)
 PY
     refused 65 "checkpoint 'ck.h5' is of another run: its precision is \"bf16\", not \"f32\"" tiny.json --data=d.h5 --seed=3 \
         -o m.h5 --checkpoint=ck.h5 --resume
-    refused 64 "'precision=f8' is no choice of a pass; those are precision=f32, precision=bf16" tiny.json --data=d.h5 -o m.h5 --precision=f8
+    refused 64 "'precision=f8' is no choice of a pass; those are precision=f32, precision=bf16, precision=f16, recompute=none, recompute=all" tiny.json --data=d.h5 -o m.h5 --precision=f8
+}
+
+@test "f16: an overflow halves the scale of the loss and skips the step" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o half.h5 --log=m.jsonl --precision=f16 --quiet --report=half.json
+    nyx-train tiny.json --data=d.h5 --seed=3 -o over.h5 --log=over.jsonl --precision=f16 --loss-scale=1073741824 --quiet \
+        --report=over.json --checkpoint=ck.h5
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" train over.json
+    "${PYTHON:-python3}" - <<'PY'
+import json
+half, over = (json.load(open(f))["result"] for f in ("half.json", "over.json"))
+assert half["loss_scale"] == 65536 and half["skipped_steps"] == 0, half
+a, b, o = ([json.loads(l) for l in open(f)] for f in ("whole.jsonl", "m.jsonl", "over.jsonl"))
+assert max(abs(x["loss"] - y["loss"]) / x["loss"] for x, y in zip(a, b)) < 0.005
+steps = [l for l in o if l["kind"] == "step"]
+skipped = [l["grad_norm"] is None for l in steps]
+n = over["skipped_steps"]
+assert 2 < n < 20 and skipped == [True] * n + [False] * (24 - n), skipped
+assert [l["loss_scale"] for l in steps] == [2.0 ** (30 - min(i, n)) for i in range(24)]
+assert over["loss_scale"] == 2.0 ** (30 - n)
+PY
+    refused 1 "training diverged: the loss is not finite at step 2; a lower learning rate or bf16" tiny.json --data=d.h5 -o m.h5 \
+        --precision=f16 --learning-rate=1e30 --steps=9
+    refused 64 "a loss scale of 8 is for f16, this run has bf16" tiny.json --data=d.h5 -o m.h5 --precision=bf16 --loss-scale=8
+    refused 65 "its loss_scale is 1073741824.0, not 65536.0" tiny.json --data=d.h5 --seed=3 -o m.h5 --precision=f16 \
+        --checkpoint=ck.h5 --resume
 }
 
 @test "--resume without a checkpoint starts afresh, with one goes on" {

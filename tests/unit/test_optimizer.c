@@ -66,7 +66,7 @@ static void write_scalars(machine *m, const nyx_config *config, int64_t step, in
 {
     double dense[4], puzzle[4];
 
-    nyx_optimizer_scalars(config, step, total, dense, puzzle);
+    nyx_optimizer_scalars(config, step, step, total, dense, puzzle);
     nyx_store_write(m->store, "step.scalars", dense);
     nyx_store_write(m->store, "step.puzzle_scalars", puzzle);
 }
@@ -137,7 +137,7 @@ static void dense_parameters_follow_the_formulas(void **state)
         char             gradient[48];
 
         machine_open(&m, 1);
-        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, false);
+        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, false, false);
         machine_compile(&m);
         fill_parameters(&m, &config);
         snprintf(gradient, sizeof gradient, "grad.%s", rows[k].tensor);
@@ -179,7 +179,7 @@ static void nothing_moves_without_a_finite_norm(void **state)
         static const char *const names[3] = { "head", "moment.m.head", "puzzle" };
 
         machine_open(&m, 1);
-        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, false);
+        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, false, false);
         machine_compile(&m);
         fill_parameters(&m, &config);
         fill_gradients(&m, &config, 1);
@@ -214,7 +214,7 @@ static void puzzle_rows_move_by_the_sign_of_their_sum(void **state)
 
     (void)state;
     machine_open(&m, 1);
-    nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, true);
+    nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, true, false);
     machine_compile(&m);
     fill_parameters(&m, &config);
     fill_gradients(&m, &config, 4);
@@ -252,7 +252,7 @@ static void accumulators_are_cleared_when_asked(void **state)
         bool    zero = true;
 
         machine_open(&m, 1);
-        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, accumulate);
+        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, accumulate, false);
         machine_compile(&m);
         fill_gradients(&m, &config, 1);
         write_scalars(&m, &config, 1, STEPS);
@@ -327,7 +327,7 @@ static void scalars_are_corrected_for_the_start(void **state)
     for (int step = 1; step < 400; step += 57) {
         double dense[4], puzzle[4];
 
-        nyx_optimizer_scalars(&config, step, 1000, dense, puzzle);
+        nyx_optimizer_scalars(&config, step, step, 1000, dense, puzzle);
         assert_true(fabs(dense[0] - (1 - 0.5 * 0.25)) < 1e-16);
         assert_true(fabs(dense[1] * (1 - pow(0.9, step)) / 0.5 - 1) < 1e-14);
         assert_true(fabs(dense[2] * sqrt(1 - pow(0.95, step)) - 1) < 1e-14);

@@ -236,11 +236,17 @@ static void every_model_learns_nearly_the_same_in_less_memory(void **state)
 {
     (void)state;
     check_model(hrm_text, 1, 0.0106, 0.76);
+    check_model(hrm_text, 2, 0.00144, 0.76);
     check_model(learned_text, 1, 0.0174, 0.73);
+    check_model(learned_text, 2, 0.00302, 0.73);
     check_model(transformer_text, 1, 0.009, 0.76);
+    check_model(transformer_text, 2, 0.00144, 0.76);
     check_model(llama_text, 1, 0.0127, 0.69);
+    check_model(llama_text, 2, 0.0013, 0.69);
     check_model(gpt2_text, 1, 0.0055, 0.74);
+    check_model(gpt2_text, 2, 0.00083, 0.74);
     check_model(mlp_text, 1, 0.0032, 1.06);
+    check_model(mlp_text, 2, 0.00036, 1.06);
 }
 
 int main(void)
