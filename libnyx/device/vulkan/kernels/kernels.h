@@ -5,9 +5,11 @@
 #include "device/vulkan/kernel.h"
 
 extern const nyx_vulkan__kernel nyx_vulkan__elementwise[];
+extern const nyx_vulkan__kernel nyx_vulkan__lookup[];
 extern const nyx_vulkan__kernel nyx_vulkan__move[];
 extern const nyx_vulkan__kernel nyx_vulkan__norm[];
 extern const nyx_vulkan__kernel nyx_vulkan__activation[];
+extern const nyx_vulkan__kernel nyx_vulkan__step[];
 
 /* Words that an invocation takes at once (LANES of shaders/lanes.glsl). */
 static inline int64_t nyx_vulkan__lanes(int64_t width)

@@ -3,8 +3,10 @@
 
 const nyx_vulkan__kernel *const nyx_vulkan__kernels[] = {
     nyx_vulkan__elementwise,
+    nyx_vulkan__lookup,
     nyx_vulkan__move,
     nyx_vulkan__norm,
     nyx_vulkan__activation,
+    nyx_vulkan__step,
     NULL,
 };
