@@ -8,6 +8,10 @@ export BUILD=${1:-build}
 [[ $BUILD = /* ]] || BUILD=$PWD/$BUILD
 export NYX_SHARED=${NYX_SHARED-$(cd ../shared 2>/dev/null && pwd)}
 export PYTHON=${PYTHON:-/usr/bin/python3} # where distributions put their modules
+if [ -z "${VK_DRIVER_FILES:-}" ]; then # software Vulkan that is new enough, if it can be had
+    VK_DRIVER_FILES=$(.ci/mesa "$BUILD/mesa")
+    if [ -n "$VK_DRIVER_FILES" ]; then export VK_DRIVER_FILES; else unset VK_DRIVER_FILES; fi
+fi
 passed=0 failed=0 skipped=0
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT

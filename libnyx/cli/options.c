@@ -17,14 +17,16 @@ struct nyx_cli__line nyx_cli__line = { .progress = "auto" };
 
 static int64_t seed, threads;
 
-/* auto, cpu, cpu:SET (an instruction set, known to device/), vulkan, vulkan:N */
+/* auto, cpu, cpu:SET (an instruction set, known to device/), vulkan, vulkan:N; behind
+ * a comma the switches of a Vulkan device, known to device/vulkan/. */
 static int check_device(const char *value)
 {
-    const char *number = strncmp(value, "vulkan:", 7) == 0 ? value + 7 : NULL;
+    const size_t length = strcspn(value, ",");
+    const char  *number = strncmp(value, "vulkan:", 7) == 0 ? value + 7 : NULL;
+    const size_t digits = number ? strspn(number, "0123456789") : 0;
 
-    if (strcmp(value, "auto") == 0 || strcmp(value, "cpu") == 0 || strcmp(value, "vulkan") == 0 ||
-        (strncmp(value, "cpu:", 4) == 0 && value[4]) ||
-        (number && *number && strlen(number) < 4 && strspn(number, "0123456789") == strlen(number)))
+    if (strcmp(value, "auto") == 0 || strcmp(value, "cpu") == 0 || (strncmp(value, "cpu:", 4) == 0 && value[4]) ||
+        (length == 6 && strncmp(value, "vulkan", 6) == 0) || (digits > 0 && digits < 3 && length == 7 + digits))
         return 0;
     return nyx_error_set(NYX_ERR_USAGE, "'%s' is no device; auto, cpu, vulkan and vulkan:N are",
                          value);

@@ -53,19 +53,23 @@ static int choose_kernels(nyx_device *device, const char *name)
     return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; try cpu, cpu:base or cpu:reference", name);
 }
 
-/* "vulkan" or "vulkan:N". */
+/* "vulkan" or "vulkan:N", then switches behind a comma. */
 static int open_vulkan(nyx_device *device, const char *name)
 {
-    char *end;
-    long  index = -1;
+    const char *rest = name + strlen("vulkan");
+    char       *end;
+    long        index = -1;
 
     device->backend = &nyx_device__vulkan;
-    if (name[6] == ':') {
-        index = strtol(name + 7, &end, 10);
-        if (end == name + 7 || *end || index < 0 || index >= NYX_VULKAN_MOST)
-            return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; nyx-profile lists the Vulkan devices", name);
+    if (*rest == ':') {
+        index = strtol(rest + 1, &end, 10);
+        if (end == rest + 1 || index < 0 || index >= NYX_VULKAN_MOST)
+            end = NULL;
+        rest = end;
     }
-    return nyx_device__vulkan_open(device, (int)index);
+    if (!rest || (*rest && *rest != ','))
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; nyx-profile lists the Vulkan devices", name);
+    return nyx_device__vulkan_open(device, (int)index, *rest ? rest + 1 : "");
 }
 
 int nyx_device_open(nyx_device **out, const char *name, int threads)

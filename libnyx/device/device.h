@@ -48,6 +48,7 @@ int                 nyx_store_count(const nyx_store *store);
 const nyx_variable *nyx_store_variable(const nyx_store *store, int index); /* in order of declaration */
 int                 nyx_store_find(const nyx_store *store, const char *name); /* -1: none */
 int64_t             nyx_store_bytes(const nyx_store *store, int index);     /* all micro-batches */
+int  nyx_store_check(const nyx_store *store) NYX_CHECKED; /* nyx_device_check of its device */
 /* Whole variable, all micro-batches. The name must exist (a bug otherwise). */
 void nyx_store_write(nyx_store *store, const char *name, const void *data);
 /* Those planes of a coded tensor (graph/inference.h) that the store has. */

@@ -75,8 +75,9 @@ static inline uint32_t nyx_device__random_step(const nyx_store *store, const nyx
 const nyx_kernel *nyx_device__kernel(const nyx_device *device, const nyx_graph *g, const nyx_node *node);
 
 /* Open the Vulkan device of that index, -1: the first that is no processor,
- * else the first. UNSUPPORTED, DEVICE. */
-int nyx_device__vulkan_open(nyx_device *device, int index) NYX_CHECKED;
+ * else the first; switches: device/vulkan/vulkan.h, "" for none. UNSUPPORTED,
+ * MEMORY, DEVICE. */
+int nyx_device__vulkan_open(nyx_device *device, int index, const char *switches) NYX_CHECKED;
 
 /* The text of a file, its end trimmed; -1 and "" when it cannot be read. */
 int nyx_device__text(char *out, int64_t room, const char *path_format, ...) NYX_PRINTF(3, 4);

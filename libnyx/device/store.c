@@ -163,3 +163,8 @@ void nyx_store_read(nyx_store *store, const char *name, void *data)
         store->device->backend->read(store, slot->variable.role, slot->offset + i * slot->stride,
                                      (char *)data + i * bytes, bytes);
 }
+
+int nyx_store_check(const nyx_store *store)
+{
+    return nyx_device_check(store->device);
+}

@@ -137,8 +137,11 @@ static int variable_write(nyx_writer *file, nyx_store *store, int index, const c
     const nyx_variable *variable = nyx_store_variable(store, index);
     const nyx_shape     shape = stored_shape(store, index);
     const nyx_tensor    tensor = nyx_tensor_view(variable->dtype, &shape, buffer);
+    int                 status;
 
     nyx_store_read(store, variable->name, buffer);
+    if ((status = nyx_store_check(store)) < 0)
+        return status;
     if (variable->dtype == NYX_F32 && nyx_f32_find_nonfinite(buffer, nyx_shape_count(&shape)) >= 0)
         return nyx_error_set(NYX_ERR_NUMERIC, "'%s' is not finite; the last checkpoint was kept", variable->name);
     return nyx_writer_tensor(file, path, &tensor);

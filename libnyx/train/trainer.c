@@ -378,6 +378,8 @@ static int train_step(nyx_trainer *t, step_outcome *outcome)
     nyx_program_run(t->programs[APPLY], &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step });
     nyx_store_read(t->store, "out.loss", t->losses);
     nyx_store_read(t->store, "out.grad_norm", &norm);
+    if ((status = nyx_store_check(t->store)) < 0)
+        return status;
     if (t->programs[EMA] && isfinite(norm))
         nyx_program_run(t->programs[EMA], &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step });
     for (int micro = 0; micro < t->config.training.micro_batches; micro++)

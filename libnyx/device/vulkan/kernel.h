@@ -66,7 +66,8 @@ typedef struct {
     enum nyx_op op;
     const char *variant; /* part of the digest */
     void      (*emit)(nyx_vulkan__emit *e);
-    bool      (*takes)(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node); /* NULL: every node */
+    /* NULL: every node whose values have 4 bytes (planes of coded weights: 1). */
+    bool      (*takes)(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node);
 } nyx_vulkan__kernel;
 
 /* Each ends with a row of op NYX_OP_NONE; the list ends with NULL. */

@@ -67,7 +67,8 @@ static int allocate(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block, enum nyx_vul
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' has no memory of the kind that is needed", gpu->facts.name);
     info.allocationSize = needs.size;
     info.memoryTypeIndex = (uint32_t)type;
-    if ((gpu->facts.allocation_most > 0 && (int64_t)needs.size > gpu->facts.allocation_most) ||
+    if (nyx_vulkan__is_due(&gpu->switches.full) ||
+        (gpu->facts.allocation_most > 0 && (int64_t)needs.size > gpu->facts.allocation_most) ||
         gpu->vk.AllocateMemory(gpu->handle, &info, NULL, &block->memory) != VK_SUCCESS)
         return no_memory(gpu, (int64_t)needs.size, type);
     if (gpu->vk.BindBufferMemory(gpu->handle, block->buffer, block->memory, 0) != VK_SUCCESS)

@@ -111,7 +111,9 @@ static void ask_memory(nyx_vulkan__gpu *gpu)
     gpu->vk.GetPhysicalDeviceProperties2(gpu->physical, &all);
     gpu->memory = memory.memoryProperties;
     gpu->tick_ns = all.properties.limits.timestampPeriod;
-    gpu->unified = !strcmp(gpu->facts.type, "cpu") || !strcmp(gpu->facts.type, "integrated");
+    gpu->unified = !gpu->switches.staging && (!strcmp(gpu->facts.type, "cpu") || !strcmp(gpu->facts.type, "integrated"));
+    if (gpu->switches.most > 0 && gpu->switches.most < gpu->facts.buffer_most)
+        gpu->facts.buffer_most = gpu->switches.most;
     gpu->group = gpu->facts.group_invocations >= 256 ? 256 : 128;
     gpu->patience_ms = !strcmp(gpu->facts.type, "cpu") ? 600000 : 10000;
 }
@@ -131,7 +133,7 @@ void nyx_vulkan__close(nyx_device *device)
     nyx_free(gpu);
 }
 
-int nyx_device__vulkan_open(nyx_device *device, int index)
+int nyx_device__vulkan_open(nyx_device *device, int index, const char *switches)
 {
     nyx_vulkan__gpu *gpu;
     const char      *why;
@@ -142,6 +144,8 @@ int nyx_device__vulkan_open(nyx_device *device, int index)
         return status;
     device->own = gpu;
     gpu->device = device;
+    if ((status = nyx_vulkan__switches_parse(&gpu->switches, switches)) < 0)
+        return status;
     if ((why = nyx_vulkan__api_open(&gpu->vk, NULL)))
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "no Vulkan device: %s; --device=cpu needs none", why);
     if ((status = choose_device(gpu, index)) < 0)

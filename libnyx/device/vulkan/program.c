@@ -5,6 +5,9 @@
 
 /* ---- store ---------------------------------------------------------------------- */
 
+/* A loss and its like are written where the host reads them without a copy. */
+enum { SMALL = 64 << 10 };
+
 static void release(nyx_store *store)
 {
     nyx_vulkan__gpu   *gpu = nyx_vulkan__gpu_of(store->device);
@@ -30,7 +33,10 @@ static int allocate(nyx_store *store)
         return status;
     store->own = memory;
     for (int i = 0; i < NYX_ROLE_COUNT; i++) {
-        if ((status = nyx_vulkan__block_create(gpu, &memory->roles[i], store->role_bytes[i], NYX_VULKAN_LOCAL)) < 0)
+        const bool small = i == NYX_ROLE_OUTPUT && store->role_bytes[i] <= SMALL;
+
+        if ((status = nyx_vulkan__block_create(gpu, &memory->roles[i], store->role_bytes[i],
+                                               small ? NYX_VULKAN_DOWNLOAD : NYX_VULKAN_LOCAL)) < 0)
             return status;
         nyx_vulkan__clear(gpu, &memory->roles[i]);
     }
@@ -73,11 +79,28 @@ static nyx_vulkan__range range_of(const nyx_program *p, nyx_value value)
     return (nyx_vulkan__range){ NYX_VULKAN_ARENA, at->offset, nyx_value_bytes(p->graph, value) };
 }
 
+static bool is_narrow(const nyx_graph *g, nyx_value value)
+{
+    return value && nyx_dtype_bytes(nyx_value_dtype(g, value)) == 2;
+}
+
+/* Does the node have values of 16 bits? */
+static bool has_narrow(const nyx_graph *g, const nyx_node *node)
+{
+    bool found = false;
+
+    for (int i = 0; i < node->input_count; i++)
+        found = found || is_narrow(g, node->inputs[i]);
+    for (int i = 0; i < node->output_count; i++)
+        found = found || is_narrow(g, node->outputs[i]);
+    return found;
+}
+
 static const nyx_vulkan__kernel *find_kernel(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
 {
     for (int t = 0; nyx_vulkan__kernels[t]; t++)
         for (const nyx_vulkan__kernel *k = nyx_vulkan__kernels[t]; k->op != NYX_OP_NONE; k++)
-            if (k->op == node->op && (!k->takes || k->takes(gpu, g, node)))
+            if (k->op == node->op && (k->takes ? k->takes(gpu, g, node) : !has_narrow(g, node)))
                 return k;
     return NULL;
 }

@@ -60,6 +60,8 @@ static void wait_frame(nyx_vulkan__gpu *gpu, nyx_vulkan__frame *frame)
     if (!frame->pending || gpu->device->status < 0)
         return;
     result = gpu->vk.WaitForFences(gpu->handle, 1, &frame->fence, VK_TRUE, (uint64_t)gpu->patience_ms * 1000000u);
+    if (nyx_vulkan__is_due(&gpu->switches.late))
+        result = VK_TIMEOUT;
     if (result == VK_TIMEOUT) {
         nyx_device__fail(gpu->device, NYX_ERR_DEVICE, "'%s' did not finish its work in %lld s; --device=cpu goes on "
                          "without it", gpu->facts.name, (long long)gpu->patience_ms / 1000);
@@ -79,6 +81,8 @@ void nyx_vulkan__finish(nyx_vulkan__gpu *gpu)
         nyx_vulkan__submit(gpu, NULL, 0);
     for (int i = 0; i < NYX_VULKAN_FRAMES; i++)
         wait_frame(gpu, &gpu->frames[i]);
+    if (gpu->device->status < 0)
+        gpu->vk.DeviceWaitIdle(gpu->handle); /* its memory may be given back now */
 }
 
 /* ---- submitting ------------------------------------------------------------------------------ */
@@ -145,6 +149,8 @@ void nyx_vulkan__submit(nyx_vulkan__gpu *gpu, const VkCommandBuffer *buffers, in
 
         result = gpu->vk.QueueSubmit(gpu->queue, 1, &info, i == count - 1 ? frame->fence : VK_NULL_HANDLE);
     }
+    if (nyx_vulkan__is_due(&gpu->switches.lost))
+        result = VK_ERROR_DEVICE_LOST;
     if (result != VK_SUCCESS) {
         fail(gpu, result, "starting its work");
         return;

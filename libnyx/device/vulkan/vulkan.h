@@ -45,8 +45,21 @@ typedef struct {
 } nyx_vulkan__frame;
 enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
 
+/* What a name says behind "vulkan:N,": for tests and for reports of faults.
+ *     staging    as if the host did not see the device's memory
+ *     most=B     as if B bytes could be bound at once
+ *     lost=K     the K-th submit loses the device
+ *     late=K     the K-th wait takes too long
+ *     full=K     the K-th block finds no memory
+ * Counts go down to 1; 0: never. */
+typedef struct {
+    bool    staging;
+    int64_t most, lost, late, full;
+} nyx_vulkan__switches;
+
 typedef struct {
     nyx_device                      *device;
+    nyx_vulkan__switches             switches;
     nyx_vulkan__api                  vk;
     VkPhysicalDevice                 physical;
     VkDevice                         handle;
@@ -78,6 +91,14 @@ static inline nyx_vulkan__gpu *nyx_vulkan__gpu_of(const nyx_device *device)
 void nyx_vulkan__ask(const nyx_vulkan__api *vk, VkPhysicalDevice device, nyx_vulkan_device *out);
 
 void nyx_vulkan__close(nyx_device *device);
+
+/* Read "staging,lost=3"; NULL or "": none. UNSUPPORTED names the switch that does not exist. */
+int  nyx_vulkan__switches_parse(nyx_vulkan__switches *out, const char *text) NYX_CHECKED;
+/* Is it this one's turn? */
+static inline bool nyx_vulkan__is_due(int64_t *count)
+{
+    return *count > 0 && --*count == 0;
+}
 
 /* The status of a failed call; the sentence says what was being done. */
 int nyx_vulkan__error(VkResult result, const char *what);

@@ -1,0 +1,41 @@
+/* switches -- faults and narrow devices on demand, out of a device's name. */
+#include "device/vulkan/vulkan.h"
+
+#include <string.h>
+
+static int read_switch(nyx_vulkan__switches *out, const char *word, size_t length)
+{
+    const struct { const char *name; int64_t *value; } counts[] = {
+        { "most=", &out->most }, { "lost=", &out->lost }, { "late=", &out->late }, { "full=", &out->full },
+    };
+
+    if (length == 7 && !strncmp(word, "staging", 7)) {
+        out->staging = true;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        char *end;
+
+        if (length <= 5 || strncmp(word, counts[i].name, 5))
+            continue;
+        *counts[i].value = strtoll(word + 5, &end, 10);
+        if (end == word + length && *counts[i].value > 0)
+            return 0;
+    }
+    return nyx_error_set(NYX_ERR_UNSUPPORTED, "no switch '%.*s' of a Vulkan device; staging, most=BYTES, lost=N, late=N and "
+                         "full=N are", (int)length, word);
+}
+
+int nyx_vulkan__switches_parse(nyx_vulkan__switches *out, const char *text)
+{
+    int status = 0;
+
+    *out = (nyx_vulkan__switches){ 0 };
+    while (text && *text && status == 0) {
+        const size_t length = strcspn(text, ",");
+
+        status = read_switch(out, text, length);
+        text += length + (text[length] == ',');
+    }
+    return status;
+}

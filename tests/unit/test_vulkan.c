@@ -1,0 +1,266 @@
+/* vulkan: a GPU as a device (device/vulkan/), on whatever device there is;
+ * software Vulkan will do. What operations compute is conformance's. */
+#include "device/device.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { ELEMS = 1000 };
+
+/* sum += x, x = 2 x + 1: one copy of x a micro-batch, one of the sum. */
+typedef struct {
+    nyx_device  *device;
+    nyx_graph   *g;
+    nyx_store   *store;
+    nyx_program *program;
+} fixture;
+
+static void say(int status)
+{
+    if (status < 0)
+        fail_msg("%s", nyx_error_text());
+}
+
+static bool has_device(void)
+{
+    nyx_device *device;
+    const bool  found = nyx_device_open(&device, "vulkan", 1) == 0;
+
+    if (found)
+        nyx_device_close(device);
+    else
+        print_message("skipped: no Vulkan device; package mesa-vulkan-drivers\n");
+    return found;
+}
+
+static int compile(fixture *f, const char *name)
+{
+    const nyx_shape shape = nyx_shape_of(1, (int64_t)ELEMS);
+    int             status;
+
+    memset(f, 0, sizeof *f);
+    say(nyx_graph_create(&f->g, NYX_F32));
+    const nyx_value x = nyx_graph_variable_micro(f->g, "x", NYX_F32, shape, NYX_ROLE_INPUT);
+    const nyx_value sum = nyx_graph_variable(f->g, "sum", NYX_F32, shape, NYX_ROLE_GRADIENT);
+    nyx_graph_assign(f->g, "sum", NYX_ROLE_GRADIENT, nyx_graph_add(f->g, sum, x));
+    nyx_graph_assign_micro(f->g, "x", NYX_ROLE_INPUT, nyx_graph_affine(f->g, x, 2.0, 1.0));
+    say(nyx_device_open(&f->device, name, 1));
+    say(nyx_store_create(&f->store, f->device, 2));
+    status = nyx_program_compile(&f->program, f->store, f->g);
+    return status < 0 ? status : nyx_store_allocate(f->store);
+}
+
+static void release(fixture *f)
+{
+    nyx_program_free(f->program);
+    nyx_store_free(f->store);
+    nyx_graph_free(f->g);
+    nyx_device_close(f->device);
+}
+
+static void feed(fixture *f, float x[2 * ELEMS])
+{
+    for (int i = 0; i < 2 * ELEMS; i++)
+        x[i] = (float)i;
+    nyx_store_write(f->store, "x", x);
+}
+
+/* Three steps of two micro-batches. */
+static void run_steps(fixture *f)
+{
+    for (uint32_t step = 0; step < 3; step++)
+        for (int micro = 0; micro < 2; micro++)
+            nyx_program_run(f->program, &(nyx_run){ .step = step, .micro = micro });
+}
+
+/* Also where the host does not see the device's memory, and in pieces. */
+static void programs_are_replayed_over_micro_batches(void **state)
+{
+    static const char *const names[] = { "vulkan", "vulkan:0,staging", "vulkan:0,most=1024", "vulkan:0,staging,most=1024" };
+    static float             x[2 * ELEMS], sum[ELEMS];
+
+    (void)state;
+    if (!has_device())
+        skip();
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        fixture f;
+
+        say(compile(&f, names[n]));
+        feed(&f, x);
+        run_steps(&f);
+        nyx_store_read(f.store, "x", x);
+        nyx_store_read(f.store, "sum", sum);
+        say(nyx_device_check(f.device));
+        for (int i = 0; i < 2 * ELEMS; i++)
+            assert_true(x[i] == 8.0f * (float)i + 7.0f);
+        for (int i = 0; i < ELEMS; i++) /* x + (2 x + 1) + (4 x + 3), of both */
+            assert_true(sum[i] == 7.0f * (float)i + 4.0f + 7.0f * (float)(i + ELEMS) + 4.0f);
+        release(&f);
+    }
+}
+
+/* Larger than what is staged at once, there and back. */
+static void long_variables_pass_through_staging(void **state)
+{
+    enum { LONG = 5 << 20 };
+    const nyx_shape shape = nyx_shape_of(1, (int64_t)LONG);
+    nyx_device     *device;
+    nyx_graph      *g;
+    nyx_store      *store;
+    nyx_program    *program;
+    float          *x;
+
+    (void)state;
+    if (!has_device())
+        skip();
+    say(nyx_alloc(&x, LONG * (int64_t)sizeof *x));
+    say(nyx_graph_create(&g, NYX_F32));
+    nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT,
+                     nyx_graph_affine(g, nyx_graph_variable(g, "x", NYX_F32, shape, NYX_ROLE_INPUT), 1.0, 1.0));
+    say(nyx_device_open(&device, "vulkan:0,staging", 1));
+    say(nyx_store_create(&store, device, 1));
+    say(nyx_program_compile(&program, store, g));
+    say(nyx_store_allocate(store));
+    for (int i = 0; i < LONG; i++)
+        x[i] = (float)i;
+    nyx_store_write(store, "x", x);
+    nyx_program_run(program, &(nyx_run){ .seed = 1 });
+    nyx_store_read(store, "y", x);
+    for (int i = 0; i < LONG; i++)
+        assert_true(x[i] == (float)i + 1.0f);
+    nyx_program_free(program);
+    nyx_store_free(store);
+    nyx_graph_free(g);
+    nyx_device_close(device);
+    nyx_free(x);
+}
+
+static void times_are_taken_by_operation(void **state)
+{
+    static float x[2 * ELEMS];
+    fixture      f;
+
+    (void)state;
+    if (!has_device())
+        skip();
+    say(compile(&f, "vulkan"));
+    feed(&f, x);
+    run_steps(&f);
+    assert_int_equal(nyx_program_time_ns(f.program, NYX_OP_ADD), 0);
+    nyx_program_trace(f.program, true);
+    run_steps(&f);
+    assert_true(nyx_program_time_ns(f.program, NYX_OP_ADD) > 0);
+    assert_true(nyx_program_time_ns(f.program, NYX_OP_AFFINE) > 0);
+    assert_int_equal(nyx_program_time_ns(f.program, NYX_OP_MATMUL), 0);
+    release(&f);
+}
+
+/* The first failure stays; what is read afterwards is no number. */
+static void a_device_that_fails_does_nothing_more(void **state)
+{
+    static const struct { const char *name, *says; int status; } faults[] = {
+        { "vulkan:0,lost=3", "lost", NYX_ERR_DEVICE },
+        { "vulkan:0,staging,lost=2", "lost", NYX_ERR_DEVICE },
+        { "vulkan:0,late=2", "did not finish", NYX_ERR_DEVICE },
+        { "vulkan:0,staging,late=1", "did not finish", NYX_ERR_DEVICE },
+    };
+    static float x[2 * ELEMS];
+
+    (void)state;
+    if (!has_device())
+        skip();
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        fixture f;
+
+        say(compile(&f, faults[i].name));
+        feed(&f, x);
+        run_steps(&f);
+        nyx_store_read(f.store, "x", x);
+        assert_int_equal(nyx_device_check(f.device), faults[i].status);
+        assert_non_null(strstr(nyx_error_text(), faults[i].says));
+        assert_true(x[0] != x[0] && x[2 * ELEMS - 1] != x[2 * ELEMS - 1]);
+        run_steps(&f);
+        nyx_store_read(f.store, "x", x);
+        assert_int_equal(nyx_device_check(f.device), faults[i].status);
+        release(&f);
+    }
+}
+
+/* A block for each thing: staging, and then what the store holds. */
+static void a_full_device_says_how_much_is_needed(void **state)
+{
+    nyx_device *device;
+    int         refused = 0;
+
+    (void)state;
+    if (!has_device())
+        skip();
+    for (int block = 1; block <= 7; block++) {
+        char    name[32];
+        fixture f;
+
+        snprintf(name, sizeof name, "vulkan:0,full=%d", block);
+        if (nyx_device_open(&device, name, 1) < 0) {
+            assert_non_null(strstr(nyx_error_text(), "are available"));
+            refused++;
+            continue;
+        }
+        nyx_device_close(device);
+        if (compile(&f, name) < 0) {
+            assert_non_null(strstr(nyx_error_text(), "are available"));
+            assert_non_null(strstr(nyx_error_text(), "smaller batch"));
+            refused++;
+        }
+        release(&f);
+    }
+    assert_int_equal(refused, 7);
+}
+
+static void names_that_mean_nothing_are_refused(void **state)
+{
+    static const char *const names[] = { "vulkan:", "vulkan:x", "vulkan:99", "vulkan:7", "vulkans", "vulkan:0,abacus",
+                                         "vulkan:0,most=", "vulkan:0,lost=0", "vulkan:0,late=1x" };
+    nyx_device              *device;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_int_equal(nyx_device_open(&device, names[i], 1), NYX_ERR_UNSUPPORTED);
+}
+
+static void the_digest_knows_the_device(void **state)
+{
+    char    here[NYX_SHA256_HEX], again[NYX_SHA256_HEX];
+    fixture f;
+
+    (void)state;
+    if (!has_device())
+        skip();
+    for (int i = 0; i < 2; i++) {
+        say(compile(&f, "vulkan:0"));
+        nyx_program_digest(f.program, i ? again : here);
+        release(&f);
+    }
+    assert_string_equal(here, again);
+    say(compile(&f, "cpu"));
+    nyx_program_digest(f.program, again);
+    release(&f);
+    assert_string_not_equal(here, again);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(programs_are_replayed_over_micro_batches),
+        cmocka_unit_test(long_variables_pass_through_staging),
+        cmocka_unit_test(times_are_taken_by_operation),
+        cmocka_unit_test(a_device_that_fails_does_nothing_more),
+        cmocka_unit_test(a_full_device_says_how_much_is_needed),
+        cmocka_unit_test(names_that_mean_nothing_are_refused),
+        cmocka_unit_test(the_digest_knows_the_device),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
