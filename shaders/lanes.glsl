@@ -3,6 +3,10 @@
 #if LANES == 4
 #define WORDS uvec4
 #define REALS vec4
+#define LANE(v, c) (v)[c]
+#define LANES_JOINED(f, v) f(f((v).x, (v).y), f((v).z, (v).w))
+/* f(element, index) of each; the first has index `at`. */
+#define EACH(f, v, at) vec4(f((v).x, at), f((v).y, at + 1u), f((v).z, at + 2u), f((v).w, at + 3u))
 
 vec4 nyx_exp(vec4 x)
 {
@@ -14,13 +18,6 @@ vec4 nyx_sigmoid(vec4 x)
     return vec4(nyx_sigmoid(x.x), nyx_sigmoid(x.y), nyx_sigmoid(x.z), nyx_sigmoid(x.w));
 }
 
-/* Their sum. */
-float across(vec4 x)
-{
-    precise float sum = (x.x + x.y) + (x.z + x.w);
-    return sum;
-}
-
 /* x < 0 ? a : b. */
 vec4 below_zero(vec4 x, vec4 a, vec4 b)
 {
@@ -29,11 +26,9 @@ vec4 below_zero(vec4 x, vec4 a, vec4 b)
 #else
 #define WORDS uint
 #define REALS float
-
-float across(float x)
-{
-    return x;
-}
+#define LANE(v, c) (v)
+#define LANES_JOINED(f, v) (v)
+#define EACH(f, v, at) f(v, at)
 
 float below_zero(float x, float a, float b)
 {

@@ -19,6 +19,12 @@ layout(set = 0, binding = 2) readonly buffer D { WORDS dy[]; };
 layout(set = 0, binding = 3) writeonly buffer X { WORDS dx[]; };
 layout(push_constant) uniform Push { uint rows, words; float width; };
 
+float added(float a, float b)
+{
+    precise float sum = a + b;
+    return sum;
+}
+
 vec2 added(vec2 a, vec2 b)
 {
     precise vec2 sum = a + b;
@@ -38,7 +44,7 @@ void main()
         sum = sum + d;
         along = along + d * real(y[first + i]);
     }
-    precise vec2  means = row_sums(vec2(across(sum), across(along))) / width;
+    precise vec2  means = row_sums(vec2(LANES_JOINED(added, sum), LANES_JOINED(added, along))) / width;
     precise float mean = OP == OP_LAYERNORM_GRAD ? means.x : 0.0;
     precise float scale = row < rows ? uintBitsToFloat(rinv[row]) : 0.0;
     for (uint i = row_lane(); i < end; i += SPAN) {

@@ -10,12 +10,16 @@ extern const nyx_vulkan__kernel nyx_vulkan__move[];
 extern const nyx_vulkan__kernel nyx_vulkan__norm[];
 extern const nyx_vulkan__kernel nyx_vulkan__activation[];
 extern const nyx_vulkan__kernel nyx_vulkan__step[];
+extern const nyx_vulkan__kernel nyx_vulkan__reduce[];
+extern const nyx_vulkan__kernel nyx_vulkan__loss[];
 
 /* Words that an invocation takes at once (LANES of shaders/lanes.glsl). */
 static inline int64_t nyx_vulkan__lanes(int64_t width)
 {
     return width % 4 == 0 ? 4 : 1;
 }
+
+int64_t nyx_vulkan__power_of_two(int64_t least);
 
 /* A shader on rows (shaders/rows.glsl), by its names with 1 and 4 lanes:
  * constant 1 is set, so are push words 0 and 1 (rows, words of a row) and the

@@ -8,5 +8,7 @@ const nyx_vulkan__kernel *const nyx_vulkan__kernels[] = {
     nyx_vulkan__norm,
     nyx_vulkan__activation,
     nyx_vulkan__step,
+    nyx_vulkan__reduce,
+    nyx_vulkan__loss,
     NULL,
 };
