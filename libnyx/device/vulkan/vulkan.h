@@ -56,6 +56,7 @@ typedef struct {
     bool    staging;
     int64_t most, lost, late, full;
 } nyx_vulkan__switches;
+typedef struct nyx_vulkan__tile nyx_vulkan__tile;
 
 typedef struct {
     nyx_device                      *device;
@@ -80,6 +81,7 @@ typedef struct {
     nyx_vulkan__frame                frames[NYX_VULKAN_FRAMES];
     int                              frame; /* the one being filled */
     nyx_vulkan__block                download, parameters;
+    const nyx_vulkan__tile          *tile; /* that every product takes; NULL: chosen */
 } nyx_vulkan__gpu;
 
 static inline nyx_vulkan__gpu *nyx_vulkan__gpu_of(const nyx_device *device)

@@ -4,6 +4,7 @@
 const nyx_vulkan__kernel *const nyx_vulkan__kernels[] = {
     nyx_vulkan__elementwise,
     nyx_vulkan__lookup,
+    nyx_vulkan__matmul,
     nyx_vulkan__move,
     nyx_vulkan__norm,
     nyx_vulkan__activation,

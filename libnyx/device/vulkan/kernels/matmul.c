@@ -1,0 +1,346 @@
+/* matmul -- products of matrices (shaders/matmul.comp, matmul_parts.comp,
+ * matvec.comp).
+ *
+ * y[i, j] = sum over k of a(i, k) b(j, k): in every mode an operand is lines of
+ * elements, one for each i (or j) with terms side by side, or one for each k.
+ * A product is cut into pieces where a binding holds only part of an operand;
+ * a piece with few tiles is split along its terms, so that the device has work
+ * enough, and the parts are added in order. */
+#include "device/vulkan/kernels/kernels.h"
+
+#include <string.h>
+
+/* ---- tiles ------------------------------------------------------------------------ */
+
+/* From the fastest where there is work enough for all of the device. */
+const nyx_vulkan__tile nyx_vulkan__tiles[] = {
+    { 128, 128, 16, 8, 8, 2, 4, 1.0, NYX_VULKAN_DISCRETE },
+    { 64, 64, 16, 8, 4, 2, 8, 0.7, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
+    { 64, 64, 8, 8, 4, 2, 8, 0.65, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
+    { 128, 32, 16, 8, 4, 2, 8, 0.55, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
+    { 32, 128, 16, 4, 8, 2, 8, 0.55, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
+    { 32, 32, 16, 4, 4, 2, 8, 0.4, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
+    { 16, 128, 16, 4, 4, 2, 8, 0.4, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
+    { 32, 32, 4, 4, 4, 1, 8, 0.1, NYX_VULKAN_SOFTWARE }, /* compiles soon */
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+};
+
+static int invocations(const nyx_vulkan__tile *t)
+{
+    return t->rows / t->own_rows * (t->columns / t->own_columns);
+}
+
+bool nyx_vulkan__tile_fits(const nyx_vulkan__gpu *gpu, const nyx_vulkan__tile *t)
+{
+    const int64_t shared = (int64_t)t->buffers * t->terms * (t->rows / 4 + 2 + t->columns / 4 + 2) * 16;
+    const int     across = t->columns / t->own_columns, down = t->rows / t->own_rows;
+
+    return t->terms % 4 == 0 && t->own_rows % 4 == 0 && t->own_columns % 4 == 0 && t->rows % t->own_rows == 0 &&
+           t->columns % t->own_columns == 0 && across % t->lanes == 0 && down % (32 / t->lanes) == 0 &&
+           shared <= gpu->facts.shared_bytes && invocations(t) <= gpu->facts.group_invocations;
+}
+
+static int class_of(const nyx_vulkan__gpu *gpu)
+{
+    if (!strcmp(gpu->facts.type, "cpu"))
+        return NYX_VULKAN_SOFTWARE;
+    return gpu->unified ? NYX_VULKAN_UNIFIED : NYX_VULKAN_DISCRETE;
+}
+
+/* Workgroups that keep the device busy: two on each of its cores, about. */
+static int64_t wanted_groups(const nyx_vulkan__gpu *gpu)
+{
+    const int where = class_of(gpu);
+
+    return where == NYX_VULKAN_SOFTWARE ? 8 : where == NYX_VULKAN_UNIFIED ? 32 : 256;
+}
+
+/* ---- products ----------------------------------------------------------------------- */
+
+typedef struct {
+    nyx_vulkan__range at;
+    int64_t           lines, line; /* elements of a line */
+    bool              terms;       /* terms lie side by side, a line is a row of the product */
+} operand;
+
+typedef struct {
+    operand        a, b;
+    int64_t        m, n, k;
+    enum nyx_dtype dtype;
+    int64_t        bytes; /* of an element of a, b */
+} product;
+
+static product product_of(const nyx_vulkan__emit *e)
+{
+    const nyx_shape *x = nyx_vulkan__shape_in(e, 0), *w = nyx_vulkan__shape_in(e, 1);
+    const int        mode = (int)e->node->ints[0];
+    const int64_t    x_line = nyx_vulkan__width(x), w_line = nyx_vulkan__width(w);
+    product          p = { .dtype = nyx_value_dtype(e->g, e->node->inputs[0]) };
+
+    p.a = (operand){ e->in[0], nyx_shape_count(x) / x_line, x_line, mode != NYX_MATMUL_TN };
+    p.b = (operand){ e->in[1], nyx_shape_count(w) / w_line, w_line, mode == NYX_MATMUL_NT };
+    p.m = p.a.terms ? p.a.lines : p.a.line;
+    p.n = p.b.terms ? p.b.lines : p.b.line;
+    p.k = p.a.terms ? p.a.line : p.a.lines;
+    p.bytes = nyx_dtype_bytes(p.dtype);
+    return p;
+}
+
+static uint32_t type_of(const product *p)
+{
+    return p->dtype == NYX_F16 ? 1 : p->dtype == NYX_BF16 ? 2 : 0;
+}
+
+/* Some of the extents of a product: elements [first, first + count) of each. */
+typedef struct { int64_t first, count; } extent;
+typedef struct { extent m, n, k; } piece;
+
+static int64_t parts_of(const nyx_vulkan__emit *e, const nyx_vulkan__tile *t, const piece *at, int64_t *terms)
+{
+    const int64_t tiles = (at->m.count + t->rows - 1) / t->rows * ((at->n.count + t->columns - 1) / t->columns);
+    const int64_t least = 128, most = (e->gpu->facts.buffer_most < (64 << 20) ? e->gpu->facts.buffer_most : 64 << 20) /
+                                      (at->m.count * at->n.count * 4);
+    int64_t       parts = (wanted_groups(e->gpu) + tiles - 1) / tiles;
+
+    parts = parts > at->k.count / least ? at->k.count / least : parts;
+    parts = parts > most ? most : parts;
+    parts = parts > 64 ? 64 : parts;
+    parts = parts < 1 ? 1 : parts;
+    *terms = ((at->k.count + parts - 1) / parts + t->terms - 1) / t->terms * t->terms;
+    return (at->k.count + *terms - 1) / *terms;
+}
+
+/* Share of the fastest rate: of the tile, of what is not cut away, of a busy device. */
+static double merit(const nyx_vulkan__emit *e, const nyx_vulkan__tile *t, const piece *at)
+{
+    const int64_t down = (at->m.count + t->rows - 1) / t->rows, across = (at->n.count + t->columns - 1) / t->columns;
+    int64_t       terms;
+    const int64_t groups = down * across * parts_of(e, t, at, &terms), wanted = wanted_groups(e->gpu);
+    const double  made = (double)(down * t->rows) * (double)(across * t->columns);
+    const double  used = (double)at->m.count * (double)at->n.count / made;
+
+    return t->rate * used * (groups < wanted ? (double)groups / (double)wanted : 1.0);
+}
+
+static const nyx_vulkan__tile *choose_tile(const nyx_vulkan__emit *e, const piece *at)
+{
+    const nyx_vulkan__tile *best = NULL;
+    double                  most = 0;
+
+    if (e->gpu->tile)
+        return e->gpu->tile;
+    for (const nyx_vulkan__tile *t = nyx_vulkan__tiles; t->rows; t++) {
+        const bool   takes = nyx_vulkan__tile_fits(e->gpu, t) && (t->where & class_of(e->gpu));
+        const double now = takes ? merit(e, t, at) : 0;
+
+        if (now > most) {
+            best = t;
+            most = now;
+        }
+    }
+    return best;
+}
+
+/* The lines of an operand that a piece needs, and where in a line it starts. */
+static nyx_vulkan__range lines_of(const operand *o, extent across, extent terms, int64_t bytes, uint32_t *start)
+{
+    const extent lines = o->terms ? across : terms;
+
+    *start = (uint32_t)(o->terms ? terms.first : across.first);
+    return nyx_vulkan__part(o->at, lines.first * o->line * bytes, lines.count * o->line * bytes);
+}
+
+static nyx_vulkan__range bias_of(const nyx_vulkan__emit *e, extent columns)
+{
+    return nyx_vulkan__part(e->in[2], columns.first * 4, columns.count * 4);
+}
+
+/* ---- one piece ----------------------------------------------------------------------------- */
+
+static void add_parts(nyx_vulkan__emit *e, const product *p, const piece *at, nyx_vulkan__range from, int64_t parts,
+                      nyx_vulkan__range to)
+{
+    const bool       has_bias = e->in[2].bytes > 0 && at->k.first == 0;
+    nyx_vulkan__work work = nyx_vulkan__shader(e, "matmul_parts");
+
+    nyx_vulkan__bind(&work, from, true, false);
+    nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : from, true, false);
+    nyx_vulkan__bind(&work, to, at->k.first > 0, true);
+    nyx_vulkan__push(&work, (uint32_t)(at->m.count * at->n.count));
+    nyx_vulkan__push(&work, (uint32_t)at->n.count);
+    nyx_vulkan__push(&work, (uint32_t)parts);
+    nyx_vulkan__push(&work, (uint32_t)p->n);
+    nyx_vulkan__push(&work, (uint32_t)at->n.first);
+    nyx_vulkan__push(&work, has_bias);
+    nyx_vulkan__push(&work, at->k.first > 0);
+    nyx_vulkan__elements(&work, e, at->m.count * at->n.count);
+    nyx_vulkan__add(e, &work);
+}
+
+static void spec_tile(nyx_vulkan__work *work, const nyx_vulkan__tile *t)
+{
+    work->spec[0] = (uint32_t)invocations(t);
+    nyx_vulkan__spec(work, (uint32_t)t->rows);
+    nyx_vulkan__spec(work, (uint32_t)t->columns);
+    nyx_vulkan__spec(work, (uint32_t)t->terms);
+    nyx_vulkan__spec(work, (uint32_t)t->own_rows);
+    nyx_vulkan__spec(work, (uint32_t)t->own_columns);
+    nyx_vulkan__spec(work, (uint32_t)t->buffers);
+    nyx_vulkan__spec(work, (uint32_t)t->lanes);
+}
+
+static void emit_piece(nyx_vulkan__emit *e, const product *p, const nyx_vulkan__tile *t, const piece *at)
+{
+    const nyx_vulkan__range y = nyx_vulkan__part(e->out[0], at->m.first * p->n * 4, at->m.count * p->n * 4);
+    int64_t                 terms;
+    const int64_t           parts = parts_of(e, t, at, &terms), elems = at->m.count * at->n.count;
+    const nyx_vulkan__range shares = parts > 1 ? nyx_vulkan__workspace(e, parts * elems * 4) : y;
+    const bool              has_bias = e->in[2].bytes > 0 && at->k.first == 0 && parts == 1;
+    const int64_t           y_line = parts > 1 ? at->n.count : p->n;
+    uint32_t                a_start, b_start;
+    const nyx_vulkan__range a = lines_of(&p->a, at->m, at->k, p->bytes, &a_start);
+    const nyx_vulkan__range b = lines_of(&p->b, at->n, at->k, p->bytes, &b_start);
+    nyx_vulkan__work        work = nyx_vulkan__shader(e, "matmul");
+
+    spec_tile(&work, t);
+    nyx_vulkan__spec(&work, type_of(p));
+    nyx_vulkan__spec(&work, p->a.terms);
+    nyx_vulkan__spec(&work, p->b.terms);
+    nyx_vulkan__spec(&work, p->a.line % 4 == 0 && a_start % 4 == 0);
+    nyx_vulkan__spec(&work, p->b.line % 4 == 0 && b_start % 4 == 0);
+    nyx_vulkan__spec(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && elems % 4 == 0);
+    nyx_vulkan__spec(&work, at->m.count % t->rows == 0 && at->n.count % t->columns == 0 && at->k.count % t->terms == 0);
+    nyx_vulkan__bind(&work, a, true, false);
+    nyx_vulkan__bind(&work, b, true, false);
+    nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : a, true, false);
+    nyx_vulkan__bind(&work, shares, parts == 1 && at->k.first > 0, true);
+    nyx_vulkan__push(&work, (uint32_t)at->m.count);
+    nyx_vulkan__push(&work, (uint32_t)at->n.count);
+    nyx_vulkan__push(&work, (uint32_t)at->k.count);
+    nyx_vulkan__push(&work, (uint32_t)terms);
+    nyx_vulkan__push(&work, (uint32_t)p->a.line);
+    nyx_vulkan__push(&work, (uint32_t)p->b.line);
+    nyx_vulkan__push(&work, (uint32_t)y_line);
+    nyx_vulkan__push(&work, a_start);
+    nyx_vulkan__push(&work, b_start);
+    nyx_vulkan__push(&work, parts > 1 ? 0 : (uint32_t)at->n.first);
+    nyx_vulkan__push(&work, (uint32_t)elems);
+    nyx_vulkan__push(&work, has_bias);
+    nyx_vulkan__push(&work, parts == 1 && at->k.first > 0);
+    nyx_vulkan__grid(&work, (at->n.count + t->columns - 1) / t->columns, (at->m.count + t->rows - 1) / t->rows, parts);
+    nyx_vulkan__add(e, &work);
+    if (parts > 1)
+        add_parts(e, p, at, shares, parts, y);
+}
+
+/* ---- pieces ---------------------------------------------------------------------------------- */
+
+/* How many of `count` lines fit into one binding; pieces of them start at
+ * multiples of 256 bytes and of 64 lines. */
+static int64_t lines_at_once(const nyx_vulkan__emit *e, int64_t count, int64_t line_bytes)
+{
+    const int64_t most = e->gpu->facts.buffer_most / line_bytes;
+    int64_t       step = 64;
+
+    while (step * line_bytes % 256)
+        step *= 2;
+    if (most >= count)
+        return count;
+    return most >= step ? most / step * step : most;
+}
+
+static int64_t lesser(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The largest pieces that bindings, grids and the patience of displays allow. */
+static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
+{
+    piece at = { { 0, lesser(p->m, lines_at_once(e, p->m, p->n * 4)) }, { 0, p->n }, { 0, p->k } };
+
+    if (p->a.terms)
+        at.m.count = lesser(at.m.count, lines_at_once(e, p->m, p->k * p->bytes));
+    else
+        at.k.count = lines_at_once(e, p->k, p->m * p->bytes);
+    if (p->b.terms)
+        at.n.count = lines_at_once(e, p->n, p->k * p->bytes);
+    else
+        at.k.count = lesser(at.k.count, lines_at_once(e, p->k, p->n * p->bytes));
+    at.m.count = lesser(at.m.count, 1 << 19); /* tiles of 16 rows, 32 columns in 65,535 groups */
+    at.n.count = lesser(at.n.count, 1 << 20);
+    if (class_of(e->gpu) == NYX_VULKAN_SOFTWARE)
+        at.k.count = lesser(at.k.count, 2048); /* old Mesa ends loops after 65,535 turns of an invocation */
+    else if (e->gpu->unified)
+        while (at.m.count > 1024 && 2.0 * (double)at.m.count * (double)at.n.count * (double)at.k.count > 2e10)
+            at.m.count = (at.m.count / 2 + 127) / 128 * 128; /* 50 ms at 400 GFLOP/s */
+    return at;
+}
+
+static void emit_tiles(nyx_vulkan__emit *e, const product *p)
+{
+    const piece             most = largest_piece(e, p);
+    const nyx_vulkan__tile *tile = choose_tile(e, &most);
+
+    for (int64_t i = 0; i < p->m; i += most.m.count)
+        for (int64_t j = 0; j < p->n; j += most.n.count)
+            for (int64_t k = 0; k < p->k; k += most.k.count) {
+                const piece at = { { i, lesser(p->m - i, most.m.count) },
+                                   { j, lesser(p->n - j, most.n.count) },
+                                   { k, lesser(p->k - k, most.k.count) } };
+
+                emit_piece(e, p, tile, &at);
+            }
+}
+
+/* ---- few rows ------------------------------------------------------------------------------------- */
+
+enum { VECTOR_ROWS = 8, VECTOR_TERMS = 1 << 18 };
+
+static void emit_rows(nyx_vulkan__emit *e, const product *p)
+{
+    const int64_t columns = p->m > 2 && p->n >= 1024 ? 2 : 1, once = lines_at_once(e, p->n, p->k * p->bytes);
+    const bool    has_bias = e->in[2].bytes > 0;
+    int64_t       lanes = 32;
+
+    while (lanes < e->gpu->group && lanes * 4 < p->k && p->n * lanes < wanted_groups(e->gpu) * 512)
+        lanes *= 2;
+    for (int64_t first = 0; first < p->n; first += once) {
+        const int64_t    count = lesser(p->n - first, once);
+        const int64_t    line = p->k * p->bytes;
+        nyx_vulkan__work work = nyx_vulkan__shader(e, "matvec");
+
+        nyx_vulkan__spec(&work, (uint32_t)lanes);
+        nyx_vulkan__spec(&work, (uint32_t)p->m);
+        nyx_vulkan__spec(&work, (uint32_t)columns);
+        nyx_vulkan__spec(&work, type_of(p));
+        nyx_vulkan__spec(&work, p->k % 4 == 0);
+        nyx_vulkan__spec(&work, (uint32_t)e->gpu->group);
+        nyx_vulkan__read_in(&work, e, 0);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(p->b.at, first * line, count * line), true, false);
+        nyx_vulkan__bind(&work, has_bias ? bias_of(e, (extent){ first, count }) : e->in[0], true, false);
+        nyx_vulkan__write_out(&work, e, 0);
+        nyx_vulkan__push(&work, (uint32_t)count);
+        nyx_vulkan__push(&work, (uint32_t)p->k);
+        nyx_vulkan__push(&work, (uint32_t)p->n);
+        nyx_vulkan__push(&work, (uint32_t)first);
+        nyx_vulkan__push(&work, has_bias);
+        nyx_vulkan__groups(&work, (count + e->gpu->group / lanes * columns - 1) / (e->gpu->group / lanes * columns));
+        nyx_vulkan__add(e, &work);
+    }
+}
+
+static void emit_matmul(nyx_vulkan__emit *e)
+{
+    const product p = product_of(e);
+
+    if (p.b.terms && p.m <= VECTOR_ROWS && p.k <= VECTOR_TERMS && !e->gpu->tile)
+        emit_rows(e, &p);
+    else
+        emit_tiles(e, &p);
+}
+
+const nyx_vulkan__kernel nyx_vulkan__matmul[] = {
+    { NYX_OP_MATMUL, "tile", emit_matmul, NULL },
+    { NYX_OP_NONE, NULL, NULL, NULL },
+};
