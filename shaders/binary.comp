@@ -6,6 +6,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "nyx.glsl"
+#include "math.glsl"
 #include "ops.glsl"
 
 layout(constant_id = 1) const uint OP = 0;
@@ -44,7 +45,7 @@ uint of_reals(float p, float q)
     case OP_ADD: r = p + q; break;
     case OP_SUB: r = p - q; break;
     case OP_MUL: r = p * q; break;
-    case OP_DIV: r = p / q; break;
+    case OP_DIV: r = nyx_div(p, q); break;
     case OP_MIN: r = p < q ? p : q; break;
     case OP_MAX: r = p > q ? p : q; break;
     default:     return uint(HOW == 0u ? p == q : HOW == 1u ? p > q : p >= q);

@@ -1,8 +1,76 @@
 /* math.glsl -- the functions of libnyx/tensor/math.h, line by line: the bounds
  * stated there hold, and CPU and GPU agree to the bit wherever a driver does
- * + - * as IEEE 754 says and does not fuse what is `precise`. Division and
- * square root may be off by 2.5 ulp (Vulkan, "Precision of SPIR-V operations").
+ * + - * as IEEE 754 says and does not fuse what is `precise`. A driver's
+ * division and square root may be off by 2.5 ulp (Vulkan, "Precision of SPIR-V
+ * operations"): nyx_div and nyx_sqrt are rounded as IEEE 754 wants, for a price.
  */
+/* p + e = a b exactly (Dekker 1971), for numbers near 1. */
+float nyx_product(float a, float b, out float e)
+{
+    precise float p = a * b;
+    precise float ca = 4097.0 * a, cb = 4097.0 * b;
+    precise float ah = ca - (ca - a), bh = cb - (cb - b);
+    precise float al = a - ah, bl = b - bh;
+
+    precise float error = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+    e = error;
+    return p;
+}
+
+uint nyx_exponent(float x)
+{
+    return floatBitsToUint(x) >> 23 & 255u;
+}
+
+/* x with the exponent of 1. */
+float nyx_fraction(float x)
+{
+    return uintBitsToFloat((floatBitsToUint(x) & 0x807fffffu) | 0x3f800000u);
+}
+
+/* x 2^n, -254 <= n <= 254, in steps that do not leave the range of f32. */
+float nyx_scaled(float x, int n)
+{
+    int           third = n / 3;
+    precise float y = x * uintBitsToFloat(uint(third + 127) << 23);
+
+    y = y * uintBitsToFloat(uint(third + 127) << 23);
+    y = y * uintBitsToFloat(uint(n - 2 * third + 127) << 23);
+    return y;
+}
+
+/* a / b: the remainder of the driver's quotient of the fractions says how far
+ * it is off. */
+float nyx_div(float a, float b)
+{
+    uint ea = nyx_exponent(a), eb = nyx_exponent(b);
+
+    if (ea == 0u || ea == 255u || eb == 0u || eb == 255u)
+        return a / b;
+    float         fa = nyx_fraction(a), fb = nyx_fraction(b), e;
+    precise float q = fa / fb;
+    float         p = nyx_product(q, fb, e);
+    precise float rest = (fa - p) - e;
+    precise float y = q + rest / fb;
+    return nyx_scaled(y, int(ea) - int(eb));
+}
+
+/* sqrt x, likewise. */
+float nyx_sqrt(float x)
+{
+    uint ex = nyx_exponent(x);
+
+    if (ex == 0u || ex == 255u || x < 0.0)
+        return sqrt(x);
+    int           half_n = (int(ex) - 127) >> 1;
+    precise float f = nyx_fraction(x) * (((int(ex) - 127) & 1) != 0 ? 2.0 : 1.0);
+    precise float r = sqrt(f);
+    float         e, p = nyx_product(r, r, e);
+    precise float rest = (f - p) - e;
+    precise float y = r + rest / (2.0 * r);
+    return nyx_scaled(y, half_n);
+}
+
 float nyx_rint(float x, out uint integer)
 {
     const float   magic = 12582912.0;

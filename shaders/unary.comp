@@ -38,7 +38,7 @@ void main()
     if (OP == OP_AFFINE)
         r = scale * v + shift;
     else if (OP == OP_SQRT)
-        r = sqrt(v);
+        r = nyx_sqrt(v);
     else
         r = nyx_sigmoid(v);
     y[i] = floatBitsToUint(r);

@@ -53,7 +53,7 @@ typedef struct {
     int64_t  buffer_most, allocation_most, shared_bytes, push_bytes, group_invocations;
     int      subgroup; /* invocations; 0: unknown */
     struct {
-        bool storage16, storage8, float16, int8, int64, float64, address, timeline, memory_model, subgroup_size, dot, dot_fast,
+        bool storage16, storage8, float16, int8, int64, float64, address, timeline, memory_model, subgroup_size, dot, dot_fast, denormals, nan,
             matrix, bfloat16, budget, host_import;
     } has;
     struct {

@@ -54,13 +54,15 @@ static void ask_limits(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
     VkPhysicalDeviceShaderIntegerDotProductProperties dot = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES };
     VkPhysicalDeviceSubgroupProperties subgroup = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES };
     VkPhysicalDeviceMaintenance3Properties most = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES };
+    VkPhysicalDeviceFloatControlsProperties floats = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES };
     VkPhysicalDeviceDriverProperties driver = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
     VkPhysicalDeviceProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &subgroup };
     const VkPhysicalDeviceLimits *limits = &all.properties.limits;
 
     subgroup.pNext = &most;
     most.pNext = out->api_minor >= 2 ? &driver : NULL;
-    driver.pNext = out->api_minor >= 3 ? &dot : NULL;
+    driver.pNext = &floats;
+    floats.pNext = out->api_minor >= 3 ? &dot : NULL;
     vk->GetPhysicalDeviceProperties2(device, &all);
     out->buffer_most = limits->maxStorageBufferRange;
     out->allocation_most = clipped(most.maxMemoryAllocationSize);
@@ -68,6 +70,8 @@ static void ask_limits(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
     out->push_bytes = limits->maxPushConstantsSize;
     out->group_invocations = limits->maxComputeWorkGroupInvocations;
     out->subgroup = (int)subgroup.subgroupSize;
+    out->has.denormals = floats.shaderDenormPreserveFloat32;
+    out->has.nan = floats.shaderSignedZeroInfNanPreserveFloat32;
     out->has.dot_fast = dot.integerDotProduct4x8BitPackedSignedAccelerated;
     if (out->api_minor >= 2)
         snprintf(out->driver, sizeof out->driver, "%.100s %.150s", driver.driverName, driver.driverInfo);

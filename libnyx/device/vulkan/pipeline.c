@@ -46,11 +46,90 @@ void nyx_vulkan__pipelines_release(nyx_vulkan__gpu *gpu)
         gpu->vk.DestroyDescriptorSetLayout(gpu->handle, gpu->set_layout, NULL);
 }
 
+/* ---- float controls ----------------------------------------------------------------- */
+
+/* What a device can promise of f32, as words of SPIR-V (its specification,
+ * sections 2.3, 3.6 and 3.31; SPV_KHR_float_controls). */
+enum {
+    SPIRV_HEADER = 5, OP_EXTENSION = 10, OP_ENTRY_POINT = 15, OP_EXECUTION_MODE = 16, OP_CAPABILITY = 17,
+    DENORM_PRESERVE = 4464, NAN_PRESERVE = 4466,           /* capabilities */
+    MODE_DENORM_PRESERVE = 4459, MODE_NAN_PRESERVE = 4461, /* execution modes, of a width */
+};
+
+typedef struct {
+    uint32_t *words;
+    int64_t   count;
+} code;
+
+static void append(code *to, const uint32_t *words, int64_t count)
+{
+    memcpy(to->words + to->count, words, (size_t)count * sizeof *words);
+    to->count += count;
+}
+
+static void append_op(code *to, uint32_t op, const uint32_t *operands, uint32_t count)
+{
+    const uint32_t head = (count + 1) << 16 | op;
+
+    append(to, &head, 1);
+    append(to, operands, count);
+}
+
+/* A copy of a module that keeps denormals, infinities and NaN, where the
+ * device can: else a driver may flush them, and CPU and GPU would disagree. */
+static int add_float_controls(code *out, const nyx_shader_source *source, const nyx_vulkan_device *facts)
+{
+    static const uint32_t capabilities[] = { DENORM_PRESERVE, NAN_PRESERVE }, modes[] = { MODE_DENORM_PRESERVE, MODE_NAN_PRESERVE };
+    const bool            wanted[] = { facts->has.denormals, facts->has.nan };
+    const int64_t         words = source->bytes / 4;
+    uint32_t              name[8] = { 0 }, entry = 0;
+    bool                  named = false, moded = false;
+    int                   status = nyx_alloc(&out->words, source->bytes + 256);
+
+    if (status < 0)
+        return status;
+    memcpy(name, "SPV_KHR_float_controls", 23);
+    append(out, source->words, SPIRV_HEADER);
+    for (int i = 0; i < 2; i++)
+        if (wanted[i])
+            append_op(out, OP_CAPABILITY, &capabilities[i], 1);
+    for (int64_t at = SPIRV_HEADER; at < words; at += source->words[at] >> 16) {
+        const uint32_t op = source->words[at] & 0xffff;
+
+        if (op != OP_CAPABILITY && !named && (wanted[0] || wanted[1]))
+            append_op(out, OP_EXTENSION, name, 6);
+        named = named || op != OP_CAPABILITY;
+        if (op == OP_ENTRY_POINT)
+            entry = source->words[at + 2];
+        for (uint32_t i = 0; i < 2 && op != OP_ENTRY_POINT && entry && !moded; i++)
+            if (wanted[i])
+                append_op(out, OP_EXECUTION_MODE, (uint32_t[]){ entry, modes[i], 32 }, 3);
+        moded = moded || (entry && op != OP_ENTRY_POINT);
+        append(out, source->words + at, source->words[at] >> 16);
+    }
+    return 0;
+}
+
+static VkResult create_module(const nyx_vulkan__gpu *gpu, VkShaderModule *out, const nyx_shader_source *source)
+{
+    VkShaderModuleCreateInfo info = { .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO };
+    code                     changed = { 0 };
+    VkResult                 result = VK_ERROR_OUT_OF_HOST_MEMORY;
+
+    if (add_float_controls(&changed, source, &gpu->facts) == 0) {
+        info.codeSize = (size_t)changed.count * 4;
+        info.pCode = changed.words;
+        result = gpu->vk.CreateShaderModule(gpu->handle, &info, NULL, out);
+    }
+    nyx_free(changed.words);
+    return result;
+}
+
+/* ---- compiling ------------------------------------------------------------------------ */
+
 static int compile(nyx_vulkan__gpu *gpu, nyx_vulkan__pipeline *p)
 {
-    const nyx_shader_source       *source = &nyx_shader_sources[p->shader];
-    const VkShaderModuleCreateInfo module = { .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                              .codeSize = (size_t)source->bytes, .pCode = source->words };
+    const nyx_shader_source    *source = &nyx_shader_sources[p->shader];
     VkSpecializationMapEntry       entries[NYX_VULKAN_SPECS];
     const VkSpecializationInfo     constants = { (uint32_t)p->spec_count, entries, sizeof p->spec, p->spec };
     VkComputePipelineCreateInfo    info = { .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = gpu->layout };
@@ -59,7 +138,7 @@ static int compile(nyx_vulkan__gpu *gpu, nyx_vulkan__pipeline *p)
 
     for (int i = 0; i < p->spec_count; i++)
         entries[i] = (VkSpecializationMapEntry){ (uint32_t)i, (uint32_t)i * 4, 4 };
-    result = gpu->vk.CreateShaderModule(gpu->handle, &module, NULL, &made);
+    result = create_module(gpu, &made, source);
     if (result == VK_SUCCESS) {
         info.stage = (VkPipelineShaderStageCreateInfo){ .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                         .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = made,
