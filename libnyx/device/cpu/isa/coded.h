@@ -19,8 +19,8 @@
 #ifndef NYX_CPU_CODED_H
 #define NYX_CPU_CODED_H
 
+#include "half.h"
 #include "isa.h"
-#include "simd.h"
 
 enum { CODED_BLOCK = 32, CODED_LARGEST_UNIT = 16 * NYX_W, CODED_AHEAD = 4096 };
 
@@ -168,13 +168,11 @@ NYX_INLINE vu coded_tops(const uint8_t *top)
  * first with 256 times too small a value. */
 NYX_INLINE vf coded_wide(enum coded_kind kind, const uint8_t *p, const coded_source *s)
 {
+    if (coded_is_plain(kind))
+        return kind == CODED_F16 ? vf_load_f16(p) : vf_load_bf16(p);
 #if NYX_W == 16
     if (kind == CODED_INT8)
         return (vf)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p))) + s->offset;
-    if (kind == CODED_F16)
-        return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const void *)p));
-    if (kind == CODED_BF16)
-        return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16);
     const __m256i c = _mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)p));
     if (kind == CODED_E5M2)
         return (vf)_mm512_cvtph_ps(_mm256_slli_epi16(c, 8));
@@ -184,10 +182,6 @@ NYX_INLINE vf coded_wide(enum coded_kind kind, const uint8_t *p, const coded_sou
 #elif NYX_W == 8
     if (kind == CODED_INT8)
         return (vf)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p))) + s->offset;
-    if (kind == CODED_F16)
-        return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const void *)p));
-    if (kind == CODED_BF16)
-        return (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p)), 16);
     const __m128i c = _mm_cvtepu8_epi16(_mm_loadl_epi64((const void *)p));
     if (kind == CODED_E5M2)
         return (vf)_mm256_cvtph_ps(_mm_slli_epi16(c, 8));
@@ -196,16 +190,10 @@ NYX_INLINE vf coded_wide(enum coded_kind kind, const uint8_t *p, const coded_sou
 #else
     vf y;
 
-    for (int i = 0; i < NYX_W; i++) {
-        uint16_t half;
-
-        memcpy(&half, p + 2 * i * coded_is_plain(kind), sizeof half);
+    for (int i = 0; i < NYX_W; i++)
         y[i] = kind == CODED_INT8   ? (float)(int8_t)p[i] + s->offset
                : kind == CODED_E4M3 ? nyx_f32_from_fp8_e4m3(p[i])
-               : kind == CODED_E5M2 ? nyx_f32_from_fp8_e5m2(p[i])
-               : kind == CODED_F16  ? nyx_f32_from_f16(half)
-                                    : nyx_f32_of_bits((uint32_t)half << 16);
-    }
+                                    : nyx_f32_from_fp8_e5m2(p[i]);
     return y;
 #endif
 }

@@ -35,7 +35,7 @@
     K(CONCAT, concat, "plain", NULL, NULL)                                                             \
     K(EMBEDDING, embedding, "plain", NULL, NULL)                                                       \
     K(EMBEDDING_GRAD, embedding_grad, "plain", NULL, NULL)                                             \
-    K(MATMUL, matmul, "packed", NYX_ISA_NAME(nyx_cpu__matmul_workspace), all_f32)                      \
+    K(MATMUL, matmul, "packed", NYX_ISA_NAME(nyx_cpu__matmul_workspace), NULL)                         \
     K(RMSNORM, rmsnorm, "lanes", NULL, NULL)                                                           \
     K(RMSNORM_GRAD, rmsnorm_grad, "lanes", NULL, NULL)                                                 \
     K(LAYERNORM, layernorm, "lanes", NULL, NULL)                                                       \

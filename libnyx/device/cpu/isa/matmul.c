@@ -1,4 +1,4 @@
-/* matmul -- C = A B in f32 for the three modes of NYX_OP_MATMUL.
+/* matmul -- C = A B for the three modes of NYX_OP_MATMUL, in f32 once packed.
  *
  * The scheme of Goto and van de Geijn ("Anatomy of high-performance matrix
  * multiplication", 2008): B is packed into panels of NR columns and shared by
@@ -78,7 +78,7 @@ static int64_t terms_left(const matmul_job *j, const blocking *by, int64_t slice
  * NN are read where they lie. The sums are the same. */
 static bool is_direct(const matmul_job *j, int64_t column)
 {
-    return j->mode == NYX_MATMUL_NN && j->rows <= 2 * MR && column + NR <= j->columns;
+    return j->type == NYX_F32 && j->mode == NYX_MATMUL_NN && j->rows <= 2 * MR && column + NR <= j->columns;
 }
 
 /* Place in `b` of a block that begins at `k` of the span: blocks of KC terms,
@@ -105,8 +105,8 @@ static void pack_b(const matmul_job *j, const blocking *by, float *b, int64_t fi
 
         if (terms == 0 || is_direct(j, column))
             continue;
-        matmul_pack_b(place_of(b, by, count, slice, k, panel, terms),
-                      turned ? j->b + column * j->terms + term : j->b + term * j->columns + column,
+        matmul_pack_b(place_of(b, by, count, slice, k, panel, terms), j->type,
+                      place_of_element(j->type, j->b, turned ? column * j->terms + term : term * j->columns + column),
                       turned ? j->terms : j->columns, j->columns - column, terms, turned);
     }
 }
@@ -114,9 +114,9 @@ static void pack_b(const matmul_job *j, const blocking *by, float *b, int64_t fi
 static void pack_a(const matmul_job *j, float *a, int64_t row, int64_t rows, int64_t term, int64_t terms)
 {
     if (j->mode == NYX_MATMUL_TN)
-        matmul_pack_across(a, j->a + term * j->rows + row, j->rows, rows, terms);
+        matmul_pack_across(a, j->type, place_of_element(j->type, j->a, term * j->rows + row), j->rows, rows, terms);
     else
-        matmul_pack_rows(a, j->a + row * j->terms + term, j->terms, rows, terms);
+        matmul_pack_rows(a, j->type, place_of_element(j->type, j->a, row * j->terms + term), j->terms, rows, terms);
 }
 
 /* ---- the loops ------------------------------------------------------------------ */
@@ -161,7 +161,7 @@ static void multiply_rows(const matmul_job *j, const blocking *by, const phase *
             const matmul_target to = { c + row * j->columns + column, j->columns, rows, j->columns - column,
                                        begins && j->bias ? j->bias + column : NULL, !begins };
 
-            panel_tiles(a, direct ? j->b + term * j->columns + column : packed, direct ? j->columns : NR, terms, &to,
+            panel_tiles(a, direct ? (const float *)j->b + term * j->columns + column : packed, direct ? j->columns : NR, terms, &to,
                         panel + 1 < s->column_end ? packed + terms * NR : packed);
         }
     }
@@ -226,7 +226,7 @@ int64_t NYX_ISA_NAME(nyx_cpu__matmul_workspace)(const nyx_graph *g, const nyx_no
     const bool    tall = mode == NYX_MATMUL_TN;
     blocking      by;
 
-    if (matmul_is_dots(mode, rows, columns, width))
+    if (matmul_is_dots(nyx_value_dtype(g, node->inputs[0]), mode, rows, columns, width))
         return 0;
     by = blocking_of(mode, tall ? width : rows, columns, tall ? rows : width);
     return workspace_floats(&by, tall ? width : rows, columns, parts) * (int64_t)sizeof(float);
@@ -237,14 +237,14 @@ void NYX_ISA_NAME(nyx_cpu__matmul)(const nyx_call *call, int part, int parts)
     int64_t    width = nyx_isa_width(call->in[0].shape);
     int64_t    rows = call->in[0].count / (width > 0 ? width : 1);
     matmul_job j = { rows, nyx_isa_width(call->out[0].shape), width, (int)call->node->ints[0],
-                     call->in[0].data, call->in[1].data, call->in[2].data, call->out[0].data,
+                     call->in[0].dtype, call->in[0].data, call->in[1].data, call->in[2].data, call->out[0].data,
                      call->workspace };
 
     if (j.mode == NYX_MATMUL_TN) {
         j.rows = width;
         j.terms = rows;
     }
-    if (matmul_is_dots(j.mode, j.rows, j.columns, j.terms))
+    if (matmul_is_dots(j.type, j.mode, j.rows, j.columns, j.terms))
         matmul_dots(&j, part, parts);
     else
         multiply(&j, call->pool, part, parts);

@@ -1,10 +1,11 @@
-/* matmul -- what the sources of the product of f32 matrices share: the tile of
- * C that is summed in registers, the panels it reads, the dot products. */
+/* matmul -- what the sources of the product of matrices share: the tile of C
+ * that is summed in registers, the panels it reads, the dot products. Panels
+ * are f32; operands of f16 and bf16 are decoded while they are packed. */
 #ifndef NYX_CPU_MATMUL_H
 #define NYX_CPU_MATMUL_H
 
+#include "half.h"
 #include "isa.h"
-#include "simd.h"
 
 #if NYX_W == 16
 enum { MR = 12, NV = 2 }; // 24 accumulators of 32 registers
@@ -24,9 +25,11 @@ enum {
 typedef struct {
     int64_t rows, columns, terms; // C [rows, columns], sums of `terms`
     int     mode;                 // of enum nyx_matmul_mode
-    const float *a, *b, *bias;
-    float       *c;
-    float       *workspace;
+    enum nyx_dtype type;          // of A and B
+    const void    *a, *b;
+    const float   *bias;
+    float         *c;
+    float         *workspace;
 } matmul_job;
 
 /* Where a tile goes: the first block of terms is written (plus bias), later
@@ -54,14 +57,15 @@ enum { MATMUL_SOON = KC / 8 * 16 }; /* floats of it */
 
 /* Panels of A, A_PANEL apart, out of rows that are `step` apart: `rows` rows of
  * `terms`, or (across) `terms` rows of `rows`. Rows that are missing are 0. */
-void matmul_pack_rows(float *to, const float *from, int64_t step, int64_t rows, int64_t terms);
-void matmul_pack_across(float *to, const float *from, int64_t step, int64_t rows, int64_t terms);
+void matmul_pack_rows(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t rows, int64_t terms);
+void matmul_pack_across(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t rows, int64_t terms);
 /* A panel [terms][NR] of B from its row or (NT) column `from`; columns behind
  * `columns` are 0. */
-void matmul_pack_b(float *to, const float *from, int64_t step, int64_t columns, int64_t terms, bool turned);
+void matmul_pack_b(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t columns, int64_t terms,
+                   bool turned);
 
-/* NT with few rows or columns: nothing is packed. */
-bool matmul_is_dots(int mode, int64_t rows, int64_t columns, int64_t terms);
+/* NT of f32 with few rows or columns: nothing is packed. */
+bool matmul_is_dots(enum nyx_dtype type, int mode, int64_t rows, int64_t columns, int64_t terms);
 void matmul_dots(const matmul_job *j, int part, int parts);
 
 typedef struct {

@@ -7,9 +7,9 @@ enum {
     FEW_ROWS_LONG = 16, LONG = 128  /* so many when rows are long               */
 };
 
-bool matmul_is_dots(int mode, int64_t rows, int64_t columns, int64_t terms)
+bool matmul_is_dots(enum nyx_dtype type, int mode, int64_t rows, int64_t columns, int64_t terms)
 {
-    return mode == NYX_MATMUL_NT &&
+    return type == NYX_F32 && mode == NYX_MATMUL_NT &&
            (rows <= (terms >= LONG ? FEW_ROWS_LONG : FEW_ROWS) || columns <= FEW_COLUMNS);
 }
 
@@ -58,10 +58,10 @@ NYX_INLINE void dot_tile(const float *a, const float *b, int64_t terms, const fl
 /* Columns [n, end) of rows [r, r + rows), `rows` 1 or DOT_ROWS. */
 static void dot_columns(const matmul_job *j, int64_t r, int64_t rows, int64_t n, int64_t end)
 {
-    const float *a = j->a + r * j->terms;
+    const float *a = (const float *)j->a + r * j->terms;
 
     while (n < end) {
-        const float *b = j->b + n * j->terms, *bias = j->bias ? j->bias + n : NULL;
+        const float *b = (const float *)j->b + n * j->terms, *bias = j->bias ? j->bias + n : NULL;
         float       *c = j->c + r * j->columns + n;
         int64_t      left = end - n;
 

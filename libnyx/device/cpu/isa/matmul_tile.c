@@ -174,7 +174,7 @@ enum { GROUPS = (MR + NYX_W - 1) / NYX_W, TERMS_AT_ONCE = 16 };
 
 /* One panel, `count` of its rows from memory. Vectors are stored whole: what
  * the last one writes behind its row, the next row replaces. */
-static void pack_panel(float *to, const float *from, int64_t step, int64_t count, int64_t terms)
+NYX_INLINE void pack_panel(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t count, int64_t terms)
 {
     int64_t k = 0;
 
@@ -185,7 +185,9 @@ static void pack_panel(float *to, const float *from, int64_t step, int64_t count
         for (int g = 0; g < GROUPS; g++) {
             NYX_UNROLL(16)
             for (int i = 0; i < NYX_W; i++)
-                block[g][i] = g * NYX_W + i < count ? vf_load(from + (g * NYX_W + i) * step + k) : (vf){ 0 };
+                block[g][i] = g * NYX_W + i < count
+                                  ? vf_load_of(type, place_of_element(type, from, (g * NYX_W + i) * step + k))
+                                  : (vf){ 0 };
             vf_transpose(block[g]);
         }
         NYX_UNROLL(16)
@@ -196,46 +198,52 @@ static void pack_panel(float *to, const float *from, int64_t step, int64_t count
     }
     for (; k < terms; k++)
         for (int64_t i = 0; i < MR; i++)
-            to[k * MR + i] = i < count ? from[i * step + k] : 0.0f;
+            to[k * MR + i] = i < count ? float_of(type, place_of_element(type, from, i * step + k)) : 0.0f;
 }
 
-void matmul_pack_rows(float *to, const float *from, int64_t step, int64_t rows, int64_t terms)
+NYX_INLINE void pack_rows(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t rows, int64_t terms)
 {
     int64_t i = 0;
 
     for (; i + MR <= rows; i += MR, to += A_PANEL)
-        pack_panel(to, from + i * step, step, MR, terms);
+        pack_panel(to, type, place_of_element(type, from, i * step), step, MR, terms);
     if (i < rows)
-        pack_panel(to, from + i * step, step, rows - i, terms);
+        pack_panel(to, type, place_of_element(type, from, i * step), step, rows - i, terms);
 }
 
 /* A panel of `width` columns: `count` of them from rows of `from`, zeros
- * behind: to[k * width + j] = from[k * step + j]. */
-NYX_INLINE void pack_straight(float *to, int64_t width, const float *from, int64_t step, int64_t count,
+ * behind: to[k * width + j] = from[k * step + j]. Vectors as in pack_panel. */
+NYX_INLINE void pack_straight(float *to, int64_t width, enum nyx_dtype type, const void *from, int64_t step, int64_t count,
                               int64_t terms)
 {
-    if (count >= width) {
+    if (count >= width && type == NYX_F32) {
         for (int64_t k = 0; k < terms; k++)
-            memcpy(to + k * width, from + k * step, (size_t)width * sizeof *to);
+            memcpy(to + k * width, (const float *)from + k * step, (size_t)width * sizeof *to);
         return;
     }
-    memset(to, 0, (size_t)(terms * width) * sizeof *to);
-    for (int64_t k = 0; k < terms; k++)
-        for (int64_t j = 0; j < count; j++)
-            to[k * width + j] = from[k * step + j];
+    if (count < width)
+        memset(to, 0, (size_t)(terms * width) * sizeof *to);
+    for (int64_t k = 0; k < terms; k++) {
+        int64_t j = 0;
+
+        for (; j < width && j + NYX_W <= count; j += NYX_W)
+            vf_store(to + k * width + j, vf_load_of(type, place_of_element(type, from, k * step + j)));
+        for (; j < least(count, width); j++)
+            to[k * width + j] = float_of(type, place_of_element(type, from, k * step + j));
+    }
 }
 
 /* A few terms at a time, so that lines which panels share are read once. */
-void matmul_pack_across(float *to, const float *from, int64_t step, int64_t rows, int64_t terms)
+NYX_INLINE void pack_across(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t rows, int64_t terms)
 {
     for (int64_t k = 0; k < terms; k += TERMS_AT_ONCE)
         for (int64_t i = 0; i < rows; i += MR)
-            pack_straight(to + i / MR * A_PANEL + k * MR, MR, from + k * step + i, step, rows - i,
-                          least(TERMS_AT_ONCE, terms - k));
+            pack_straight(to + i / MR * A_PANEL + k * MR, MR, type, place_of_element(type, from, k * step + i), step,
+                          rows - i, least(TERMS_AT_ONCE, terms - k));
 }
 
 /* From a transposed matrix: to[k * NR + j] = from[j * step + k]. */
-static void pack_turned(float *to, const float *from, int64_t step, int64_t count, int64_t terms)
+NYX_INLINE void pack_turned(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t count, int64_t terms)
 {
     if (count < NR)
         memset(to, 0, (size_t)(terms * NR) * sizeof *to);
@@ -247,7 +255,7 @@ static void pack_turned(float *to, const float *from, int64_t step, int64_t coun
 
             NYX_UNROLL(16)
             for (int i = 0; i < NYX_W; i++)
-                block[i] = vf_load(from + (j + i) * step + k);
+                block[i] = vf_load_of(type, place_of_element(type, from, (j + i) * step + k));
             vf_transpose(block);
             NYX_UNROLL(16)
             for (int i = 0; i < NYX_W; i++)
@@ -255,14 +263,42 @@ static void pack_turned(float *to, const float *from, int64_t step, int64_t coun
         }
         for (; k < terms; k++)
             for (int64_t i = j; i < j + NYX_W && i < count; i++)
-                to[k * NR + i] = from[i * step + k];
+                to[k * NR + i] = float_of(type, place_of_element(type, from, i * step + k));
     }
 }
 
-void matmul_pack_b(float *to, const float *from, int64_t step, int64_t columns, int64_t terms, bool turned)
+/* Each once for every type of operands. */
+#define FOR_TYPE(type, body) \
+    switch (type) {                                   \
+    case NYX_F16: body(NYX_F16); break;               \
+    case NYX_BF16: body(NYX_BF16); break;             \
+    default: body(NYX_F32);                           \
+    }
+
+void matmul_pack_rows(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t rows, int64_t terms)
 {
-    if (turned)
-        pack_turned(to, from, step, least(columns, NR), terms);
-    else
-        pack_straight(to, NR, from, step, columns, terms);
+#define BODY(t) pack_rows(to, t, from, step, rows, terms)
+    FOR_TYPE(type, BODY)
+#undef BODY
+}
+
+void matmul_pack_across(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t rows, int64_t terms)
+{
+#define BODY(t) pack_across(to, t, from, step, rows, terms)
+    FOR_TYPE(type, BODY)
+#undef BODY
+}
+
+void matmul_pack_b(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t columns, int64_t terms,
+                   bool turned)
+{
+#define TURNED(t)   pack_turned(to, t, from, step, least(columns, NR), terms)
+#define STRAIGHT(t) pack_straight(to, NR, t, from, step, columns, terms)
+    if (turned) {
+        FOR_TYPE(type, TURNED)
+    } else {
+        FOR_TYPE(type, STRAIGHT)
+    }
+#undef TURNED
+#undef STRAIGHT
 }

@@ -1,9 +1,8 @@
 /* move -- values from nothing, conversions, copies, rows of tables. Every
  * value of a graph whose reals are f32 has elements of four bytes, but for what
  * cast, assign and matmul take. */
+#include "half.h"
 #include "isa.h"
-#include "simd.h"
-#include "tensor/float.h"
 
 enum { GRAIN = 64, LINE = 16 }; // elements
 
@@ -76,15 +75,15 @@ NYX_INLINE void copy_elements(const nyx_operand *y, const nyx_operand *x, int64_
     memcpy((char *)y->data + begin * bytes, (const char *)x->data + begin * bytes, (size_t)((end - begin) * bytes));
 }
 
-/* f16 or bf16 -> f32 and back: loops that are vectorised. */
+/* f16 or bf16 -> f32, and back by loops that are vectorised. */
 static void widen(float *restrict y, const uint16_t *restrict x, int64_t count, enum nyx_dtype from)
 {
-    if (from == NYX_F16)
-        for (int64_t i = 0; i < count; i++)
-            y[i] = nyx_float_decode(NYX_RULE_F16, x[i]);
-    else
-        for (int64_t i = 0; i < count; i++)
-            y[i] = nyx_float_decode(NYX_RULE_BF16, x[i]);
+    int64_t i = 0;
+
+    for (; i + NYX_W <= count; i += NYX_W)
+        vf_store(y + i, from == NYX_F16 ? vf_load_f16(x + i) : vf_load_bf16(x + i));
+    for (; i < count; i++)
+        y[i] = float_of(from, x + i);
 }
 
 static void narrow(uint16_t *restrict y, const float *restrict x, int64_t count, enum nyx_dtype to)
