@@ -21,6 +21,9 @@ mkdir -p "$logs"
 
 quiet_make() { make --no-print-directory -s -j"$(nproc)" "$@"; }
 
+# With sanitizers gcc knows less about values and warns of texts that may be cut.
+CUT=-Wno-format-truncation
+
 run_check() { quiet_make BUILD="$build" tests-build && tests/run.sh "$build"; }
 
 run_clang() { quiet_make CC=clang BUILD="$build-clang" tests-build; }
@@ -31,7 +34,8 @@ run_fuzz() { quiet_make BUILD="$build" fuzz; }
 # watches. A data race is told on stderr and ends the program with status 66.
 run_thread() {
     local at=$PWD/$build-thread scratch
-    quiet_make BUILD="$at" CFLAGS="-O1 -g1 -fsanitize=thread" KERNEL_O=-O1 all "$at"/tests/test_{base,device} || return
+    quiet_make BUILD="$at" CFLAGS="-O1 -g1 -fsanitize=thread $CUT" KERNEL_O=-O1 all "$at"/tests/test_{base,device} ||
+        return
     scratch=$(mktemp -d)
     "$at"/tests/test_base && "$at"/tests/test_device &&
         "$at"/nyx-data sudoku --size=4 --count=60 --threads=2 -q -o "$scratch"/d.h5 &&
@@ -46,7 +50,7 @@ run_thread() {
 
 run_sanitize() {
     quiet_make BUILD="$build-sanitize" tests-build KERNEL_O=-O1 \
-        CFLAGS="-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined" && tests/run.sh "$build-sanitize"
+        CFLAGS="-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $CUT" && tests/run.sh "$build-sanitize"
 }
 
 run_formats() { quiet_make BUILD="$build" "$build"/tests/formats && "$build"/tests/formats --all; }
@@ -60,7 +64,7 @@ run_tidy() {
 for part; do
     log=$logs/$part.log started=$SECONDS
     declare -F "run_$part" > "$log" || { echo "no part is called $part" >&2; exit 64; }
-    export build; export -f quiet_make "run_$part"
+    export build CUT; export -f quiet_make "run_$part"
     timeout --kill-after=10 "$LIMIT" bash -c "run_$part" > "$log" 2>&1
     status=$?
     read -r good bad < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$log" | tail -n 1) || good=0 bad=0
