@@ -70,12 +70,50 @@ static void emit_unary(nyx_vulkan__emit *e)
     }
 }
 
+static bool is_half(enum nyx_dtype dtype)
+{
+    return dtype == NYX_F16 || dtype == NYX_BF16;
+}
+
+/* Between f32 and 16 bits, two elements an invocation. */
+static void emit_halves(nyx_vulkan__emit *e, enum nyx_dtype from, enum nyx_dtype to)
+{
+    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
+    const int     in = (int)nyx_dtype_bytes(from), out = (int)nyx_dtype_bytes(to);
+
+    for (int64_t first = 0; first < elems; first += piece) {
+        const int64_t    count = elems - first < piece ? elems - first : piece;
+        nyx_vulkan__work work = nyx_vulkan__shader(e, "cast");
+
+        nyx_vulkan__spec(&work, from == NYX_BF16 || to == NYX_BF16);
+        nyx_vulkan__spec(&work, is_half(from));
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * in, count * in), true, false);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * out, count * out), false, true);
+        nyx_vulkan__push(&work, (uint32_t)count);
+        nyx_vulkan__elements(&work, e, (count + 1) / 2);
+        nyx_vulkan__add(e, &work);
+    }
+}
+
 static void emit_cast(nyx_vulkan__emit *e)
 {
-    if (nyx_value_dtype(e->g, e->node->inputs[0]) == nyx_value_dtype(e->g, e->node->outputs[0]))
+    const enum nyx_dtype from = nyx_value_dtype(e->g, e->node->inputs[0]), to = nyx_value_dtype(e->g, e->node->outputs[0]);
+
+    if (from == to)
         nyx_vulkan__copy(e, e->in[0], e->out[0]);
+    else if (is_half(from) || is_half(to))
+        emit_halves(e, from, to);
     else
         emit_unary(e);
+}
+
+/* Whatever goes through f32: a half to a half or an integer does not. */
+static bool takes_cast(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    const enum nyx_dtype from = nyx_value_dtype(g, node->inputs[0]), to = nyx_value_dtype(g, node->outputs[0]);
+
+    (void)gpu;
+    return from == to || (is_half(from) ? to == NYX_F32 : !is_half(to) || from == NYX_F32);
 }
 
 static void emit_select(nyx_vulkan__emit *e)
@@ -111,7 +149,7 @@ const nyx_vulkan__kernel nyx_vulkan__elementwise[] = {
     { NYX_OP_AFFINE, "element", emit_unary, NULL },
     { NYX_OP_SQRT, "element", emit_unary, NULL },
     { NYX_OP_SIGMOID, "element", emit_unary, NULL },
-    { NYX_OP_CAST, "element", emit_cast, NULL },
+    { NYX_OP_CAST, "element", emit_cast, takes_cast },
     { NYX_OP_SELECT, "element", emit_select, NULL },
     { NYX_OP_NONE, NULL, NULL, NULL },
 };
