@@ -34,11 +34,14 @@ LIBS       = $(PKG_LIBS) -lm -ldl -pthread
 # chosen at run time; those in device/cpu/reference/ once for f32, once for f64.
 ifneq (,$(filter x86_64 amd64,$(ARCH)))
 ISAS := base avx2 avx512
+else ifneq (,$(filter aarch64 arm64,$(ARCH)))
+ISAS := base neon
 else
 ISAS := base
 endif
 KERNEL_O   ?= -O3
 ISA_base   := $(KERNEL_O)
+ISA_neon   := $(KERNEL_O)
 ISA_avx2   := $(KERNEL_O) -mavx2 -mfma -mf16c -mbmi2
 ISA_avx512 := $(KERNEL_O) -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512dq -mavx512vl \
               -mprefer-vector-width=512

@@ -5,7 +5,7 @@
 #include "bench/bench.h"
 #include "device/machine.h"
 
-enum { NYX_BENCH__SAMPLES_MOST = 501, NYX_BENCH__ISAS = 3, NYX_BENCH__POWERS = 48 };
+enum { NYX_BENCH__SAMPLES_MOST = 501, NYX_BENCH__ISAS = 4, NYX_BENCH__POWERS = 48 };
 
 struct nyx_bench {
     nyx_device       *device;
@@ -22,7 +22,7 @@ struct nyx_bench {
     bool              peaks;                     /* the system lets a process forget its peak */
 };
 
-extern const char *const nyx_bench__isas[NYX_BENCH__ISAS]; /* "base" "avx2" "avx512" */
+extern const char *const nyx_bench__isas[NYX_BENCH__ISAS]; /* "base" "neon" "avx2" "avx512" */
 
 /* A program that multiplies once. */
 typedef struct {

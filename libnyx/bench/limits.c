@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-const char *const nyx_bench__isas[NYX_BENCH__ISAS] = { "base", "avx2", "avx512" };
+const char *const nyx_bench__isas[NYX_BENCH__ISAS] = { "base", "neon", "avx2", "avx512" };
 
 enum { ROUNDS = 20000, TRIES = 200, PASS_NS = 20000000, PASS_BYTES = 16 << 20 };
 
@@ -67,6 +67,7 @@ static const struct {
     double flops; /* of one call */
 } loops[NYX_BENCH__ISAS] = {
     { loop_base, ROUNDS * 12.0 * 4.0 },
+    { NULL, 0.0 },
     { loop_avx2, ROUNDS * 12.0 * 8.0 * 2.0 },
     { loop_avx512, ROUNDS * 24.0 * 16.0 * 2.0 },
 };
@@ -96,14 +97,48 @@ static const struct {
 
 static bool has(int isa)
 {
-    return isa == 0 || (isa == 1 ? __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-                                 : __builtin_cpu_supports("avx512f") != 0);
+    if (!strcmp(nyx_bench__isas[isa], "avx2"))
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (!strcmp(nyx_bench__isas[isa], "avx512"))
+        return __builtin_cpu_supports("avx512f") != 0;
+    return loops[isa].run != NULL;
 }
 #else
+#if defined(__aarch64__)
+#define LOOP64(body) "1:\n\t" body "subs %0, %0, #1\n\tb.ne 1b\n\t"
+#define FUSED(i) "fmla v" #i ".4s, v30.4s, v31.4s\n\t"
+#define PAIR(i, j) "fmul v" #i ".4s, v30.4s, v31.4s\n\tfadd v" #j ".4s, v" #j ".4s, v31.4s\n\t"
+#define REGISTERS64 "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v16", "v17", "v18", "v19", "v20", "v21", "v22", \
+    "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31"
+#define ZERO64 "movi v30.4s, #0\n\tmovi v31.4s, #0\n\t"
+
+static void loop_neon(void)
+{
+    int64_t rounds = ROUNDS;
+
+    __asm__ volatile(ZERO64 LOOP64(FUSED(0) FUSED(1) FUSED(2) FUSED(3) FUSED(4) FUSED(5) FUSED(6) FUSED(7) FUSED(16)
+                                   FUSED(17) FUSED(18) FUSED(19) FUSED(20) FUSED(21) FUSED(22) FUSED(23))
+                     : "+r"(rounds) : : "cc", REGISTERS64);
+}
+
+static void loop_base(void)
+{
+    int64_t rounds = ROUNDS;
+
+    __asm__ volatile(ZERO64 LOOP64(PAIR(0, 1) PAIR(2, 3) PAIR(4, 5) PAIR(6, 7) PAIR(16, 17) PAIR(18, 19))
+                     : "+r"(rounds) : : "cc", REGISTERS64);
+}
+#endif
+
 static const struct {
     void  (*run)(void);
-    double flops;
-} loops[NYX_BENCH__ISAS];
+    double flops; /* of one call */
+} loops[NYX_BENCH__ISAS] = {
+#if defined(__aarch64__)
+    { loop_base, ROUNDS * 12.0 * 4.0 },
+    { loop_neon, ROUNDS * 16.0 * 4.0 * 2.0 },
+#endif
+};
 static const struct {
     const char *type, *needs;
     void      (*run)(void);

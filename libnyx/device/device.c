@@ -12,6 +12,8 @@ static const struct {
 #if defined(__x86_64__)
     { "avx512", nyx_cpu_avx512 },
     { "avx2", nyx_cpu_avx2 },
+#elif defined(__aarch64__)
+    { "neon", nyx_cpu_neon },
 #endif
     { "base", nyx_cpu_base },
 };
@@ -25,6 +27,9 @@ static bool set_runs_here(const char *name)
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (!strcmp(name, "avx2"))
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+#elif defined(__aarch64__)
+    if (!strcmp(name, "neon"))
+        return true; /* part of the architecture */
 #endif
     return !strcmp(name, "base");
 }

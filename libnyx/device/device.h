@@ -21,9 +21,9 @@ typedef struct nyx_device  nyx_device;
 typedef struct nyx_store   nyx_store;
 typedef struct nyx_program nyx_program;
 
-/* `name` is auto, cpu, cpu:reference (plain kernels only), cpu:base, cpu:avx2,
- * cpu:avx512 (that instruction set), vulkan (the first GPU, else the first
- * device) or vulkan:N. threads 0: all there are. UNSUPPORTED, MEMORY, DEVICE. */
+/* `name` is auto, cpu, cpu:reference (plain kernels only), cpu:base, cpu:neon,
+ * cpu:avx2, cpu:avx512 (that instruction set), vulkan (the first GPU, else the
+ * first device) or vulkan:N. threads 0: all there are. UNSUPPORTED, MEMORY, DEVICE. */
 int         nyx_device_open(nyx_device **out, const char *name, int threads) NYX_CHECKED;
 void        nyx_device_close(nyx_device *device);
 const char *nyx_device_name(const nyx_device *device); /* "cpu:avx2": part of the digest */

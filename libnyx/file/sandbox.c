@@ -63,9 +63,13 @@ static const int refused[] = {
     SYS_fchownat, SYS_fchown, SYS_truncate, SYS_ftruncate, SYS_fallocate, SYS_utimensat, SYS_setxattr, SYS_fsetxattr,
     SYS_mount, SYS_umount2, SYS_chroot, SYS_pivot_root, SYS_unshare, SYS_setns, SYS_bpf, SYS_perf_event_open,
     SYS_io_uring_setup, SYS_userfaultfd, SYS_keyctl, SYS_add_key, SYS_openat2, SYS_memfd_create, SYS_clone, SYS_clone3,
+    SYS_accept,
+#if defined(SYS_renameat)
+    SYS_renameat,
+#endif
 #if defined(SYS_open)
     SYS_creat, SYS_unlink, SYS_rename, SYS_link, SYS_symlink, SYS_mkdir, SYS_rmdir, SYS_mknod, SYS_chmod,
-    SYS_chown, SYS_fork, SYS_vfork, SYS_accept, SYS_utimes, SYS_renameat,
+    SYS_chown, SYS_fork, SYS_vfork, SYS_utimes,
 #endif
 };
 #if defined(SYS_open)

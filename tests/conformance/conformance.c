@@ -1,12 +1,14 @@
 /* operations -- every operation of the table on every device, against the
  * float64 reference; every gradient rule against finite differences.
  *
- *     build/tests/conformance [--device=cpu:avx2] [--op=matmul,rope] [--verbose]
+ *     build/tests/conformance [--device=cpu:avx2] [--op=matmul,rope] [--every=N] [--verbose]
  *
  * The float64 reference in turn has to give the answers of known.py.
  * One line an operation: how many cases, the worst error in units of
  * eps sum|terms| with its bound (the table's), the worst relative error of a
  * gradient. Then failures in full and a summary; exit status 1 after any.
+ * --every: only each Nth case of an operation, and no gradients, where a
+ * processor is imitated.
  */
 #include "operations/operations.h"
 
@@ -15,7 +17,7 @@
 
 /* What has been seen of one operation. */
 typedef struct {
-    int    cases, gradients;
+    int    met, cases, gradients; /* met: those left out too */
     double error, gradient; /* worst */
 } tally;
 
@@ -23,6 +25,7 @@ typedef struct {
     nyx_device *device[3]; /* with 1, 2 and 3 threads */
     const char *wanted;    /* operations, between commas; NULL: all */
     bool        verbose, first;
+    int         every;
     int         passed, failed;
     tally       ops[NYX_OP_COUNT];
 } suite;
@@ -104,7 +107,7 @@ static void check_case(const spec *s, void *context)
     suite  *u = context;
     outcome y = { 0 }, y64 = { 0 };
 
-    if (!is_wanted(u, s->op))
+    if (!is_wanted(u, s->op) || u->ops[s->op].met++ % u->every)
         return;
     u->ops[s->op].cases++;
     if (execute(&y, s, NYX_F32, u->device[0]) < 0 || execute_exact(&y64, s) < 0) {
@@ -197,7 +200,7 @@ static void close_devices(suite *u)
  * that was asked for. */
 static int check_devices(suite *u, const char *asked)
 {
-    static const char *const all[] = { "cpu:reference", "cpu:base", "cpu:avx2", "cpu:avx512" };
+    static const char *const all[] = { "cpu:reference", "cpu:base", "cpu:neon", "cpu:avx2", "cpu:avx512" };
     const size_t             end = asked ? 1 : sizeof all / sizeof *all;
     int                      checked = 0;
 
@@ -209,7 +212,7 @@ static int check_devices(suite *u, const char *asked)
             continue;
         }
         printf("device %s\n", nyx_device_name(u->device[0]));
-        check_device(u, checked++ == 0);
+        check_device(u, checked++ == 0 && u->every == 1);
         close_devices(u);
     }
     return checked;
@@ -217,7 +220,7 @@ static int check_devices(suite *u, const char *asked)
 
 int main(int argc, char **argv)
 {
-    suite       u = { 0 };
+    suite       u = { .every = 1 };
     const char *asked = NULL;
 
     for (int i = 1; i < argc; i++) {
@@ -225,10 +228,12 @@ int main(int argc, char **argv)
             asked = argv[i] + 9;
         } else if (!strncmp(argv[i], "--op=", 5)) {
             u.wanted = argv[i] + 5;
+        } else if (!strncmp(argv[i], "--every=", 8) && atoi(argv[i] + 8) > 0) {
+            u.every = atoi(argv[i] + 8);
         } else if (!strcmp(argv[i], "--verbose")) {
             u.verbose = true;
         } else {
-            fprintf(stderr, "usage: conformance [--device=NAME] [--op=NAME,...] [--verbose]\n");
+            fprintf(stderr, "usage: conformance [--device=NAME] [--op=NAME,...] [--every=N] [--verbose]\n");
             return 64;
         }
     }

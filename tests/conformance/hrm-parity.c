@@ -7,6 +7,7 @@
  * relative error (|a - b| / |b|, Euclidean), a summary last; exit status 1
  * when one is beyond its limit, 65 when the folder cannot be read. */
 #include "hrm-fixture.h"
+#include "../unit/worse.h"
 
 /* Limits of the fixtures' own page. */
 static const double first_step_limit = 1e-5, gradient_limit = 1e-4, loss_limit = 1e-4, later_limit = 1e-4;
@@ -65,7 +66,7 @@ static void first_step_compare(const run *r)
             continue;
         want = dataset(r->reference, &elems, "/%s/step1/trace/%s", r->scenario, name + 6);
         elems = nyx_store_bytes(r->store, i) / 4 / r->config->training.batch;
-        worst = fmax(worst, compare(r, name, want, elems, 0, false));
+        worst = worse(worst, compare(r, name, want, elems, 0, false));
         nyx_free(want);
     }
     if (worst >= 0)
@@ -101,7 +102,7 @@ static void first_gradients_compare(const run *r)
         original_name(name, p.name);
         snprintf(grad, sizeof grad, "grad.%s", p.name);
         want = p.sparse ? NULL : dataset(r->reference, &elems, "/%s/step1/grads/%s", r->scenario, name);
-        worst = fmax(worst, compare(r, grad, want, elems, 0, false));
+        worst = worse(worst, compare(r, grad, want, elems, 0, false));
         nyx_free(want);
     }
     if (worst < 0)
@@ -154,7 +155,7 @@ static double total_error(const run *r, const char *name, double want, double ow
     for (int64_t i = 0; i < elems; i++)
         sum += got[i];
     nyx_free(got);
-    return fmax(fabs(sum - want) - own, 0) / fmax(fabs(want), 1e-12);
+    return worse(fabs(sum - want) - own, 0) / fmax(fabs(want), 1e-12);
 }
 
 static double norm_error(const run *r, const history *h, const double *norms, int64_t step, bool gradient)
@@ -178,7 +179,7 @@ static double norm_error(const run *r, const history *h, const double *norms, in
         for (int64_t e = 0; e < elems; e++)
             squares += x[e] * x[e];
         nyx_free(x);
-        worst = fmax(worst, fabs(sqrt(squares) - norms[step * columns + k]) / fmax(norms[step * columns + k], 1e-12));
+        worst = worse(worst, fabs(sqrt(squares) - norms[step * columns + k]) / fmax(norms[step * columns + k], 1e-12));
     }
     return worst;
 }
@@ -259,7 +260,7 @@ static void weights_compare(const run *r, const char *group)
             continue;
         got = fetch(r, &unused, p.name);
         for (int64_t k = 0; k < elems; k++) {
-            largest = fmax(largest, fabs(got[k] - want[k]));
+            largest = worse(largest, fabs(got[k] - want[k]));
             far += !(fabs(got[k] - want[k]) <= weight_distance);
         }
         excess = fmax(excess, (double)far - fmax(2.0, (double)elems / 100000));
@@ -307,7 +308,7 @@ static double metrics_error(const run *r, int64_t step)
     for (int i = 0; i < 5; i++) {
         double *want = dataset(r->reference, &unused, "/%s/steps/metric_%s", r->scenario, names[i]);
 
-        worst = want ? fmax(worst, fabs(sums[i] - want[step]) / fmax(want[step], 1)) : worst;
+        worst = want ? worse(worst, fabs(sums[i] - want[step]) / fmax(want[step], 1)) : worst;
         nyx_free(want);
     }
     double *const all[] = { halted, valid, right, correct, q, steps };
@@ -411,7 +412,7 @@ static void evaluation_sums(const run *r, const char *group)
     got[6] = got[4] + 0.5 * got[5];
     for (int i = 0; i < 7; i++) {
         want = number(r->reference, path, names[i]) * (i >= 1 && i <= 3 ? got[0] : 1.0);
-        worst = fmax(worst, fabs(got[i] - want) / fmax(fabs(want), 1e-12));
+        worst = worse(worst, fabs(got[i] - want) / fmax(fabs(want), 1e-12));
     }
     near("evaluation, accuracies and losses", worst, later_limit);
     double *const all[] = { valid, right, correct, q, lm, halt };

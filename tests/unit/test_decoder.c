@@ -1,6 +1,7 @@
 /* decoder, mlp: gradients against finite differences in float64, micro-batches,
  * evaluation beside training, and what a causal model may not see. */
 #include "small_models.h"
+#include "worse.h"
 
 #include <math.h>
 
@@ -143,7 +144,7 @@ static void gradients_are_finite_differences(void **state)
             const nyx_parameter p = nyx_model_parameter(&config, i);
             const double        error = tensor_error(&m, &p);
 
-            worst = fmax(worst, error);
+            worst = worse(worst, error);
             if (!(error < 1e-8))
                 fail_msg("%s: gradient of %s is off by %.3g", models[k].name, p.name, error);
         }
@@ -189,7 +190,7 @@ static void micro_batches_add_up(void **state)
             a = machine_copy(&whole, name);
             b = machine_copy(&parts, name);
             for (int64_t j = 0; j < machine_bytes(&whole, name) / 8; j++)
-                off = fmax(off, fabs(a[j] - b[j]));
+                off = worse(off, fabs(a[j] - b[j]));
             assert_true(off < 1e-14);
             nyx_free(a);
             nyx_free(b);

@@ -2,6 +2,7 @@
  * activations and logits of gpt-nano-sort as minGPT gives them, and all inputs
  * that this model can be asked to sort. Files are read here, plainly. */
 #include "machine.h"
+#include "worse.h"
 #include "model/model.h"
 
 #include <math.h>
@@ -137,7 +138,7 @@ static void stories260K_has_the_logits_of_llama2c(void **state)
     logits = machine_copy(&m, "eval.logits");
     memcpy(wanted, expected, 2 * SEEN * V * 4);
     for (int i = 0; i < 2 * SEEN * V; i++)
-        worst = fmax(worst, fabs((double)logits[i] - (double)wanted[i]));
+        worst = worse(worst, fabs((double)logits[i] - (double)wanted[i]));
     print_message("largest difference of a logit: %.2g\n", worst);
     assert_true(worst < 1e-4);
     nyx_free(wanted);
@@ -296,7 +297,7 @@ static void gpt_nano_sort_has_the_activations_of_mingpt(void **state)
         double        worst = 0;
 
         for (int64_t i = 0; i < elems; i++)
-            worst = fmax(worst, fabs((double)x[i] - (double)wanted[i]));
+            worst = worse(worst, fabs((double)x[i] - (double)wanted[i]));
         if (!(worst < 2e-5))
             fail_msg("%s differs from %s by %.3g", values[k].ours, values[k].theirs, worst);
         nyx_free(x);

@@ -2,6 +2,7 @@
  * depend on nothing but the text. */
 #include "scratch.h"
 #include "model_files.h"
+#include "worse.h"
 
 #include "run/run.h"
 
@@ -94,8 +95,8 @@ static double apart(const float *a, const float *b)
     double most = 0, size = 0;
 
     for (int i = 0; i < VOCABULARY; i++) {
-        most = fmax(most, fabs((double)a[i] - (double)b[i]));
-        size = fmax(size, fabs((double)b[i]));
+        most = worse(most, fabs((double)a[i] - (double)b[i]));
+        size = worse(size, fabs((double)b[i]));
     }
     return most / size;
 }

@@ -1,6 +1,7 @@
 /* A model that stays coded while it runs says what the decoded one says. */
 #include "scratch.h"
 #include "model_files.h"
+#include "worse.h"
 
 #include "graph/inference.h"
 #include "run/run.h"
@@ -53,8 +54,8 @@ static void a_coded_model_says_what_the_decoded_one_says(void **state)
             logits_of(plain, in_folder("plain.h5"), "cpu", 1);
             assert_memory_equal(coded, other, sizeof coded);
             for (int i = 0; i < LOGITS; i++) {
-                most = fmax(most, fabs((double)plain[i]));
-                apart = fmax(apart, fabs((double)coded[i] - (double)plain[i]));
+                most = worse(most, fabs((double)plain[i]));
+                apart = worse(apart, fabs((double)coded[i] - (double)plain[i]));
             }
             if (!(most > 0 && apart <= 2e-5 * most))
                 fail_msg("model %d in %s: %g apart of %g", m, formats[f], apart, most);

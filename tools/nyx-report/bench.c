@@ -76,7 +76,7 @@ static void row(nyx_page *page, const nyx_json *figure, double end)
 
 static void limits(nyx_page *page, const nyx_json *limits)
 {
-    static const char *const sets[] = { "avx512", "avx2", "base" };
+    static const char *const sets[] = { "avx512", "avx2", "neon", "base" };
     const nyx_json          *read = nyx_json_get(limits, "read");
     char                     text[NYX_NUMBER], size[NYX_NUMBER], path[48];
 

@@ -16,6 +16,7 @@
 extern const nyx_kernel nyx_cpu_reference_f32[];
 extern const nyx_kernel nyx_cpu_reference_f64[];
 extern const nyx_kernel nyx_cpu_base[];
+extern const nyx_kernel nyx_cpu_neon[];
 extern const nyx_kernel nyx_cpu_avx2[];
 extern const nyx_kernel nyx_cpu_avx512[];
 

@@ -84,7 +84,7 @@ NYX_INLINE vi dots(vi sum, vu w, vi x, bool sign)
         (__m128)_mm_madd_epi16(_mm_unpackhi_epi8(a, over_a), _mm_unpackhi_epi8(b, over_b));
 
     return sum + (vi)_mm_shuffle_ps(low, high, 0x88) + (vi)_mm_shuffle_ps(low, high, 0xdd);
-#elif defined(__aarch64__)
+#elif defined(NYX_ISA_neon)
     const int8x16_t a = (int8x16_t)w, b = (int8x16_t)x; /* below 128 a sign makes no difference */
 
     (void)sign;
@@ -109,7 +109,7 @@ NYX_INLINE vu e2m1_bytes(vu nibbles)
 #elif NYX_W == 8
     return (vu)_mm256_shuffle_epi8(
         _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)twice)), (__m256i)nibbles);
-#elif defined(__aarch64__)
+#elif defined(NYX_ISA_neon)
     return (vu)vqtbl1q_u8(vld1q_u8(twice), (uint8x16_t)nibbles);
 #else
     uint8_t bytes[4 * NYX_W];

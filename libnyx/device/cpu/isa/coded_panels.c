@@ -12,7 +12,7 @@
 
 #if NYX_W == 16
 enum { MR = 12, NV = 2 };
-#elif defined(__aarch64__)
+#elif defined(NYX_ISA_neon)
 enum { MR = 6, NV = 4 };
 #else
 enum { MR = 6, NV = 2 };

@@ -9,7 +9,7 @@
 
 #if NYX_W == 16
 enum { MR = 12, NV = 2 }; // 24 accumulators of 32 registers
-#elif defined(__aarch64__)
+#elif defined(NYX_ISA_neon)
 enum { MR = 6, NV = 4 };  // 24 of 32
 #else
 enum { MR = 6, NV = 2 };  // 12 of 16

@@ -2,8 +2,10 @@
  *
  * Kernels here are compiled once for each instruction set (Makefile: NYX_ISA).
  * `vf` is the widest vector of floats that set has: 16 on AVX-512, 8 on AVX2,
- * 4 on base (SSE2, NEON). Arithmetic uses the compilers' vector extensions;
- * intrinsics stand only where these have no word for an instruction.
+ * 4 on NEON and on base (SSE2, or no intrinsics at all; nothing is fused there,
+ * so that base has the same bits on every machine). Arithmetic uses the
+ * compilers' vector extensions; intrinsics stand only where these have no word
+ * for an instruction.
  *
  * Nothing is contracted to a fused multiply-add behind our back: vf_fma says
  * where one is wanted. Sums over a vector have one fixed order.
@@ -26,7 +28,7 @@
 
 #if defined(__SSE2__)
 #include <immintrin.h>
-#elif defined(__aarch64__)
+#elif defined(NYX_ISA_neon)
 #include <arm_neon.h>
 #endif
 
@@ -84,7 +86,7 @@ NYX_INLINE vf vf_fma(vf a, vf b, vf c)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined(__AVX2__)
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-#elif defined(__aarch64__)
+#elif defined(NYX_ISA_neon)
     return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
     return a * b + c;
@@ -97,7 +99,7 @@ NYX_INLINE vf vf_sqrt(vf x)
     return (vf)_mm512_sqrt_ps((__m512)x);
 #elif defined(__AVX2__)
     return (vf)_mm256_sqrt_ps((__m256)x);
-#elif defined(__aarch64__)
+#elif defined(NYX_ISA_neon)
     return (vf)vsqrtq_f32((float32x4_t)x);
 #else
     for (int i = 0; i < NYX_W; i++)

@@ -16,7 +16,7 @@
 
 #if NYX_W == 16
 enum { SMALL_ROWS = 8, SMALL_PANEL = 3 };
-#elif defined(__aarch64__)
+#elif defined(NYX_ISA_neon)
 enum { SMALL_ROWS = 6, SMALL_PANEL = 4 };
 #else
 enum { SMALL_ROWS = 6, SMALL_PANEL = 2 };
@@ -89,7 +89,7 @@ NYX_INLINE void small_tile_rows(int rows, int64_t vectors, const float *a, int64
         small_tile(rows, 1, a, a_row, a_term, b, b_step, terms, c, c_step, add);
     else if (vectors == 2)
         small_tile(rows, 2, a, a_row, a_term, b, b_step, terms, c, c_step, add);
-#if NYX_W == 16 || defined(__aarch64__)
+#if NYX_W == 16 || defined(NYX_ISA_neon)
     else if (vectors == 3)
         small_tile(rows, 3, a, a_row, a_term, b, b_step, terms, c, c_step, add);
     else
