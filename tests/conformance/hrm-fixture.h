@@ -231,6 +231,8 @@ typedef struct {
     nyx_program      *programs[PROGRAMS];
 } run;
 
+static nyx_passes passes; /* of the step */
+
 /* Only the evaluation when `slots` is not the training batch. */
 static inline void run_open(run *r, nyx_device *device, const nyx_config *config, int64_t train_slots, int64_t eval_slots)
 {
@@ -242,6 +244,7 @@ static inline void run_open(run *r, nyx_device *device, const nyx_config *config
         must(nyx_graph_create(&r->graphs[i], NYX_F32));
     if (train_slots > 0) {
         nyx_model_build_step(r->graphs[STEP], config, &options);
+        must(nyx_pass_apply(r->graphs[STEP], &passes));
         nyx_optimizer_build(r->graphs[APPLY], config, train_slots, false, false);
     }
     nyx_model_build_eval(r->graphs[EVAL], config, eval_slots, false);

@@ -8,9 +8,9 @@ setup() {
     fixtures="${NYX_SHARED-$root/../shared}/data/hrm-parity"
 }
 
-agrees() {
+agrees() { # FOLDER [DEVICE PRECISION]
     [ -d "$fixtures/$1" ] || skip "no data $fixtures/$1"
-    run --separate-stderr "$parity" "$fixtures/$1"
+    run --separate-stderr "$parity" "$fixtures/$1" "${@:2}"
     echo "$output" "$stderr" | grep -E 'FAIL|worst error|passed|hrm-parity:' || true
     [ "$status" -eq 0 ]
     [ -z "$stderr" ]
@@ -20,6 +20,12 @@ agrees() {
 
 @test "small: cold, warm and trained agree" { agrees small; }
 @test "mid: warm and cold agree"            { agrees mid; }
+
+@test "small, trained in bf16 and f16: within a few roundings" {
+    agrees small cpu bf16
+    agrees small cpu f16
+}
+@test "mid, trained in bf16: within a few roundings" { agrees mid cpu bf16; }
 
 @test "weights of another start are told apart" {
     [ -d "$fixtures/small" ] || skip "no data $fixtures/small"
