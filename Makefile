@@ -154,6 +154,7 @@ $(BUILD)/%: $(BUILD)/obj/tools/%.o $(BUILD)/libnyx.a
 $(BUILD)/nyx-data: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-data/*.c))
 $(BUILD)/nyx-eval: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-eval/*.c))
 $(BUILD)/nyx-profile: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-profile/*.c))
+$(BUILD)/nyx-train: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-train/*.c))
 $(BUILD)/nyx-report: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-report/*.c))
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libnyx.a

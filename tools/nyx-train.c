@@ -7,13 +7,12 @@
  *         the checkpoint and the log on the way
  * Report  schemas/train.schema.json
  */
-#include "cli/cli.h"
-#include "train/train.h"
+#include "nyx-train/describe.h"
 
 #include <string.h>
 
 static struct {
-    const char *config, *data, *output, *init, *checkpoint, *log, *passes, *plan, *precision;
+    const char *config, *data, *output, *init, *checkpoint, *log, *trace, *passes, *plan, *precision;
     int64_t     steps, batch, micro_batches, checkpoint_every;
     double      learning_rate, checkpoint_seconds, loss_scale;
     bool        resume;
@@ -44,6 +43,8 @@ static const nyx_opt opts[] = {
       .help = "the trained model", .required = true },
     { .kind = NYX_OPT_INPUT, .name = "init", .value = &args.init, .arg = "MODEL.h5", .help = "start from these weights [random]" },
     { .kind = NYX_OPT_OUTPUT, .name = "log", .value = &args.log, .arg = "FILE", .help = "one JSON line a step and evaluation [none]" },
+    { .kind = NYX_OPT_OUTPUT, .name = "trace", .value = &args.trace, .arg = "FILE.json",
+      .help = "times of the operations of one step, the third, as browsers' tracing pages show them [none]" },
     { .kind = NYX_OPT_INPUT, .name = "plan", .value = &args.plan, .arg = "PLAN.json", .help = "model, batch, passes, device and threads as nyx-profile found that they fit; options win over it [none]" },
     { .kind = NYX_OPT_GROUP, .help = "Training (each wins over the configuration)" },
     { .kind = NYX_OPT_INT, .name = "steps", .value = &args.steps, .arg = "N", .help = "optimizer steps [the configuration's]", .least = 1 },
@@ -139,63 +140,7 @@ static int check_usage(void)
     return 0;
 }
 
-/* ---- report --------------------------------------------------------------------- */
-
-static double share(int64_t part, int64_t whole)
-{
-    return whole ? (double)part / (double)whole : 0.0;
-}
-
-static void describe_evaluation(nyx_json *object, const nyx_evaluation *e, bool text)
-{
-    nyx_json_set_int(object, "rows", e->rows);
-    if (!e->rows) {
-        nyx_json_set_null(object, "exact_accuracy", "the test split has no scored row");
-        nyx_json_set_null(object, "token_accuracy", "the test split has no scored row");
-        nyx_json_set_null(object, "loss", "the test split has no scored row");
-        return;
-    }
-    if (text)
-        nyx_json_set_null(object, "exact_accuracy", "windows of text are not right or wrong");
-    else
-        nyx_json_set_real(object, "exact_accuracy", share(e->exact, e->rows));
-    nyx_json_set_real(object, "token_accuracy", share(e->tokens_right, e->tokens));
-    nyx_json_set_real(object, "loss", e->loss);
-}
-
-static void describe_plan(nyx_report *report, const nyx_trainer *trainer, const nyx_config *config)
-{
-    nyx_json *result = nyx_report_result(report);
-
-    nyx_json_set_int(result, "parameters", nyx_model_trained_elems(config));
-    nyx_json_set_int(result, "steps", config->training.steps);
-    nyx_json_set_int(result, "batch", config->training.batch);
-    nyx_json_set_int(result, "micro_batches", config->training.micro_batches);
-    nyx_json_set_int(result, "predicted_peak_bytes", nyx_trainer_bytes(trainer));
-    nyx_json_set_real(result, "flops_per_step", nyx_trainer_flops(trainer));
-    nyx_json_set_take(result, "passes", nyx_passes_json(&passes));
-}
-
-static void describe_run(nyx_report *report, const nyx_train_result *r, const nyx_train_options *options, int64_t before)
-{
-    nyx_json     *result = nyx_report_result(report), *run = nyx_report_run(report);
-    const int64_t peak = nyx_process_memory(true);
-
-    nyx_json_set_real(result, "loss", r->loss);
-    nyx_json_set_real(result, "loss_scale", r->scaling.factor);
-    nyx_json_set_int(result, "skipped_steps", r->scaling.skipped);
-    describe_evaluation(nyx_json_add_object(result, "test"), &r->test, options->dataset->train.tokens != NULL);
-    nyx_json_set_int(run, "resumed_behind_step", r->first_step);
-    if (peak < 0 || before < 0)
-        nyx_json_set_null(run, "measured_peak_bytes", "the system does not say");
-    else
-        nyx_json_set_int(run, "measured_peak_bytes", peak - before);
-    if (r->steps > r->first_step && r->seconds > 0.0)
-        nyx_json_set_real(run, "samples_per_s",
-                          (double)((r->steps - r->first_step) * options->config.training.batch) / r->seconds);
-    else
-        nyx_json_set_null(run, "samples_per_s", "no step was run");
-}
+/* ---- what people see --------------------------------------------------------------- */
 
 static void progress(void *context, const nyx_train_progress *p)
 {
@@ -227,14 +172,14 @@ static int train(nyx_report *report, nyx_trainer *trainer, const nyx_train_optio
     nyx_cli_progress_end();
     if (status < 0 || (status = nyx_trainer_save(trainer, args.output)) < 0)
         return status;
-    describe_run(report, &result, options, before);
+    train_describe_run(report, &result, options, before);
     if (result.test.rows && options->dataset->train.tokens)
         nyx_cli_note("%lld steps, loss %.4f; test: loss %.4f, %.2f %% of tokens", (long long)result.steps, result.loss,
-                     result.test.loss, 100.0 * share(result.test.tokens_right, result.test.tokens));
+                     result.test.loss, 100.0 * train_share(result.test.tokens_right, result.test.tokens));
     else if (result.test.rows)
         nyx_cli_note("%lld steps, loss %.4f; test: %lld of %lld exact, %.2f %% of tokens", (long long)result.steps,
                      result.loss, (long long)result.test.exact, (long long)result.test.rows,
-                     100.0 * share(result.test.tokens_right, result.test.tokens));
+                     100.0 * train_share(result.test.tokens_right, result.test.tokens));
     return nyx_report_output(report, args.output);
 }
 
@@ -247,7 +192,7 @@ static int run(nyx_report *report)
     nyx_train_options options = { .dataset = &dataset, .seed = nyx_cli_common->seed, .init = args.init,
                                   .checkpoint = args.checkpoint, .checkpoint_steps = args.checkpoint_every,
                                   .checkpoint_seconds = args.checkpoint_seconds, .resume = args.resume,
-                                  .log = args.log, .progress = progress, .loss_scale = args.loss_scale };
+                                  .log = args.log, .trace = args.trace, .progress = progress, .loss_scale = args.loss_scale };
     int               status;
 
     if ((status = check_usage()) < 0 || (status = read_config(report, &options.config)) < 0 ||
@@ -266,7 +211,7 @@ static int run(nyx_report *report)
         (status = nyx_trainer_create(&trainer, device, &options)) < 0 || (status = check_plan(report, trainer)) < 0)
         goto done;
     nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
-    describe_plan(report, trainer, &options.config);
+    train_describe_plan(report, trainer, &options.config, &passes);
     if (nyx_cli_common->dry_run)
         print_plan(trainer, &options.config);
     else

@@ -74,6 +74,13 @@ void nyx_program_digest(const nyx_program *program, char hex[NYX_SHA256_HEX]);
 /* Nanoseconds spent in each operation since the last call of trace(true). */
 void    nyx_program_trace(nyx_program *program, bool on);
 int64_t nyx_program_time_ns(const nyx_program *program, enum nyx_op op);
+/* What the last run did while it was traced, in order; from its begin. On a GPU
+ * a node may be several. Borrowed, until the next run. */
+typedef struct {
+    const nyx_node *node;
+    int64_t         begin_ns, ns;
+} nyx_event;
+const nyx_event *nyx_program_events(const nyx_program *program, int64_t *count);
 
 /* ---- kernels (device/cpu) -------------------------------------------------------- */
 

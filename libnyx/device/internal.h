@@ -62,8 +62,14 @@ struct nyx_program {
     nyx_plan   plan;
     bool       trace;
     int64_t    time_ns[NYX_OP_COUNT];
+    nyx_event *events; /* of the last traced run */
+    int64_t    event_count, event_room;
     void      *own;
 };
+
+/* Note that a node took so long. Memory for it may lack: then it is not noted. */
+void nyx_device__event(nyx_program *p, const nyx_node *node, int64_t begin_ns, int64_t ns);
+
 
 /* Random numbers of a run: step and micro-batch in one counter. */
 static inline uint32_t nyx_device__random_step(const nyx_store *store, const nyx_run *run)

@@ -31,12 +31,14 @@ void nyx_program_free(nyx_program *p)
         return;
     p->store->device->backend->discard(p);
     nyx_plan_release(&p->plan);
+    nyx_free(p->events);
     nyx_free(p);
 }
 
 void nyx_program_run(nyx_program *p, const nyx_run *run)
 {
     NYX_BUG_IF(run->micro < 0 || run->micro >= p->store->micro_batches || !p->store->allocated);
+    p->event_count = 0;
     p->store->device->backend->run(p, run);
 }
 
@@ -63,4 +65,17 @@ void nyx_program_trace(nyx_program *p, bool on)
 int64_t nyx_program_time_ns(const nyx_program *p, enum nyx_op op)
 {
     return p->time_ns[op];
+}
+
+void nyx_device__event(nyx_program *p, const nyx_node *node, int64_t begin_ns, int64_t ns)
+{
+    p->time_ns[node->op] += ns;
+    if (nyx_array_grow(&p->events, &p->event_room, p->event_count, sizeof *p->events, 256) == 0)
+        p->events[p->event_count++] = (nyx_event){ node, begin_ns, ns };
+}
+
+const nyx_event *nyx_program_events(const nyx_program *p, int64_t *count)
+{
+    *count = p->event_count;
+    return p->events;
 }

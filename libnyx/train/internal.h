@@ -20,6 +20,8 @@ struct nyx_trainer {
     nyx_json         *identity;    /* what must agree for a resume */
     int64_t           step;        /* done */
     double            loss;        /* of the last step */
+    nyx_json         *trace, *trace_events; /* of the step that is traced; else NULL */
+    double            trace_us;             /* behind its programs so far */
     /* Host side of one batch. */
     int32_t *inputs, *targets, *ids, *flags;
     float   *losses; /* one a micro-batch */
@@ -28,6 +30,11 @@ struct nyx_trainer {
 /* Write and read everything that the next step depends on. */
 int nyx_train__checkpoint_write(nyx_trainer *t) NYX_CHECKED;
 int nyx_train__checkpoint_read(nyx_trainer *t, int64_t *journal_offset) NYX_CHECKED;
+
+/* options.trace: before the step, behind each program's run, behind the step. */
+void nyx_train__trace_begin(nyx_trainer *t);
+void nyx_train__trace_run(nyx_trainer *t, int which);
+int  nyx_train__trace_end(nyx_trainer *t) NYX_CHECKED;
 
 /* Bytes of the largest variable that a file keeps: what is held while one is written or read. */
 int64_t nyx_train__largest_bytes(const nyx_store *store);

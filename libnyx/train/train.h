@@ -62,6 +62,7 @@ typedef struct {
     double             checkpoint_seconds; /* 0: not by time */
     bool               resume;         /* go on from the checkpoint when it is there */
     const char        *log;            /* JSON Lines; NULL: none */
+    const char        *trace;          /* times of the operations of the third step run (of fewer: the last); NULL: none */
     void             (*progress)(void *context, const nyx_train_progress *progress);
     void              *context;
 } nyx_train_options;

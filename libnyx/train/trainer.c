@@ -115,6 +115,7 @@ void nyx_trainer_free(nyx_trainer *t)
     nyx_sampler_release(&t->sampler);
     nyx_journal_close(t->journal);
     nyx_json_free(t->identity);
+    nyx_json_free(t->trace);
     nyx_free(t->inputs);
     nyx_free(t->targets);
     nyx_free(t->ids);
@@ -363,6 +364,13 @@ static int check_outcome(const nyx_trainer *t, const step_outcome *outcome)
                          t->options.checkpoint ? t->options.checkpoint : "", t->scaled ? " or bf16, which reaches further," : "");
 }
 
+static void run_program(nyx_trainer *t, int which, int micro)
+{
+    nyx_program_run(t->programs[which],
+                    &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step, .micro = micro });
+    nyx_train__trace_run(t, which);
+}
+
 static int train_step(nyx_trainer *t, step_outcome *outcome)
 {
     float norm;
@@ -373,15 +381,14 @@ static int train_step(nyx_trainer *t, step_outcome *outcome)
     outcome->scaling = nyx_train__scaling_read(t);
     write_scalars(t, &outcome->scaling);
     for (int micro = 0; micro < t->config.training.micro_batches; micro++)
-        nyx_program_run(t->programs[STEP],
-                        &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step, .micro = micro });
-    nyx_program_run(t->programs[APPLY], &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step });
+        run_program(t, STEP, micro);
+    run_program(t, APPLY, 0);
     nyx_store_read(t->store, "out.loss", t->losses);
     nyx_store_read(t->store, "out.grad_norm", &norm);
     if ((status = nyx_store_check(t->store)) < 0)
         return status;
     if (t->programs[EMA] && isfinite(norm))
-        nyx_program_run(t->programs[EMA], &(nyx_run){ .seed = t->options.seed, .step = (uint32_t)t->step });
+        run_program(t, EMA, 0);
     for (int micro = 0; micro < t->config.training.micro_batches; micro++)
         outcome->loss += (double)t->losses[micro];
     outcome->grad_norm = (double)norm;
@@ -495,6 +502,14 @@ static bool evaluation_due(const nyx_trainer *t)
     return every && t->step && t->step % every == 0 && t->step < t->config.training.steps;
 }
 
+/* The third step has everything warm. */
+static bool trace_due(const nyx_trainer *t, const loop_clock *clock)
+{
+    const int64_t third = clock->first_step + 2, last = t->config.training.steps - 1;
+
+    return t->options.trace && t->step == (third < last ? third : last);
+}
+
 /* A checkpoint comes before the evaluation of its step, so a resumed run
  * evaluates, and logs, as the undisturbed one does. */
 static int loop(nyx_trainer *t, nyx_train_result *result)
@@ -511,7 +526,10 @@ static int loop(nyx_trainer *t, nyx_train_result *result)
             status = evaluate(t, &result->test);
         if (status == NYX_ERR_STOPPED)
             return stop_here(t);
-        if (status < 0 || (status = train_step(t, &outcome)) < 0 || (status = log_step(t, &outcome)) < 0)
+        if (trace_due(t, &clock))
+            nyx_train__trace_begin(t);
+        if (status < 0 || (status = train_step(t, &outcome)) < 0 || (status = log_step(t, &outcome)) < 0 ||
+            (t->trace && (status = nyx_train__trace_end(t)) < 0))
             return status;
         t->loss = outcome.loss;
         if (checkpoint_due(t, &clock)) {

@@ -252,3 +252,17 @@ PY
     [ ! -e m.h5 ]
     [ -z "$(ls -A | grep -E 'm\.h5')" ]
 }
+
+@test "--trace writes the operations of the third step for a tracing page, and changes nothing" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o traced.h5 --trace=trace.json --quiet
+    cmp whole.h5 traced.h5
+    "${PYTHON:-python3}" - <<'PY'
+import json
+events = json.load(open("trace.json"))["traceEvents"]
+assert {e["ph"] for e in events} == {"X"}
+assert {e["cat"] for e in events} == {"step", "apply", "ema"}
+assert {"matmul", "attention_grad", "adam_atan2", "ema"} <= {e["name"] for e in events}
+ends = [e["ts"] + e["dur"] for e in events]
+assert all(e["dur"] >= 0 for e in events) and ends == sorted(ends)
+PY
+}

@@ -190,7 +190,8 @@ static void program_body(void *context, int part, int parts)
 {
     nyx_program *p = context;
     calls       *own = p->own;
-    int64_t      start = p->trace ? nyx_clock_ns() : 0;
+    const int64_t begin = p->trace ? nyx_clock_ns() : 0;
+    int64_t      start = begin;
 
     for (int c = 0; c < own->call_count; c++) {
         own->kernels[c]->run(&own->calls[c], part, parts);
@@ -199,7 +200,7 @@ static void program_body(void *context, int part, int parts)
         if (p->trace && part == 0) {
             const int64_t now = nyx_clock_ns();
 
-            p->time_ns[own->calls[c].node->op] += now - start;
+            nyx_device__event(p, own->calls[c].node, start - begin, now - start);
             start = now;
         }
     }

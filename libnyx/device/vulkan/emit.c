@@ -8,7 +8,7 @@ enum { GRID_MOST = 65535 }; /* workgroups along one axis, everywhere */
 
 nyx_vulkan__work nyx_vulkan__shader(const nyx_vulkan__emit *e, const char *name)
 {
-    nyx_vulkan__work work = { .shader = name, .op = e->node->op, .groups = { 1, 1, 1 } };
+    nyx_vulkan__work work = { .shader = name, .node = e->node, .groups = { 1, 1, 1 } };
 
     nyx_vulkan__spec(&work, (uint32_t)e->gpu->group);
     return work;
@@ -119,7 +119,7 @@ void nyx_vulkan__add(nyx_vulkan__emit *e, const nyx_vulkan__work *work)
 
 void nyx_vulkan__copy(nyx_vulkan__emit *e, nyx_vulkan__range from, nyx_vulkan__range to)
 {
-    nyx_vulkan__work work = { .kind = NYX_VULKAN_COPY, .op = e->node->op };
+    nyx_vulkan__work work = { .kind = NYX_VULKAN_COPY, .node = e->node };
 
     if (from.bytes == 0)
         return;
@@ -130,7 +130,7 @@ void nyx_vulkan__copy(nyx_vulkan__emit *e, nyx_vulkan__range from, nyx_vulkan__r
 
 void nyx_vulkan__fill(nyx_vulkan__emit *e, nyx_vulkan__range to, uint32_t word)
 {
-    nyx_vulkan__work work = { .kind = NYX_VULKAN_FILL, .op = e->node->op };
+    nyx_vulkan__work work = { .kind = NYX_VULKAN_FILL, .node = e->node };
 
     if (to.bytes == 0)
         return;

@@ -42,7 +42,7 @@ typedef struct {
     enum nyx_vulkan__work_kind kind;
     const char        *shader;
     int                pipeline;
-    enum nyx_op        op;
+    const nyx_node    *node;
     int                spec_count, push_count, binding_count;
     uint32_t           spec[NYX_VULKAN_SPECS];
     uint32_t           push[NYX_VULKAN_PUSH];

@@ -207,7 +207,8 @@ static void collect_times(nyx_vulkan__gpu *gpu, nyx_program *p, const nyx_vulkan
                                     (size_t)(own->work_count + 1) * sizeof *ticks, ticks, sizeof *ticks,
                                     VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT) == VK_SUCCESS)
         for (int64_t i = 0; i < own->work_count; i++)
-            p->time_ns[own->work[i].op] += (int64_t)((double)(ticks[i + 1] - ticks[i]) * (double)gpu->tick_ns);
+            nyx_device__event(p, own->work[i].node, (int64_t)((double)(ticks[i] - ticks[0]) * (double)gpu->tick_ns),
+                              (int64_t)((double)(ticks[i + 1] - ticks[i]) * (double)gpu->tick_ns));
     nyx_free(ticks);
 }
 
