@@ -1,0 +1,277 @@
+/* coded -- weights that stay coded (shaders/decode.glsl says how they are read;
+ * decode.comp, coded_dots.comp, coded_tiles.comp). */
+#include "device/vulkan/kernels/kernels.h"
+
+#include "graph/inference.h"
+
+/* ---- planes ------------------------------------------------------------------------ */
+
+/* The planes of a node, from its input `first` on. */
+typedef struct {
+    nyx_format format;
+    nyx_layout layout;
+    int        first;
+} planes;
+
+static planes coded_of(nyx_vulkan__emit *e, int first)
+{
+    planes coded = { .first = first };
+
+    if (nyx_node_coded(e->node, &coded.format, &coded.layout) < 0)
+        nyx_vulkan__fail(e, NYX_ERR_INPUT, "%s", nyx_error_text());
+    return coded;
+}
+
+static int64_t scale_bytes(const planes *coded)
+{
+    switch (coded->format.scale) {
+    case NYX_SCALE_F16: return 2;
+    case NYX_SCALE_F32: return 4;
+    default: return 1;
+    }
+}
+
+/* Rows of weights whose planes can be bound at once. */
+static int64_t coded_rows(const nyx_vulkan__emit *e, const planes *coded)
+{
+    const nyx_layout *layout = &coded->layout;
+    const int64_t     scales = layout->row_groups * scale_bytes(coded);
+    const int64_t     most = layout->codes_row_bytes > scales ? layout->codes_row_bytes : scales;
+    const int64_t     fit = (e->gpu->facts.buffer_most - 256) / (most > 0 ? most : 1);
+
+    return fit > layout->rows ? layout->rows : fit > 0 ? fit : 1;
+}
+
+/* Bytes [from, from + bytes) of a plane: bindings begin at multiples of 256, so
+ * what was asked for begins `from % 256` bytes behind. */
+static void bind_window(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const planes *coded,
+                        enum nyx_plane plane, int64_t from, int64_t bytes)
+{
+    const nyx_vulkan__range range = e->in[coded->first + (int)plane];
+    const int64_t           begin = from / 256 * 256;
+
+    if (range.bytes == 0) /* absent: something else in its place */
+        nyx_vulkan__bind(work, nyx_vulkan__part(e->in[coded->first], 0, 4), true, false);
+    else
+        nyx_vulkan__bind(work, nyx_vulkan__part(range, begin, from + bytes - begin), true, false);
+}
+
+/* Numbers of shaders/decode.glsl. */
+enum { KIND_INT, KIND_NF4, KIND_E2M1, KIND_E4M3, KIND_E5M2, KIND_F16, KIND_BF16 };
+
+static uint32_t kind_of(const nyx_layout *layout)
+{
+    switch (layout->lattice) {
+    case NYX_LATTICE_INT: return KIND_INT;
+    case NYX_LATTICE_NF4: return KIND_NF4;
+    case NYX_LATTICE_E2M1: return KIND_E2M1;
+    case NYX_LATTICE_E4M3: return KIND_E4M3;
+    case NYX_LATTICE_E5M2: return KIND_E5M2;
+    default:
+        return layout->dtype == NYX_F16        ? KIND_F16
+               : layout->dtype == NYX_BF16     ? KIND_BF16
+               : layout->dtype == NYX_FP8_E4M3 ? KIND_E4M3
+                                               : KIND_E5M2;
+    }
+}
+
+/* 31 where a row has no groups: every column is then in group 0. */
+static uint32_t group_shift(const nyx_layout *layout)
+{
+    uint32_t shift = 0;
+
+    if (layout->row_groups <= 1)
+        return 31;
+    while (INT64_C(1) << shift < layout->group)
+        shift++;
+    return shift;
+}
+
+/* Constants 1 ... 6, bindings 0 ... 3 and the first push words of shaders/decode.glsl
+ * for rows [row, row + rows). */
+static void bind_planes(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const planes *coded, int64_t row,
+                        int64_t rows)
+{
+    const nyx_layout *layout = &coded->layout;
+    const bool        per_row = layout->row_groups > 0;
+    const int64_t     codes = row * layout->codes_row_bytes, code_bytes = rows * layout->codes_row_bytes;
+    const int64_t     width = scale_bytes(coded), scales = row * layout->row_groups * width;
+    const int64_t     zeros_row = per_row ? layout->zeros_row_bytes : 0, zeros = row * zeros_row;
+
+    nyx_vulkan__spec(work, kind_of(layout));
+    nyx_vulkan__spec(work, (uint32_t)layout->bits);
+    nyx_vulkan__spec(work, group_shift(layout));
+    nyx_vulkan__spec(work, (uint32_t)coded->format.scale);
+    nyx_vulkan__spec(work, (uint32_t)coded->format.zero);
+    nyx_vulkan__spec(work, layout->cols % 4 == 0);
+    bind_window(work, e, coded, NYX_PLANE_CODES, codes, code_bytes);
+    bind_window(work, e, coded, NYX_PLANE_SCALES, scales, per_row ? rows * layout->row_groups * width : width);
+    bind_window(work, e, coded, NYX_PLANE_ZEROS, zeros, per_row ? rows * zeros_row : layout->zeros_row_bytes);
+    bind_window(work, e, coded, NYX_PLANE_GLOBAL, 0, 4);
+    nyx_vulkan__push(work, (uint32_t)rows);
+    nyx_vulkan__push(work, (uint32_t)layout->cols);
+    nyx_vulkan__push(work, (uint32_t)layout->codes_row_bytes);
+    nyx_vulkan__push(work, (uint32_t)(codes % 256));
+    nyx_vulkan__push(work, (uint32_t)((codes % 256 + code_bytes - 1) / 4));
+    nyx_vulkan__push(work, (uint32_t)(layout->top_offset / 4));
+    nyx_vulkan__push(work, (uint32_t)layout->row_groups);
+    nyx_vulkan__push(work, (uint32_t)(scales % 256 / width));
+    nyx_vulkan__push(work, (uint32_t)zeros_row);
+    nyx_vulkan__push(work, (uint32_t)(zeros % 256));
+}
+
+/* ---- rows ---------------------------------------------------------------------------- */
+
+static void emit_rows(nyx_vulkan__emit *e, const planes *coded, int64_t first, int64_t piece, bool gather)
+{
+    const nyx_layout *layout = &coded->layout;
+    const int64_t     rows = gather ? nyx_vulkan__elems_in(e, 0) : piece, quads = (layout->cols + 3) / 4;
+    const int64_t     row_bytes = layout->cols * 4;
+    nyx_vulkan__work  work = nyx_vulkan__shader(e, "decode");
+
+    bind_planes(&work, e, coded, first, piece);
+    nyx_vulkan__spec(&work, gather);
+    nyx_vulkan__bind(&work, gather ? e->in[0] : nyx_vulkan__part(e->in[0], 0, 4), true, false);
+    nyx_vulkan__bind(&work, gather ? e->out[0] : nyx_vulkan__part(e->out[0], first * row_bytes, piece * row_bytes),
+                     false, true);
+    nyx_vulkan__push(&work, (uint32_t)rows);
+    nyx_vulkan__push(&work, gather ? (uint32_t)first : 0);
+    nyx_vulkan__push(&work, gather ? (uint32_t)layout->rows : (uint32_t)piece);
+    nyx_vulkan__elements(&work, e, rows * quads);
+    nyx_vulkan__add(e, &work);
+}
+
+static void emit_pieces(nyx_vulkan__emit *e, int first_plane)
+{
+    const bool    gather = first_plane > 0;
+    const planes  coded = coded_of(e, first_plane);
+    const int64_t rows = coded.layout.rows, written = nyx_vulkan__rows_at_once(e, rows, coded.layout.cols * 4);
+    int64_t       piece = coded_rows(e, &coded);
+
+    if (!gather && written < piece)
+        piece = written;
+    if (!gather && piece < rows && piece >= 64) /* so that pieces of y begin at multiples of 256 bytes */
+        piece = piece / 64 * 64;
+    for (int64_t first = 0; first < rows && e->status == 0; first += piece)
+        emit_rows(e, &coded, first, rows - first < piece ? rows - first : piece, gather);
+}
+
+static void emit_decode(nyx_vulkan__emit *e)
+{
+    emit_pieces(e, 0);
+}
+
+static void emit_embedding(nyx_vulkan__emit *e)
+{
+    emit_pieces(e, 1);
+}
+
+/* ---- products ---------------------------------------------------------------------------- */
+
+enum { FEW = 8, TILE = 64 };
+
+/* What one product multiplies: rows [row, row + rows) of x, all weights. */
+typedef struct {
+    nyx_vulkan__range x, y;
+    int64_t           rows, columns, terms;
+    bool              bias;
+} product;
+
+static nyx_vulkan__work product_of(const nyx_vulkan__emit *e, const char *shader, const planes *coded,
+                                   int64_t first, int64_t piece)
+{
+    nyx_vulkan__work work = nyx_vulkan__shader(e, shader);
+
+    bind_planes(&work, e, coded, first, piece);
+    return work;
+}
+
+static void bind_product(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const product *p, int64_t first)
+{
+    nyx_vulkan__bind(work, p->x, true, false);
+    nyx_vulkan__bind(work, p->bias ? e->in[5] : nyx_vulkan__part(p->x, 0, 4), true, false);
+    nyx_vulkan__bind(work, p->y, false, true);
+    nyx_vulkan__push(work, (uint32_t)p->columns);
+    nyx_vulkan__push(work, (uint32_t)first);
+    nyx_vulkan__push(work, (uint32_t)p->rows);
+    nyx_vulkan__push(work, p->bias);
+}
+
+/* As many invocations as have something to do; as many columns as their sums
+ * have room in shared memory. */
+static void emit_dots(nyx_vulkan__emit *e, const planes *coded, const product *p, int64_t first, int64_t piece)
+{
+    const int64_t    unit = coded->layout.bits == 3 ? 32 : 64 / coded->layout.bits;
+    const uint32_t   columns = p->rows > 4 ? 2 : 4;
+    nyx_vulkan__work work = product_of(e, "coded_dots", coded, first, piece);
+
+    for (work.spec[0] = 32; work.spec[0] < 128 && work.spec[0] * 2 * unit <= p->terms;)
+        work.spec[0] *= 2;
+    nyx_vulkan__spec(&work, p->rows > 4 ? 8 : p->rows > 2 ? 4 : (uint32_t)p->rows);
+    nyx_vulkan__spec(&work, columns);
+    nyx_vulkan__spec(&work, coded->layout.codes_row_bytes % 8 == 0);
+    bind_product(&work, e, p, first);
+    nyx_vulkan__groups(&work, (piece + columns - 1) / columns);
+    nyx_vulkan__add(e, &work);
+}
+
+static void emit_tiles(nyx_vulkan__emit *e, const planes *coded, const product *p, int64_t first, int64_t piece)
+{
+    nyx_vulkan__work work = product_of(e, "coded_tiles", coded, first, piece);
+
+    work.spec[0] = 128;
+    bind_product(&work, e, p, first);
+    nyx_vulkan__grid(&work, (piece + TILE - 1) / TILE, (p->rows + TILE - 1) / TILE, 1);
+    nyx_vulkan__add(e, &work);
+}
+
+/* x as it is multiplied when activations are coded in 8 bits. */
+static nyx_vulkan__range emit_rounded(nyx_vulkan__emit *e, const product *p, nyx_vulkan__range to)
+{
+    nyx_vulkan__work work = nyx_vulkan__shader(e, "coded_activation");
+
+    nyx_vulkan__bind(&work, p->x, true, false);
+    nyx_vulkan__bind(&work, to, false, true);
+    nyx_vulkan__push(&work, (uint32_t)p->rows);
+    nyx_vulkan__push(&work, (uint32_t)p->terms);
+    nyx_vulkan__elements(&work, e, p->rows * ((p->terms + 31) / 32));
+    nyx_vulkan__add(e, &work);
+    return to;
+}
+
+/* Rows of x in pieces that can be bound, and for each the weights in pieces. */
+static void emit_matmul(nyx_vulkan__emit *e)
+{
+    const planes  coded = coded_of(e, 1);
+    const int64_t terms = coded.layout.cols, columns = coded.layout.rows;
+    const int64_t rows = terms > 0 ? nyx_vulkan__elems_in(e, 0) / terms : 0;
+    const int64_t x_rows = nyx_vulkan__rows_at_once(e, rows, terms * 4);
+    const int64_t y_rows = nyx_vulkan__rows_at_once(e, rows, columns * 4);
+    const int64_t at_once = x_rows < y_rows ? x_rows : y_rows, piece = coded_rows(e, &coded);
+    const bool    rounded = nyx_node_activations(e->node) == NYX_ACTIVATIONS_INT8;
+
+    for (int64_t row = 0; row < rows && e->status == 0; row += at_once) {
+        const int64_t count = rows - row < at_once ? rows - row : at_once;
+        product       p = { .x = nyx_vulkan__part(e->in[0], row * terms * 4, count * terms * 4),
+                            .y = nyx_vulkan__part(e->out[0], row * columns * 4, count * columns * 4),
+                            .rows = count, .columns = columns, .terms = terms, .bias = e->in[5].bytes > 0 };
+
+        if (rounded)
+            p.x = emit_rounded(e, &p, nyx_vulkan__workspace(e, p.x.bytes));
+        for (int64_t first = 0; first < columns && e->status == 0; first += piece) {
+            const int64_t part = columns - first < piece ? columns - first : piece;
+
+            if (count <= FEW)
+                emit_dots(e, &coded, &p, first, part);
+            else
+                emit_tiles(e, &coded, &p, first, part);
+        }
+    }
+}
+
+const nyx_vulkan__kernel nyx_vulkan__coded_kernels[] = {
+    { NYX_OP_MATMUL_CODED, "words", emit_matmul, NULL },
+    { NYX_OP_DECODE, "quads", emit_decode, NULL },
+    { NYX_OP_EMBEDDING_CODED, "quads", emit_embedding, NULL },
+    { NYX_OP_NONE, NULL, NULL, NULL },
+};
