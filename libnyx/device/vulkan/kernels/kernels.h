@@ -4,6 +4,7 @@
 
 #include "device/vulkan/kernel.h"
 
+extern const nyx_vulkan__kernel nyx_vulkan__cached[];
 extern const nyx_vulkan__kernel nyx_vulkan__coded_kernels[];
 extern const nyx_vulkan__kernel nyx_vulkan__elementwise[];
 extern const nyx_vulkan__kernel nyx_vulkan__lookup[];

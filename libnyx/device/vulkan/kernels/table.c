@@ -2,6 +2,7 @@
 #include "device/vulkan/kernels/kernels.h"
 
 const nyx_vulkan__kernel *const nyx_vulkan__kernels[] = {
+    nyx_vulkan__cached,
     nyx_vulkan__coded_kernels,
     nyx_vulkan__elementwise,
     nyx_vulkan__lookup,
