@@ -104,6 +104,7 @@ endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 # Chosen at run time, where the processor has these too.
+$(BUILD)/obj/libnyx/device/cpu/isa/matmul_amx.avx512.o: ALL_CFLAGS += -mamx-tile -mamx-bf16
 $(BUILD)/obj/libnyx/device/cpu/isa/coded_bytes.avx512.o: ALL_CFLAGS += -mavx512vnni
 
 # Row conversions and codings are plain loops written to be vectorised.

@@ -11,7 +11,7 @@
 #define NYX_ISA_NAME(name)        NYX_ISA_PASTE(name, NYX_ISA)
 
 /* The kernels: operation, name, variant, workspace rule, which nodes it takes
- * (NULL: all of a graph whose reals are f32). */
+ * (NULL: all of a graph whose reals are f32). The first that takes a node runs it. */
 #define NYX_ISA_KERNELS(K)                                                                             \
     K(FILL, fill, "plain", NULL, NULL)                                                                 \
     K(RANDOM, random, "plain", NULL, NULL)                                                             \
@@ -35,6 +35,7 @@
     K(CONCAT, concat, "plain", NULL, NULL)                                                             \
     K(EMBEDDING, embedding, "plain", NULL, NULL)                                                       \
     K(EMBEDDING_GRAD, embedding_grad, "plain", NULL, NULL)                                             \
+    K(MATMUL, matmul_amx, "amx", NYX_ISA_NAME(nyx_cpu__matmul_amx_workspace), NYX_ISA_NAME(nyx_cpu__matmul_amx_takes)) \
     K(MATMUL, matmul, "packed", NYX_ISA_NAME(nyx_cpu__matmul_workspace), NULL)                         \
     K(RMSNORM, rmsnorm, "lanes", NULL, NULL)                                                           \
     K(RMSNORM_GRAD, rmsnorm_grad, "lanes", NULL, NULL)                                                 \
@@ -67,6 +68,8 @@ NYX_ISA_KERNELS(NYX_ISA_DECLARE)
 #undef NYX_ISA_DECLARE
 
 int64_t NYX_ISA_NAME(nyx_cpu__matmul_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+int64_t NYX_ISA_NAME(nyx_cpu__matmul_amx_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
+bool    NYX_ISA_NAME(nyx_cpu__matmul_amx_takes)(const nyx_graph *g, const nyx_node *node);
 int64_t NYX_ISA_NAME(nyx_cpu__reduce_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__attention_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__attention_cached_workspace)(const nyx_graph *g, const nyx_node *node, int parts);
