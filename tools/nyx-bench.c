@@ -14,10 +14,10 @@
 #include <string.h>
 
 static struct {
-    const char *op, *sizes, *modes, *formats, *activations, *config, *model, *scratch, *command, *root, *compare;
+    const char *op, *sizes, *modes, *type, *formats, *activations, *config, *model, *scratch, *command, *root, *compare;
     int64_t     length, vocabulary, memory_mib, file_mib;
     double      seconds, spread, threshold;
-} args = { .modes = "nt,nn,tn", .activations = "real", .length = 36, .vocabulary = 11, .memory_mib = 256, .file_mib = 64,
+} args = { .modes = "nt,nn,tn", .type = "f32", .activations = "real", .length = 36, .vocabulary = 11, .memory_mib = 256, .file_mib = 64,
            .seconds = 2.0, .spread = 10.0, .threshold = 10.0 };
 
 /* ---- lists ------------------------------------------------------------------- */
@@ -33,9 +33,7 @@ static int each_word(const char *list, int (*each)(const char *word))
         words++;
     }
     nyx_free(copy);
-    if (status >= 0 && words == 0)
-        return nyx_error_set(NYX_ERR_USAGE, "the list is empty");
-    return status < 0 ? status : 0;
+    return status < 0 || words > 0 ? status : nyx_error_set(NYX_ERR_USAGE, "the list is empty");
 }
 
 static const char *names[32] = { "all" }; /* and the rows, which main() fills in */
@@ -56,6 +54,7 @@ static int check_rows(const char *list)
 }
 
 static const char *const modes[] = { "nt", "nn", "tn", NULL };
+static const char *const types[] = { "f32", "f16", "bf16", NULL };
 
 static int check_mode(const char *mode)
 {
@@ -118,6 +117,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, matmul_coded, matvec_coded, quantize, dequantize, forward, step, generate, file, pipeline, or all", .check = check_rows, .choices = names, .required = true },
     { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec, coded or not: sizes [a few usual ones]", .check = check_sizes },
     { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = check_modes, .choices = modes },
+    { .kind = NYX_OPT_CHOICE, .name = "type", .value = &args.type, .arg = "NAME", .help = "matmul, matvec: type of what is multiplied [f32]", .choices = types },
     { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = check_formats, .choices = nyx_format_examples },
     { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "coded products, generate: real or int8, what coded weights multiply [real]", .choices = nyx_activations_names },
     { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "forward, step: configuration of the model [none]" },
@@ -195,6 +195,7 @@ static int check_usage(void)
     options.spread_most = args.spread / 100.0;
     options.memory_bytes = args.memory_mib << 20;
     options.modes = args.modes;
+    (void)nyx_dtype_find(&options.type, args.type);
     options.formats = args.formats;
     options.activations = nyx_activations_find(args.activations);
     options.model = args.model;

@@ -36,6 +36,7 @@ typedef struct {
     int         size_count;   /* 0: the usual ones */
     nyx_bench_size sizes[32]; /* matmul, matvec (n x k); the same of coded weights */
     const char *modes;        /* matmul: "nt,nn,tn" */
+    enum nyx_dtype type;      /* matmul, matvec: of what is multiplied, f32 f16 bf16 */
     const char *formats;      /* comma-separated; NULL: the examples of quant/, some of them for products */
     enum nyx_activations activations; /* coded products, generate */
     const char *config;       /* step: configuration; NULL: no figure */

@@ -51,6 +51,7 @@ bool nyx_bench__forget_peak(void);
 double nyx_bench__median(nyx_bench *bench, nyx_bench__sample sample, void *context);
 /* Add a figure that is complete, or one that has only a reason. */
 int nyx_bench__add(nyx_bench *bench, const nyx_bench_figure *figure) NYX_CHECKED;
+bool nyx_bench__on_gpu(const nyx_bench *bench);
 /* Set limit_s and limited_by from flops and bytes. */
 void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure);
 

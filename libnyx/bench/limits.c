@@ -295,8 +295,17 @@ double nyx_bench_read_bandwidth(nyx_bench *bench, int64_t bytes)
     return bench->read[power];
 }
 
+bool nyx_bench__on_gpu(const nyx_bench *bench)
+{
+    return !strncmp(nyx_device_name(bench->device), "vulkan", 6);
+}
+
 void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure)
 {
+    if (nyx_bench__on_gpu(bench) || bench->options.type != NYX_F32) {
+        figure->limit_reason = "limits are those of processors in f32";
+        return;
+    }
     const double peak = nyx_bench_peak_flops(bench);
     const double compute = peak > 0.0 ? figure->flops / peak : 0.0;
     const double bytes = figure->bytes;

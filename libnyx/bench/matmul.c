@@ -15,18 +15,22 @@ void nyx_bench__product_release(nyx_bench__product *product)
 }
 
 /* Small whole numbers: sums stay far from overflow and from subnormals. */
-static int fill(nyx_store *store, const char *name, int64_t elems)
+static int fill(nyx_store *store, enum nyx_dtype type, const char *name, int64_t elems)
 {
     float *values;
+    char  *stored = NULL;
     int    status = nyx_alloc(&values, elems * (int64_t)sizeof *values);
 
-    if (status < 0)
-        return status;
+    if (status < 0 || (status = nyx_alloc(&stored, elems * nyx_dtype_bytes(type))) < 0)
+        goto done;
     for (int64_t i = 0; i < elems; i++)
         values[i] = (float)(i * 7 % 13 - 6);
-    nyx_store_write(store, name, values);
+    nyx_convert_from_f32(type, stored, values, elems);
+    nyx_store_write(store, name, stored);
+done:
+    nyx_free(stored);
     nyx_free(values);
-    return 0;
+    return status;
 }
 
 static int prepare(nyx_bench__product *p, nyx_bench *bench, int mode, nyx_bench_size s)
@@ -38,15 +42,16 @@ static int prepare(nyx_bench__product *p, nyx_bench *bench, int mode, nyx_bench_
 
     if ((status = nyx_graph_create(&p->graph, NYX_F32)) < 0)
         return status;
-    left = nyx_graph_variable(p->graph, "a", NYX_F32, a, NYX_ROLE_INPUT);
-    right = nyx_graph_variable(p->graph, "b", NYX_F32, b, NYX_ROLE_INPUT);
+    left = nyx_graph_variable(p->graph, "a", bench->options.type, a, NYX_ROLE_INPUT);
+    right = nyx_graph_variable(p->graph, "b", bench->options.type, b, NYX_ROLE_INPUT);
     nyx_graph_assign(p->graph, "c", NYX_ROLE_OUTPUT,
                      nyx_graph_matmul(p->graph, left, right, 0, (enum nyx_matmul_mode)mode));
     if ((status = nyx_store_create(&p->store, bench->device, 1)) < 0 ||
         (status = nyx_program_compile(&p->program, p->store, p->graph)) < 0 ||
-        (status = nyx_store_allocate(p->store)) < 0 || (status = fill(p->store, "a", s.m * s.k)) < 0)
+        (status = nyx_store_allocate(p->store)) < 0 ||
+        (status = fill(p->store, bench->options.type, "a", s.m * s.k)) < 0)
         return status;
-    return fill(p->store, "b", s.n * s.k);
+    return fill(p->store, bench->options.type, "b", s.n * s.k);
 }
 
 /* The product alone, without the copy of its result. */
@@ -83,6 +88,10 @@ static int measure_yardstick(nyx_bench *bench, nyx_bench_figure *figure, int mod
     int              status;
 
     figure->yardstick_reason = "libopenblas is not installed";
+    if (bench->options.type != NYX_F32 || nyx_bench__on_gpu(bench)) {
+        figure->yardstick_reason = "it multiplies f32 on processors only";
+        return 0;
+    }
     if (!y.blas)
         return 0;
     if ((status = nyx_alloc(&y.a, s.m * s.k * 4)) < 0 || (status = nyx_alloc(&y.b, s.n * s.k * 4)) < 0 ||
@@ -103,22 +112,31 @@ done:
 
 static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
 {
-    nyx_bench_figure   figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k,
-                                  .bytes = 4.0 * ((double)s.m * (double)s.k + (double)s.n * (double)s.k +
-                                                  (double)s.m * (double)s.n) };
-    nyx_bench__product product = { 0 };
-    int                status;
+    const enum nyx_dtype type = bench->options.type;
+    const double         width = (double)nyx_dtype_bytes(type);
+    nyx_bench_figure     figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k,
+                                    .bytes = width * ((double)s.m * (double)s.k + (double)s.n * (double)s.k) +
+                                             4.0 * (double)s.m * (double)s.n };
+    nyx_bench__product   product = { 0 };
+    int                  status;
 
     snprintf(figure.op, sizeof figure.op, "%s", op);
     if (s.m == 1 && strcmp(op, "matvec") == 0)
-        snprintf(figure.what, sizeof figure.what, "f32 %lldx%lld", (long long)s.n, (long long)s.k);
+        snprintf(figure.what, sizeof figure.what, "%s %lldx%lld", nyx_dtype_name(type), (long long)s.n, (long long)s.k);
     else
-        snprintf(figure.what, sizeof figure.what, "%s %lldx%lldx%lld", mode_names[mode], (long long)s.m, (long long)s.n,
-                 (long long)s.k);
+        snprintf(figure.what, sizeof figure.what, "%s%s%s %lldx%lldx%lld", type == NYX_F32 ? "" : nyx_dtype_name(type),
+                 type == NYX_F32 ? "" : " ", mode_names[mode], (long long)s.m, (long long)s.n, (long long)s.k);
     nyx_bench__limit(bench, &figure);
-    if ((status = measure_yardstick(bench, &figure, mode, s)) == 0 &&
-        (status = prepare(&product, bench, mode, s)) == 0)
-        status = nyx_bench__measure(bench, &figure, sample, product.program);
+    if ((status = measure_yardstick(bench, &figure, mode, s)) < 0 || (status = prepare(&product, bench, mode, s)) < 0)
+        goto done;
+    if (sample(product.program) == 0) {
+        snprintf(figure.reason, sizeof figure.reason, "the device tells no times");
+        status = nyx_bench__add(bench, &figure);
+        goto done;
+    }
+    if ((status = nyx_bench__measure(bench, &figure, sample, product.program)) == 0)
+        status = nyx_store_check(product.store);
+done:
     nyx_bench__product_release(&product);
     return status;
 }

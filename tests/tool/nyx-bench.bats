@@ -80,6 +80,23 @@ PY
     [ "$(uname -m)" != x86_64 ] || OPENBLAS_CORETYPE=Nehalem nyx-bench --op=matmul $quick --sizes=64 --threads=1 | grep -qx "OpenBLAS: its Nehalem kernels"
 }
 
+@test "products of 16 bits and of a GPU are timed" {
+    nyx-bench --op=matmul,matvec $quick --sizes=9x10x12 --modes=tn --type=bf16 --device=cpu --report=b.json > table
+    grep -q "bf16 tn 9x10x12" table && grep -q "bf16 10x12" table
+    nyx-bench --op=matmul --dry-run --device=vulkan 2> why || skip "no Vulkan device; package mesa-vulkan-drivers"
+    nyx-bench --op=matmul,matvec $quick --sizes=33x17x29 --device=vulkan,tile=6 --report=g.json > table
+    grep -q "nn 33x17x29" table
+    "$PYTHON" - <<'PY'
+import json
+figures = json.load(open("g.json"))["run"]["figures"]
+assert len(figures) == 4
+for f in figures:
+    assert f["limit_s"] is None and "processors" in f["limit_s_reason"] and "processors" in f["openblas_s_reason"], f
+    assert f["median_s"] is None or f["flops_per_s"] > 0, f
+PY
+    refuses 69 "has no tile 99" --op=matmul $quick --sizes=16 --device=vulkan:0,tile=99
+}
+
 @test "equal lines ask for equal cases" {
     for i in 1 2; do nyx-bench --op=matmul,dequantize $quick --sizes=8 --formats=nf4:g64 --report=b$i.json > /dev/null; done
     "$PYTHON" -c 'import json; a, b = (json.load(open(f"b{i}.json"))["result"] for i in (1, 2)); assert a == b'

@@ -7,6 +7,7 @@ static int read_switch(nyx_vulkan__switches *out, const char *word, size_t lengt
 {
     const struct { const char *name; int64_t *value; } counts[] = {
         { "most=", &out->most }, { "lost=", &out->lost }, { "late=", &out->late }, { "full=", &out->full },
+        { "tile=", &out->tile },
     };
 
     if (length == 7 && !strncmp(word, "staging", 7)) {
@@ -22,8 +23,8 @@ static int read_switch(nyx_vulkan__switches *out, const char *word, size_t lengt
         if (end == word + length && *counts[i].value > 0)
             return 0;
     }
-    return nyx_error_set(NYX_ERR_UNSUPPORTED, "no switch '%.*s' of a Vulkan device; staging, most=BYTES, lost=N, late=N and "
-                         "full=N are", (int)length, word);
+    return nyx_error_set(NYX_ERR_UNSUPPORTED, "no switch '%.*s' of a Vulkan device; staging, most=BYTES, lost=N, late=N, "
+                         "full=N and tile=N are", (int)length, word);
 }
 
 int nyx_vulkan__switches_parse(nyx_vulkan__switches *out, const char *text)

@@ -51,12 +51,12 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     lost=K     the K-th submit loses the device
  *     late=K     the K-th wait takes too long
  *     full=K     the K-th block finds no memory
+ *     tile=K     every product takes the K-th tile of kernels/matmul.c
  * Counts go down to 1; 0: never. */
 typedef struct {
     bool    staging;
-    int64_t most, lost, late, full;
+    int64_t most, lost, late, full, tile;
 } nyx_vulkan__switches;
-typedef struct nyx_vulkan__tile nyx_vulkan__tile;
 
 typedef struct {
     nyx_device                      *device;
@@ -81,7 +81,6 @@ typedef struct {
     nyx_vulkan__frame                frames[NYX_VULKAN_FRAMES];
     int                              frame; /* the one being filled */
     nyx_vulkan__block                download, parameters;
-    const nyx_vulkan__tile          *tile; /* that every product takes; NULL: chosen */
 } nyx_vulkan__gpu;
 
 static inline nyx_vulkan__gpu *nyx_vulkan__gpu_of(const nyx_device *device)

@@ -30,17 +30,4 @@ int64_t nyx_vulkan__power_of_two(int64_t least);
 nyx_vulkan__work nyx_vulkan__row_work(const nyx_vulkan__emit *e, const char *narrow, const char *wide, int64_t rows,
                                       int64_t width);
 
-enum { NYX_VULKAN_SOFTWARE = 1, NYX_VULKAN_UNIFIED = 2, NYX_VULKAN_DISCRETE = 4 };
-
-/* How products are cut (shaders/matmul.comp): a workgroup makes rows x columns
- * elements, an invocation own_rows x own_columns, a step takes `terms`. `rate`:
- * share of the fastest where the device is full. Ends with rows 0. */
-struct nyx_vulkan__tile {
-    int    rows, columns, terms, own_rows, own_columns, buffers, lanes;
-    double rate;
-    int    where; /* on which devices it is tried */
-};
-extern const nyx_vulkan__tile nyx_vulkan__tiles[];
-bool nyx_vulkan__tile_fits(const nyx_vulkan__gpu *gpu, const nyx_vulkan__tile *tile);
-
 #endif

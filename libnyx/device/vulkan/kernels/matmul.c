@@ -12,25 +12,44 @@
 
 /* ---- tiles ------------------------------------------------------------------------ */
 
-/* From the fastest where there is work enough for all of the device. */
-const nyx_vulkan__tile nyx_vulkan__tiles[] = {
-    { 128, 128, 16, 8, 8, 2, 4, 1.0, NYX_VULKAN_DISCRETE },
-    { 64, 64, 16, 8, 4, 2, 8, 0.7, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
-    { 64, 64, 8, 8, 4, 2, 8, 0.65, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
-    { 128, 32, 16, 8, 4, 2, 8, 0.55, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
-    { 32, 128, 16, 4, 8, 2, 8, 0.55, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
-    { 32, 32, 16, 4, 4, 2, 8, 0.4, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
-    { 16, 128, 16, 4, 4, 2, 8, 0.4, NYX_VULKAN_DISCRETE | NYX_VULKAN_UNIFIED },
-    { 32, 32, 4, 4, 4, 1, 8, 0.1, NYX_VULKAN_SOFTWARE }, /* compiles soon */
-    { 0, 0, 0, 0, 0, 0, 0, 0, 0 },
-};
+enum { SOFTWARE = 1, UNIFIED = 2, DISCRETE = 4, GPUS = 6 }; /* kinds of devices */
 
-static int invocations(const nyx_vulkan__tile *t)
+/* A workgroup makes rows x columns elements, an invocation own_rows x
+ * own_columns, a step takes `terms` (shaders/matmul.comp). */
+typedef struct {
+    int    rows, columns, terms, own_rows, own_columns, buffers, lanes;
+    double rate;  /* share of the fastest, where the device is full */
+    int    where; /* on which devices it is tried; 0: where the device's name asks for it */
+} tile;
+
+static const tile tiles[] = {
+    { 128, 128, 16, 8, 8, 2, 4, 1.0, DISCRETE },
+    { 64, 64, 16, 8, 4, 2, 8, 0.7, GPUS },
+    { 64, 64, 8, 8, 4, 2, 8, 0.65, GPUS },
+    { 128, 32, 16, 8, 4, 2, 8, 0.55, GPUS },
+    { 32, 128, 16, 4, 8, 2, 8, 0.55, GPUS },
+    { 32, 32, 16, 4, 4, 2, 8, 0.4, GPUS },
+    { 16, 128, 16, 4, 4, 2, 8, 0.4, GPUS },
+    { 32, 32, 4, 4, 4, 1, 8, 0.1, SOFTWARE }, /* compiles soon */
+    { 128, 128, 16, 8, 8, 2, 8, 0, 0 },       /* rivals of the first, to be measured */
+    { 128, 128, 8, 8, 8, 2, 4, 0, 0 },
+    { 128, 128, 16, 8, 8, 1, 4, 0, 0 },
+    { 128, 128, 32, 8, 8, 1, 4, 0, 0 },
+    { 128, 64, 16, 8, 8, 2, 4, 0, 0 },
+    { 128, 64, 16, 8, 4, 2, 8, 0, 0 },
+    { 64, 64, 16, 8, 8, 2, 4, 0, 0 },
+    { 128, 128, 16, 16, 8, 2, 8, 0, 0 },
+    { 128, 256, 8, 8, 16, 2, 4, 0, 0 },
+    { 256, 128, 8, 16, 8, 2, 4, 0, 0 },
+};
+enum { TILES = sizeof tiles / sizeof *tiles };
+
+static int invocations(const tile *t)
 {
     return t->rows / t->own_rows * (t->columns / t->own_columns);
 }
 
-bool nyx_vulkan__tile_fits(const nyx_vulkan__gpu *gpu, const nyx_vulkan__tile *t)
+static bool tile_fits(const nyx_vulkan__gpu *gpu, const tile *t)
 {
     const int64_t shared = (int64_t)t->buffers * t->terms * (t->rows / 4 + 2 + t->columns / 4 + 2) * 16;
     const int     across = t->columns / t->own_columns, down = t->rows / t->own_rows;
@@ -40,19 +59,19 @@ bool nyx_vulkan__tile_fits(const nyx_vulkan__gpu *gpu, const nyx_vulkan__tile *t
            shared <= gpu->facts.shared_bytes && invocations(t) <= gpu->facts.group_invocations;
 }
 
-static int class_of(const nyx_vulkan__gpu *gpu)
+static int kind_of(const nyx_vulkan__gpu *gpu)
 {
     if (!strcmp(gpu->facts.type, "cpu"))
-        return NYX_VULKAN_SOFTWARE;
-    return gpu->unified ? NYX_VULKAN_UNIFIED : NYX_VULKAN_DISCRETE;
+        return SOFTWARE;
+    return gpu->unified ? UNIFIED : DISCRETE;
 }
 
 /* Workgroups that keep the device busy: two on each of its cores, about. */
 static int64_t wanted_groups(const nyx_vulkan__gpu *gpu)
 {
-    const int where = class_of(gpu);
+    const int kind = kind_of(gpu);
 
-    return where == NYX_VULKAN_SOFTWARE ? 8 : where == NYX_VULKAN_UNIFIED ? 32 : 256;
+    return kind == SOFTWARE ? 8 : kind == UNIFIED ? 32 : 256;
 }
 
 /* ---- products ----------------------------------------------------------------------- */
@@ -95,12 +114,12 @@ static uint32_t type_of(const product *p)
 typedef struct { int64_t first, count; } extent;
 typedef struct { extent m, n, k; } piece;
 
-static int64_t parts_of(const nyx_vulkan__emit *e, const nyx_vulkan__tile *t, const piece *at, int64_t *terms)
+static int64_t parts_of(const nyx_vulkan__emit *e, const tile *t, const piece *at, int64_t *terms)
 {
-    const int64_t tiles = (at->m.count + t->rows - 1) / t->rows * ((at->n.count + t->columns - 1) / t->columns);
+    const int64_t count = (at->m.count + t->rows - 1) / t->rows * ((at->n.count + t->columns - 1) / t->columns);
     const int64_t least = 128, most = (e->gpu->facts.buffer_most < (64 << 20) ? e->gpu->facts.buffer_most : 64 << 20) /
                                       (at->m.count * at->n.count * 4);
-    int64_t       parts = (wanted_groups(e->gpu) + tiles - 1) / tiles;
+    int64_t       parts = (wanted_groups(e->gpu) + count - 1) / count;
 
     parts = parts > at->k.count / least ? at->k.count / least : parts;
     parts = parts > most ? most : parts;
@@ -111,7 +130,7 @@ static int64_t parts_of(const nyx_vulkan__emit *e, const nyx_vulkan__tile *t, co
 }
 
 /* Share of the fastest rate: of the tile, of what is not cut away, of a busy device. */
-static double merit(const nyx_vulkan__emit *e, const nyx_vulkan__tile *t, const piece *at)
+static double merit(const nyx_vulkan__emit *e, const tile *t, const piece *at)
 {
     const int64_t down = (at->m.count + t->rows - 1) / t->rows, across = (at->n.count + t->columns - 1) / t->columns;
     int64_t       terms;
@@ -122,22 +141,26 @@ static double merit(const nyx_vulkan__emit *e, const nyx_vulkan__tile *t, const 
     return t->rate * used * (groups < wanted ? (double)groups / (double)wanted : 1.0);
 }
 
-static const nyx_vulkan__tile *choose_tile(const nyx_vulkan__emit *e, const piece *at)
+static const tile *choose_tile(nyx_vulkan__emit *e, const piece *at)
 {
-    const nyx_vulkan__tile *best = NULL;
-    double                  most = 0;
+    const int64_t asked = e->gpu->switches.tile;
+    const tile   *best = NULL;
+    double        most = 0;
 
-    if (e->gpu->tile)
-        return e->gpu->tile;
-    for (const nyx_vulkan__tile *t = nyx_vulkan__tiles; t->rows; t++) {
-        const bool   takes = nyx_vulkan__tile_fits(e->gpu, t) && (t->where & class_of(e->gpu));
-        const double now = takes ? merit(e, t, at) : 0;
+    if (asked > 0 && asked <= TILES && tile_fits(e->gpu, &tiles[asked - 1]))
+        return &tiles[asked - 1];
+    if (asked > 0)
+        nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' has no tile %lld", e->gpu->facts.name, (long long)asked);
+    for (int i = 0; i < TILES; i++) {
+        const tile  *t = &tiles[i];
+        const double now = (t->where & kind_of(e->gpu)) && tile_fits(e->gpu, t) ? merit(e, t, at) : 0;
 
         if (now > most) {
             best = t;
             most = now;
         }
     }
+    NYX_BUG_IF(!best);
     return best;
 }
 
@@ -177,7 +200,7 @@ static void add_parts(nyx_vulkan__emit *e, const product *p, const piece *at, ny
     nyx_vulkan__add(e, &work);
 }
 
-static void spec_tile(nyx_vulkan__work *work, const nyx_vulkan__tile *t)
+static void spec_tile(nyx_vulkan__work *work, const tile *t)
 {
     work->spec[0] = (uint32_t)invocations(t);
     nyx_vulkan__spec(work, (uint32_t)t->rows);
@@ -189,7 +212,7 @@ static void spec_tile(nyx_vulkan__work *work, const nyx_vulkan__tile *t)
     nyx_vulkan__spec(work, (uint32_t)t->lanes);
 }
 
-static void emit_piece(nyx_vulkan__emit *e, const product *p, const nyx_vulkan__tile *t, const piece *at)
+static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, const piece *at)
 {
     const nyx_vulkan__range y = nyx_vulkan__part(e->out[0], at->m.first * p->n * 4, at->m.count * p->n * 4);
     int64_t                 terms;
@@ -269,7 +292,7 @@ static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
         at.k.count = lesser(at.k.count, lines_at_once(e, p->k, p->n * p->bytes));
     at.m.count = lesser(at.m.count, 1 << 19); /* tiles of 16 rows, 32 columns in 65,535 groups */
     at.n.count = lesser(at.n.count, 1 << 20);
-    if (class_of(e->gpu) == NYX_VULKAN_SOFTWARE)
+    if (kind_of(e->gpu) == SOFTWARE)
         at.k.count = lesser(at.k.count, 2048); /* old Mesa ends loops after 65,535 turns of an invocation */
     else if (e->gpu->unified)
         while (at.m.count > 1024 && 2.0 * (double)at.m.count * (double)at.n.count * (double)at.k.count > 2e10)
@@ -279,8 +302,8 @@ static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
 
 static void emit_tiles(nyx_vulkan__emit *e, const product *p)
 {
-    const piece             most = largest_piece(e, p);
-    const nyx_vulkan__tile *tile = choose_tile(e, &most);
+    const piece most = largest_piece(e, p);
+    const tile *t = choose_tile(e, &most);
 
     for (int64_t i = 0; i < p->m; i += most.m.count)
         for (int64_t j = 0; j < p->n; j += most.n.count)
@@ -289,7 +312,7 @@ static void emit_tiles(nyx_vulkan__emit *e, const product *p)
                                    { j, lesser(p->n - j, most.n.count) },
                                    { k, lesser(p->k - k, most.k.count) } };
 
-                emit_piece(e, p, tile, &at);
+                emit_piece(e, p, t, &at);
             }
 }
 
@@ -334,13 +357,21 @@ static void emit_matmul(nyx_vulkan__emit *e)
 {
     const product p = product_of(e);
 
-    if (p.b.terms && p.m <= VECTOR_ROWS && p.k <= VECTOR_TERMS && !e->gpu->tile)
+    if (p.b.terms && p.m <= VECTOR_ROWS && p.k <= VECTOR_TERMS && e->gpu->switches.tile == 0)
         emit_rows(e, &p);
     else
         emit_tiles(e, &p);
 }
 
+static bool takes_every(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    (void)gpu;
+    (void)g;
+    (void)node;
+    return true; /* 16 bits too */
+}
+
 const nyx_vulkan__kernel nyx_vulkan__matmul[] = {
-    { NYX_OP_MATMUL, "tile", emit_matmul, NULL },
+    { NYX_OP_MATMUL, "tile", emit_matmul, takes_every },
     { NYX_OP_NONE, NULL, NULL, NULL },
 };
