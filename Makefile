@@ -138,11 +138,24 @@ $(BUILD)/shaders/%.num: shaders/variants $(BUILD)/shaders/ops.glsl
 	$(GLSLC) --target-env=vulkan1.1 -O -Werror -mfmt=num -MD -MF $(@:.num=.d) -MT $@ -I $(BUILD)/shaders -I shaders \
 	    $$(awk '$$1 == "$*" { for (i = 3; i <= NF; i++) printf "%s ", $$i; print "shaders/" $$2 }' shaders/variants) -o $@
 
-$(BUILD)/shaders.c: $(SPIRV) Makefile
+# What Debian's glslc cannot compile is kept compiled: shaders/spirv/NAME.num
+# says which source it was made from (lint compares) and how. A changed source:
+# make spirv GLSLANG=glslang, of version 15.3 or later.
+GLSLANG      ?= glslang
+SPIRV_KEPT   := $(wildcard shaders/spirv/*.num)
+.PHONY: spirv
+spirv:
+	for f in $(SPIRV_KEPT); do \
+	    read -r _ source _ options < $$f && options=$${options% \*/} && \
+	    $(GLSLANG) --quiet -V -x -g0 $$options shaders/$$source -o $$f.new && \
+	    { echo "/* $$source $$(sha256sum < shaders/$$source | cut -c1-64) $$options */"; grep -v // $$f.new; } > $$f.own && \
+	    mv $$f.own $$f && rm $$f.new || exit 1; done
+
+$(BUILD)/shaders.c: $(SPIRV) $(SPIRV_KEPT) Makefile
 	@{ echo '#include "device/vulkan/vulkan.h"'; \
-	   for f in $(SPIRV); do n=$$(basename $$f .num); echo "static const uint32_t code_$$n[] = {"; cat $$f; echo '};'; done; \
+	   for f in $(SPIRV) $(SPIRV_KEPT); do n=$$(basename $$f .num); echo "static const uint32_t code_$$n[] = {"; cat $$f; echo '};'; done; \
 	   echo 'const nyx_shader_source nyx_shader_sources[] = {'; \
-	   for f in $(SPIRV); do n=$$(basename $$f .num); echo "{ \"$$n\", code_$$n, sizeof code_$$n },"; done; \
+	   for f in $(SPIRV) $(SPIRV_KEPT); do n=$$(basename $$f .num); echo "{ \"$$n\", code_$$n, sizeof code_$$n },"; done; \
 	   echo '{ NULL, NULL, 0 } };'; } > $@
 
 $(BUILD)/obj/shaders.o: $(BUILD)/shaders.c

@@ -99,3 +99,12 @@ complains() {
     mkdir vendor
     complains "vendor: does not belong"
 }
+
+@test "what is kept compiled is of its source" {
+    mkdir -p shaders/spirv
+    echo 'void main() {}' > shaders/a.comp
+    echo "/* a.comp $(sha256sum < shaders/a.comp | cut -c1-64) */" > shaders/spirv/a.num
+    "$lint" .
+    echo 'void main() { }' > shaders/a.comp
+    complains "made from another a.comp"
+}

@@ -97,4 +97,12 @@ for entry in $(ls); do
     *) complain "$entry: does not belong in the top folder" ;;
     esac
 done
+
+# 7. What is kept compiled was compiled from the source that is here: its first line names both.
+for file in shaders/spirv/*.num; do
+    [ -e "$file" ] || continue
+    read -r _ source digest _ < "$file"
+    [ "$digest" = "$(sha256sum < "shaders/$source" | cut -c1-64)" ] ||
+        complain "$file: made from another $source; make spirv GLSLANG=glslang, of version 15.3 or later"
+done
 exit $bad

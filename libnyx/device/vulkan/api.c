@@ -33,6 +33,8 @@ static const char *open_instance(nyx_vulkan__api *vk)
     whole = whole && vk->name;
     NYX_VULKAN_OF_INSTANCE(FIND)
 #undef FIND
+    vk->GetPhysicalDeviceCooperativeMatrixPropertiesKHR = (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)vk->get(
+        vk->instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
     return whole ? NULL : "the Vulkan loader is older than 1.1";
 }
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #define VK_NO_PROTOTYPES
-#include <vulkan/vulkan.h>
+#include "device/vulkan/later.h"
 
 #define NYX_VULKAN_OF_INSTANCE(F)                                           \
     F(DestroyInstance) F(EnumeratePhysicalDevices)                          \
@@ -43,6 +43,7 @@ typedef struct {
     void                     *library;
     VkInstance                instance;
     PFN_vkGetInstanceProcAddr get;
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR GetPhysicalDeviceCooperativeMatrixPropertiesKHR; /* may be NULL */
     NYX_VULKAN_OF_INSTANCE(NYX_VULKAN_MEMBER)
     NYX_VULKAN_OF_DEVICE(NYX_VULKAN_MEMBER)
 } nyx_vulkan__api;

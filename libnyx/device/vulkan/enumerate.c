@@ -77,6 +77,51 @@ static void ask_limits(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
         snprintf(out->driver, sizeof out->driver, "%.100s %.150s", driver.driverName, driver.driverInfo);
 }
 
+/* The largest of its shapes up to 16 x 16 x 16 for one type of factors. */
+static void ask_matrix(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out, int type)
+{
+    VkCooperativeMatrixPropertiesKHR list[64];
+    const int                        factor = type ? (int)VK_COMPONENT_TYPE_BFLOAT16_KHR : VK_COMPONENT_TYPE_FLOAT16_KHR;
+    uint32_t                         count = 64, best = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        list[i] = (VkCooperativeMatrixPropertiesKHR){ .sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR };
+    if (vk->GetPhysicalDeviceCooperativeMatrixPropertiesKHR(device, &count, list) < 0)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        const VkCooperativeMatrixPropertiesKHR *p = &list[i];
+        const bool     sums = p->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && p->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
+        const bool     takes = (int)p->AType == factor && (int)p->BType == factor && p->scope == VK_SCOPE_SUBGROUP_KHR;
+        const uint32_t size = p->MSize * p->NSize * p->KSize;
+
+        if (!sums || !takes || p->MSize > 16 || p->NSize > 16 || p->KSize > 16 || size <= best)
+            continue;
+        best = size;
+        out->matrix[type].m = (int)p->MSize;
+        out->matrix[type].n = (int)p->NSize;
+        out->matrix[type].k = (int)p->KSize;
+    }
+}
+
+/* Matrix units whose shaders need Vulkan 1.2 and its memory model. */
+static void ask_matrices(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out, const extension_list *e)
+{
+    const bool                                bfloat = has(e, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME);
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR brain = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR };
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .pNext = bfloat ? &brain : NULL
+    };
+    VkPhysicalDeviceFeatures2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &matrix };
+
+    if (!out->has.matrix || !out->has.memory_model || !vk->GetPhysicalDeviceCooperativeMatrixPropertiesKHR)
+        return;
+    vk->GetPhysicalDeviceFeatures2(device, &all);
+    if (matrix.cooperativeMatrix && out->has.float16)
+        ask_matrix(vk, device, out, 0);
+    if (matrix.cooperativeMatrix && brain.shaderBFloat16Type && brain.shaderBFloat16CooperativeMatrix)
+        ask_matrix(vk, device, out, 1);
+}
+
 static void ask_features(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out, const extension_list *e)
 {
     VkPhysicalDeviceVulkan13Features third = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES };
@@ -144,6 +189,7 @@ void nyx_vulkan__ask(const nyx_vulkan__api *vk, VkPhysicalDevice device, nyx_vul
         e.count = 0;
     ask_limits(vk, device, out);
     ask_features(vk, device, out, &e);
+    ask_matrices(vk, device, out, &e);
     ask_heaps(vk, device, out);
     nyx_free(e.list);
 }

@@ -92,12 +92,25 @@ static VkResult create_device(nyx_vulkan__gpu *gpu)
                                                 .vulkanMemoryModel = has->has.memory_model };
     VkPhysicalDevice16BitStorageFeatures half = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
                                                   .storageBuffer16BitAccess = has->has.storage16 };
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR brain = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR, .shaderBFloat16Type = VK_TRUE,
+        .shaderBFloat16CooperativeMatrix = VK_TRUE
+    };
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE
+    };
+    const char *const extensions[] = { VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME };
+    const bool        matrices = has->matrix[0].m > 0 || has->matrix[1].m > 0, bfloat = has->matrix[1].m > 0;
     const VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                             .queueFamilyIndex = gpu->family, .queueCount = 1, .pQueuePriorities = &priority };
     const VkDeviceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &half,
-                                      .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue };
+                                      .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue,
+                                      .enabledExtensionCount = matrices ? 1 + bfloat : 0,
+                                      .ppEnabledExtensionNames = extensions };
 
-    half.pNext = has->api_minor >= 2 ? &second : NULL;
+    brain.pNext = has->api_minor >= 2 ? &second : NULL;
+    matrix.pNext = bfloat ? (void *)&brain : brain.pNext;
+    half.pNext = matrices ? (void *)&matrix : brain.pNext;
     second.pNext = has->api_minor >= 3 ? &third : NULL;
     return gpu->vk.CreateDevice(gpu->physical, &info, NULL, &gpu->handle);
 }

@@ -58,6 +58,8 @@ typedef struct {
     int64_t most, lost, late, full, tile;
 } nyx_vulkan__switches;
 
+enum nyx_vulkan__trust { NYX_VULKAN_UNTRIED, NYX_VULKAN_TRUSTED, NYX_VULKAN_REFUSED };
+
 typedef struct {
     nyx_device                      *device;
     nyx_vulkan__switches             switches;
@@ -81,6 +83,7 @@ typedef struct {
     nyx_vulkan__frame                frames[NYX_VULKAN_FRAMES];
     int                              frame; /* the one being filled */
     nyx_vulkan__block                download, parameters;
+    enum nyx_vulkan__trust           matrix[2]; /* in its matrix units, for f16 and bf16 */
 } nyx_vulkan__gpu;
 
 static inline nyx_vulkan__gpu *nyx_vulkan__gpu_of(const nyx_device *device)

@@ -30,4 +30,8 @@ int64_t nyx_vulkan__power_of_two(int64_t least);
 nyx_vulkan__work nyx_vulkan__row_work(const nyx_vulkan__emit *e, const char *narrow, const char *wide, int64_t rows,
                                       int64_t width);
 
+/* Whether matrix units multiply f16 or bf16, which a product of each kind is
+ * tried for once. */
+bool nyx_vulkan__matrix_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type);
+
 #endif

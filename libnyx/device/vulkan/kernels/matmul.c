@@ -1,5 +1,5 @@
-/* matmul -- products of matrices (shaders/matmul.comp, matmul_parts.comp,
- * matvec.comp).
+/* matmul -- products of matrices (shaders/matmul.comp, matmul_matrix.comp,
+ * matmul_parts.comp, matvec.comp).
  *
  * y[i, j] = sum over k of a(i, k) b(j, k): in every mode an operand is lines of
  * elements, one for each i (or j) with terms side by side, or one for each k.
@@ -14,39 +14,53 @@
 
 enum { SOFTWARE = 1, UNIFIED = 2, DISCRETE = 4, GPUS = 6 }; /* kinds of devices */
 
-/* A workgroup makes rows x columns elements, an invocation own_rows x
- * own_columns, a step takes `terms` (shaders/matmul.comp). */
+/* A workgroup makes rows x columns elements, an invocation (or by matrix units
+ * a subgroup) own_rows x own_columns, a step takes `terms`. */
 typedef struct {
     int    rows, columns, terms, own_rows, own_columns, buffers, lanes;
     double rate;  /* share of the fastest, where the device is full */
     int    where; /* on which devices it is tried; 0: where the device's name asks for it */
+    bool   units; /* by matrix units, operands of 16 bits */
 } tile;
 
 static const tile tiles[] = {
-    { 128, 128, 16, 8, 8, 2, 4, 1.0, DISCRETE },
-    { 64, 64, 16, 8, 4, 2, 8, 0.7, GPUS },
-    { 64, 64, 8, 8, 4, 2, 8, 0.65, GPUS },
-    { 128, 32, 16, 8, 4, 2, 8, 0.55, GPUS },
-    { 32, 128, 16, 4, 8, 2, 8, 0.55, GPUS },
-    { 32, 32, 16, 4, 4, 2, 8, 0.4, GPUS },
-    { 16, 128, 16, 4, 4, 2, 8, 0.4, GPUS },
-    { 32, 32, 4, 4, 4, 1, 8, 0.1, SOFTWARE }, /* compiles soon */
-    { 128, 128, 16, 8, 8, 2, 8, 0, 0 },       /* rivals of the first, to be measured */
-    { 128, 128, 8, 8, 8, 2, 4, 0, 0 },
-    { 128, 128, 16, 8, 8, 1, 4, 0, 0 },
-    { 128, 128, 32, 8, 8, 1, 4, 0, 0 },
-    { 128, 64, 16, 8, 8, 2, 4, 0, 0 },
-    { 128, 64, 16, 8, 4, 2, 8, 0, 0 },
-    { 64, 64, 16, 8, 8, 2, 4, 0, 0 },
-    { 128, 128, 16, 16, 8, 2, 8, 0, 0 },
-    { 128, 256, 8, 8, 16, 2, 4, 0, 0 },
-    { 256, 128, 8, 16, 8, 2, 4, 0, 0 },
+    { 128, 128, 16, 8, 8, 2, 4, 1.0, DISCRETE, false },
+    { 64, 64, 16, 8, 4, 2, 8, 0.7, GPUS, false },
+    { 64, 64, 8, 8, 4, 2, 8, 0.65, GPUS, false },
+    { 128, 32, 16, 8, 4, 2, 8, 0.55, GPUS, false },
+    { 32, 128, 16, 4, 8, 2, 8, 0.55, GPUS, false },
+    { 32, 32, 16, 4, 4, 2, 8, 0.4, GPUS, false },
+    { 16, 128, 16, 4, 4, 2, 8, 0.4, GPUS, false },
+    { 32, 32, 4, 4, 4, 1, 8, 0.1, SOFTWARE, false }, /* compiles soon */
+    { 128, 128, 16, 8, 8, 2, 8, 0, 0, false },       /* rivals of the first, to be measured */
+    { 128, 128, 8, 8, 8, 2, 4, 0, 0, false },
+    { 128, 128, 16, 8, 8, 1, 4, 0, 0, false },
+    { 128, 128, 32, 8, 8, 1, 4, 0, 0, false },
+    { 128, 64, 16, 8, 8, 2, 4, 0, 0, false },
+    { 128, 64, 16, 8, 4, 2, 8, 0, 0, false },
+    { 64, 64, 16, 8, 8, 2, 4, 0, 0, false },
+    { 128, 128, 16, 16, 8, 2, 8, 0, 0, false },
+    { 128, 256, 8, 8, 16, 2, 4, 0, 0, false },
+    { 256, 128, 8, 16, 8, 2, 4, 0, 0, false },
+    { 128, 128, 32, 64, 32, 2, 0, 6.0, DISCRETE, true }, /* 19: by matrix units */
+    { 64, 64, 32, 32, 32, 2, 0, 3.0, GPUS, true },
+    { 32, 32, 32, 16, 16, 2, 0, 1.5, GPUS | SOFTWARE, true },
+    { 128, 128, 32, 64, 64, 2, 0, 0, 0, true },
+    { 128, 128, 64, 64, 32, 1, 0, 0, 0, true },
+    { 256, 128, 32, 64, 64, 1, 0, 0, 0, true },
+    { 128, 256, 32, 64, 64, 1, 0, 0, 0, true },
+    { 128, 64, 32, 32, 32, 2, 0, 0, 0, true },
 };
 enum { TILES = sizeof tiles / sizeof *tiles };
 
-static int invocations(const tile *t)
+static int own_tiles(const tile *t)
 {
     return t->rows / t->own_rows * (t->columns / t->own_columns);
+}
+
+static int invocations(const nyx_vulkan__gpu *gpu, const tile *t)
+{
+    return own_tiles(t) * (t->units ? gpu->facts.subgroup : 1);
 }
 
 static bool tile_fits(const nyx_vulkan__gpu *gpu, const tile *t)
@@ -56,7 +70,26 @@ static bool tile_fits(const nyx_vulkan__gpu *gpu, const tile *t)
 
     return t->terms % 4 == 0 && t->own_rows % 4 == 0 && t->own_columns % 4 == 0 && t->rows % t->own_rows == 0 &&
            t->columns % t->own_columns == 0 && across % t->lanes == 0 && down % (32 / t->lanes) == 0 &&
-           shared <= gpu->facts.shared_bytes && invocations(t) <= gpu->facts.group_invocations;
+           shared <= gpu->facts.shared_bytes && invocations(gpu, t) <= gpu->facts.group_invocations;
+}
+
+/* Bytes of `lines` lines of 16 bits in shared memory, a vector of padding each. */
+static int64_t shared_lines(int lines, int elems)
+{
+    return (int64_t)lines * (elems / 8 + 1) * 16;
+}
+
+static bool units_fit(const nyx_vulkan__gpu *gpu, const tile *t, int type)
+{
+    const int     m = gpu->facts.matrix[type].m, n = gpu->facts.matrix[type].n, k = gpu->facts.matrix[type].k;
+    const int64_t as_rows = shared_lines(t->rows + t->columns, t->terms);
+    const int64_t as_terms = shared_lines(t->terms, t->rows) + shared_lines(t->terms, t->columns);
+    const int64_t stage = (int64_t)own_tiles(t) * m * n * 4;
+    const int64_t most = t->buffers * (as_rows > as_terms ? as_rows : as_terms);
+
+    return m > 0 && m % 8 == 0 && n % 8 == 0 && k % 8 == 0 && t->own_rows % m == 0 && t->own_columns % n == 0 &&
+           t->terms % k == 0 && (most > stage ? most : stage) <= gpu->facts.shared_bytes && gpu->facts.subgroup > 0 &&
+           invocations(gpu, t) <= gpu->facts.group_invocations;
 }
 
 static int kind_of(const nyx_vulkan__gpu *gpu)
@@ -141,21 +174,30 @@ static double merit(const nyx_vulkan__emit *e, const tile *t, const piece *at)
     return t->rate * used * (groups < wanted ? (double)groups / (double)wanted : 1.0);
 }
 
-static const tile *choose_tile(nyx_vulkan__emit *e, const piece *at)
+static bool takes(nyx_vulkan__gpu *gpu, const tile *t, const product *p)
+{
+    if (!t->units)
+        return tile_fits(gpu, t);
+    return p->dtype != NYX_F32 && p->a.line % 8 == 0 && p->b.line % 8 == 0 && units_fit(gpu, t, p->dtype == NYX_BF16) &&
+           nyx_vulkan__matrix_works(gpu, p->dtype);
+}
+
+static const tile *choose_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
 {
     const int64_t asked = e->gpu->switches.tile;
     const tile   *best = NULL;
     double        most = 0;
 
-    if (asked > 0 && asked <= TILES && tile_fits(e->gpu, &tiles[asked - 1]))
+    if (asked > 0 && asked <= TILES && takes(e->gpu, &tiles[asked - 1], p))
         return &tiles[asked - 1];
     if (asked > 0)
-        nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' has no tile %lld", e->gpu->facts.name, (long long)asked);
+        nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' has no tile %lld for this product", e->gpu->facts.name,
+                         (long long)asked);
     for (int i = 0; i < TILES; i++) {
         const tile  *t = &tiles[i];
-        const double now = (t->where & kind_of(e->gpu)) && tile_fits(e->gpu, t) ? merit(e, t, at) : 0;
+        const double now = t->where & kind_of(e->gpu) ? merit(e, t, at) : 0;
 
-        if (now > most) {
+        if (now > most && takes(e->gpu, t, p)) {
             best = t;
             most = now;
         }
@@ -200,16 +242,29 @@ static void add_parts(nyx_vulkan__emit *e, const product *p, const piece *at, ny
     nyx_vulkan__add(e, &work);
 }
 
-static void spec_tile(nyx_vulkan__work *work, const tile *t)
+static nyx_vulkan__work tile_work(const nyx_vulkan__emit *e, const product *p, const tile *t)
 {
-    work->spec[0] = (uint32_t)invocations(t);
-    nyx_vulkan__spec(work, (uint32_t)t->rows);
-    nyx_vulkan__spec(work, (uint32_t)t->columns);
-    nyx_vulkan__spec(work, (uint32_t)t->terms);
-    nyx_vulkan__spec(work, (uint32_t)t->own_rows);
-    nyx_vulkan__spec(work, (uint32_t)t->own_columns);
-    nyx_vulkan__spec(work, (uint32_t)t->buffers);
-    nyx_vulkan__spec(work, (uint32_t)t->lanes);
+    const int        type = p->dtype == NYX_BF16;
+    nyx_vulkan__work work = nyx_vulkan__shader(e, !t->units ? "matmul" : type ? "matmul_bf16" : "matmul_f16");
+
+    work.spec[0] = (uint32_t)invocations(e->gpu, t);
+    nyx_vulkan__spec(&work, (uint32_t)t->rows);
+    nyx_vulkan__spec(&work, (uint32_t)t->columns);
+    nyx_vulkan__spec(&work, (uint32_t)t->terms);
+    nyx_vulkan__spec(&work, (uint32_t)t->own_rows);
+    nyx_vulkan__spec(&work, (uint32_t)t->own_columns);
+    nyx_vulkan__spec(&work, (uint32_t)t->buffers);
+    nyx_vulkan__spec(&work, t->units ? (uint32_t)e->gpu->facts.subgroup : (uint32_t)t->lanes);
+    if (t->units) {
+        nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.matrix[type].m);
+        nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.matrix[type].n);
+        nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.matrix[type].k);
+    } else {
+        nyx_vulkan__spec(&work, type_of(p));
+    }
+    nyx_vulkan__spec(&work, p->a.terms);
+    nyx_vulkan__spec(&work, p->b.terms);
+    return work;
 }
 
 static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, const piece *at)
@@ -223,15 +278,13 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
     uint32_t                a_start, b_start;
     const nyx_vulkan__range a = lines_of(&p->a, at->m, at->k, p->bytes, &a_start);
     const nyx_vulkan__range b = lines_of(&p->b, at->n, at->k, p->bytes, &b_start);
-    nyx_vulkan__work        work = nyx_vulkan__shader(e, "matmul");
+    nyx_vulkan__work        work = tile_work(e, p, t);
 
-    spec_tile(&work, t);
-    nyx_vulkan__spec(&work, type_of(p));
-    nyx_vulkan__spec(&work, p->a.terms);
-    nyx_vulkan__spec(&work, p->b.terms);
-    nyx_vulkan__spec(&work, p->a.line % 4 == 0 && a_start % 4 == 0);
-    nyx_vulkan__spec(&work, p->b.line % 4 == 0 && b_start % 4 == 0);
-    nyx_vulkan__spec(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && elems % 4 == 0);
+    if (!t->units) {
+        nyx_vulkan__spec(&work, p->a.line % 4 == 0 && a_start % 4 == 0);
+        nyx_vulkan__spec(&work, p->b.line % 4 == 0 && b_start % 4 == 0);
+        nyx_vulkan__spec(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && elems % 4 == 0);
+    }
     nyx_vulkan__spec(&work, at->m.count % t->rows == 0 && at->n.count % t->columns == 0 && at->k.count % t->terms == 0);
     nyx_vulkan__bind(&work, a, true, false);
     nyx_vulkan__bind(&work, b, true, false);
@@ -303,7 +356,7 @@ static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
 static void emit_tiles(nyx_vulkan__emit *e, const product *p)
 {
     const piece most = largest_piece(e, p);
-    const tile *t = choose_tile(e, &most);
+    const tile *t = choose_tile(e, p, &most);
 
     for (int64_t i = 0; i < p->m; i += most.m.count)
         for (int64_t j = 0; j < p->n; j += most.n.count)
