@@ -84,6 +84,7 @@ import json
 device = json.load(open("p.json"))["result"]["vulkan"][0]
 assert device["type"] == "cpu" and device["name"].startswith("llvmpipe") and "Mesa" in device["driver"]
 assert device["limits"]["storage_buffer_bytes"] >= 2 ** 27 and device["limits"]["shared_memory_bytes"] >= 16384
+assert device["limits"]["matrix_f16_rows"] >= 0 and device["limits"]["matrix_bf16_terms"] >= 0
 assert device["features"]["storage_16bit"] is True and device["heaps"][0]["bytes"] > 2 ** 28
 PY
     VK_ICD_FILENAMES=/nonexistent.json nyx-profile --parts=vulkan --report=p.json > lines

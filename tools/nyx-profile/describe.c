@@ -86,6 +86,17 @@ static void describe_features(nyx_json *object, const nyx_vulkan_device *d)
         nyx_json_set_bool(object, features[i].name, features[i].has);
 }
 
+/* Shapes of what its matrix units multiply; 0: it has none for the type. */
+static void describe_matrix(nyx_json *limits, const nyx_vulkan_device *d)
+{
+    nyx_json_set_int(limits, "matrix_f16_rows", d->matrix[0].m);
+    nyx_json_set_int(limits, "matrix_f16_columns", d->matrix[0].n);
+    nyx_json_set_int(limits, "matrix_f16_terms", d->matrix[0].k);
+    nyx_json_set_int(limits, "matrix_bf16_rows", d->matrix[1].m);
+    nyx_json_set_int(limits, "matrix_bf16_columns", d->matrix[1].n);
+    nyx_json_set_int(limits, "matrix_bf16_terms", d->matrix[1].k);
+}
+
 static void describe_device(nyx_json *object, nyx_json *heaps_now, const nyx_vulkan_device *d)
 {
     nyx_json *limits = nyx_json_add_object(object, "limits"), *heaps = nyx_json_add_array(object, "heaps");
@@ -104,6 +115,7 @@ static void describe_device(nyx_json *object, nyx_json *heaps_now, const nyx_vul
     nyx_json_set_int(limits, "push_constant_bytes", d->push_bytes);
     nyx_json_set_int(limits, "group_invocations", d->group_invocations);
     nyx_json_set_int(limits, "subgroup_invocations", d->subgroup);
+    describe_matrix(limits, d);
     describe_features(nyx_json_add_object(object, "features"), d);
     for (int i = 0; i < d->heap_count; i++) {
         nyx_json *heap = nyx_json_push_object(heaps), *now = nyx_json_push_object(heaps_now);
