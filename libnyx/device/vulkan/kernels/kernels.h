@@ -6,6 +6,7 @@
 
 extern const nyx_vulkan__kernel nyx_vulkan__cached[];
 extern const nyx_vulkan__kernel nyx_vulkan__coded_kernels[];
+extern const nyx_vulkan__kernel nyx_vulkan__attention[];
 extern const nyx_vulkan__kernel nyx_vulkan__elementwise[];
 extern const nyx_vulkan__kernel nyx_vulkan__lookup[];
 extern const nyx_vulkan__kernel nyx_vulkan__matmul[];

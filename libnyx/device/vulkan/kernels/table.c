@@ -4,6 +4,7 @@
 const nyx_vulkan__kernel *const nyx_vulkan__kernels[] = {
     nyx_vulkan__cached,
     nyx_vulkan__coded_kernels,
+    nyx_vulkan__attention,
     nyx_vulkan__elementwise,
     nyx_vulkan__lookup,
     nyx_vulkan__matmul,
