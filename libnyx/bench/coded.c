@@ -84,6 +84,8 @@ static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_s
     nyx_bench__limit(bench, &figure);
     if ((status = prepare(&product, bench, &format, s)) == 0)
         status = nyx_bench__measure(bench, &figure, sample, product.program);
+    if (status == 0)
+        status = nyx_store_check(product.store);
     nyx_bench__product_release(&product);
     return status;
 }
@@ -146,7 +148,8 @@ static int64_t token_sample(void *context)
 
     if (nyx_generator_length(t->generator, 0) >= nyx_generator_context(t->generator))
         nyx_generator_rewind(t->generator, 0, t->count / 2);
-    nyx_generator_step(t->generator, t->prompt);
+    if (nyx_generator_step(t->generator, t->prompt) < 0)
+        return 0;
     return nyx_clock_ns() - start;
 }
 
@@ -196,6 +199,8 @@ int nyx_bench__generate(nyx_bench *bench)
     nyx_bench__limit(bench, &prompt);
     if ((status = nyx_bench__measure(bench, &token, token_sample, &text)) == 0) /* a text that begins */
         status = nyx_bench__measure(bench, &prompt, prompt_sample, &text);
+    if (status == 0)
+        status = nyx_device_check(bench->device);
     nyx_generator_close(text.generator);
     return status;
 }

@@ -165,12 +165,14 @@ static int open_vote(nyx_judge *j)
     return status;
 }
 
-static void add_votes(nyx_judge *j, int64_t first, int64_t rows)
+static int add_votes(nyx_judge *j, int64_t first, int64_t rows)
 {
     float q[SLOTS_MOST];
+    int   status = nyx_session_q_halt(j->model, rows, q);
 
-    nyx_session_q_halt(j->model, rows, q);
-    nyx_arc_vote_add_logits(j->vote, first, rows, j->logits, q);
+    if (status == 0)
+        nyx_arc_vote_add_logits(j->vote, first, rows, j->logits, q);
+    return status;
 }
 
 static int finish_vote(nyx_judge *j)
@@ -280,11 +282,11 @@ static int score_batch(nyx_judge *j, int64_t first, int64_t rows)
 
     for (int64_t i = 0; i < rows; i++)
         fill_slot(j, i, first + i);
-    nyx_session_logits(j->model, j->inputs, j->ids, rows, j->logits);
-    if (j->vote)
-        add_votes(j, first, rows);
-    if (j->reference)
-        nyx_session_logits(j->reference, j->inputs, j->ids, rows, j->reference_logits);
+    if ((status = nyx_session_logits(j->model, j->inputs, j->ids, rows, j->logits)) < 0 ||
+        (j->vote && (status = add_votes(j, first, rows)) < 0) ||
+        (j->reference &&
+         (status = nyx_session_logits(j->reference, j->inputs, j->ids, rows, j->reference_logits)) < 0))
+        return status;
     status = nyx_eval_add(j->eval, j->logits, j->reference ? j->reference_logits : NULL, j->labels, rows);
     return status == 0 && j->writer ? nyx_writer_rows(j->writer, j->logits, rows * j->targets) : status;
 }

@@ -272,18 +272,19 @@ void nyx_evolve__rebase(nyx_evolve__scorer *s, nyx_evolve__sample *sample, const
  * -------------------------------------------------------------------------------------- */
 
 /* Logits of one batch of what is bound, into s->logits. */
-static void run_batch(nyx_evolve__scorer *s, nyx_evolve__sample *sample, int64_t batch, int start)
+static int run_batch(nyx_evolve__scorer *s, nyx_evolve__sample *sample, int64_t batch, int start)
 {
     const int64_t first = batch * s->slots, left = sample->count - first;
 
     if (s->pieces) {
         run_pieces(s, sample, batch, start, s->pieces, false);
         nyx_store_read(s->store, "piece.logits", s->logits);
-        return;
+        return nyx_store_check(s->store);
     }
     nyx_evaluator_run(s->evaluator, sample->inputs + first * sample->length, NULL,
                       sample->ids + first, left < s->slots ? left : s->slots);
     nyx_store_read(s->store, "eval.logits", s->logits);
+    return nyx_store_check(s->store);
 }
 
 static int keep_prefixes(nyx_evolve__scorer *s, nyx_evolve__sample *sample)
@@ -319,7 +320,8 @@ int nyx_evolve__prepare(nyx_evolve__scorer *s, nyx_evolve__sample *sample, bool 
     for (int64_t first = 0; first < sample->count; first += s->slots) {
         const int64_t left = sample->count - first, rows = left < s->slots ? left : s->slots;
 
-        run_batch(s, sample, first / s->slots, 0);
+        if ((status = run_batch(s, sample, first / s->slots, 0)) < 0)
+            return status;
         memcpy(sample->reference + first * row, s->logits,
                (size_t)(rows * row) * sizeof *s->logits);
     }
@@ -340,9 +342,10 @@ int nyx_evolve__losses(nyx_evolve__scorer *s, nyx_evolve__sample *sample, double
     for (int64_t first = 0; first < sample->count && status == 0; first += s->slots) {
         const int64_t left = sample->count - first;
 
-        run_batch(s, sample, first / s->slots, 0);
-        status = nyx_eval_add(eval, s->logits, NULL, sample->labels + first * sample->targets,
-                              left < s->slots ? left : s->slots);
+        status = run_batch(s, sample, first / s->slots, 0);
+        if (status == 0)
+            status = nyx_eval_add(eval, s->logits, NULL, sample->labels + first * sample->targets,
+                                  left < s->slots ? left : s->slots);
     }
     for (int64_t i = 0; i < sample->count && status == 0; i++)
         loss[i] = nyx_eval_row_loss(eval, i);
@@ -359,9 +362,10 @@ static int score_batches(nyx_evolve__scorer *s, nyx_evolve__sample *sample, int 
     for (int64_t done = 0; done < count && status == 0; done += s->slots) {
         const int64_t rows = count - done < s->slots ? count - done : s->slots;
 
-        run_batch(s, sample, (first + done) / s->slots, start);
-        status = nyx_eval_add(eval, s->logits, sample->reference + (first + done) * row,
-                              sample->labels + (first + done) * sample->targets, rows);
+        status = run_batch(s, sample, (first + done) / s->slots, start);
+        if (status == 0)
+            status = nyx_eval_add(eval, s->logits, sample->reference + (first + done) * row,
+                                  sample->labels + (first + done) * sample->targets, rows);
     }
     return status;
 }

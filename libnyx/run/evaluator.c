@@ -139,6 +139,8 @@ void nyx_evaluator_run(nyx_evaluator *e, const int32_t *inputs, const int32_t *t
 
 int nyx_evaluator_rows(nyx_evaluator *e, nyx_evaluation *out, const nyx_rows *all)
 {
+    int status;
+
     memset(out, 0, sizeof *out);
     for (int64_t first = 0; first < all->count; first += e->slots) {
         const int64_t rows = all->count - first < e->slots ? all->count - first : e->slots;
@@ -153,6 +155,8 @@ int nyx_evaluator_rows(nyx_evaluator *e, nyx_evaluation *out, const nyx_rows *al
         nyx_store_read(e->store, "eval.valid", e->valid);
         nyx_store_read(e->store, "eval.tokens_right", e->right);
         nyx_store_read(e->store, "eval.lm_loss", e->loss);
+        if ((status = nyx_store_check(e->store)) < 0)
+            return status;
         for (int64_t i = 0; i < rows; i++) {
             if (!e->valid[i])
                 continue;

@@ -212,7 +212,7 @@ int nyx_generator_feed(nyx_generator *g, int64_t sequence, const int32_t *tokens
     }
     snprintf(name, sizeof name, "%s.logits", names[which]);
     nyx_store_read(g->store, name, g->logits + sequence * vocabulary);
-    return 0;
+    return nyx_store_check(g->store);
 }
 
 /* Sequences first ... first + slots - 1; those without a token rest. */
@@ -245,7 +245,7 @@ static void step_slots(nyx_generator *g, int64_t first, const int32_t *tokens)
             memcpy(g->logits + (first + i) * vocabulary, g->batch + i * vocabulary, (size_t)vocabulary * sizeof(float));
 }
 
-void nyx_generator_step(nyx_generator *g, const int32_t *tokens)
+int nyx_generator_step(nyx_generator *g, const int32_t *tokens)
 {
     for (int64_t first = 0; first < g->sequences; first += g->slots) {
         bool any = false;
@@ -255,4 +255,5 @@ void nyx_generator_step(nyx_generator *g, const int32_t *tokens)
         if (any)
             step_slots(g, first, tokens);
     }
+    return nyx_store_check(g->store);
 }

@@ -115,13 +115,13 @@ const nyx_config *nyx_session_config(const nyx_session *session);
 int64_t           nyx_session_slots(const nyx_session *session);
 void              nyx_session_set_segments(nyx_session *session, int64_t segments); /* as nyx_evaluator_set_segments */
 /* Logits of the last segment, f32 [rows, nyx_config_targets,
- * nyx_config_classes], for rows <= slots. */
-void nyx_session_logits(nyx_session *session, const int32_t *inputs, const int32_t *ids, int64_t rows,
-                        float *logits);
+ * nyx_config_classes], for rows <= slots. DEVICE, MEMORY: a GPU failed. */
+int nyx_session_logits(nyx_session *session, const int32_t *inputs, const int32_t *ids, int64_t rows,
+                       float *logits) NYX_CHECKED;
 
 /* What the last nyx_session_logits said of halting: q_halt of its first `rows`
- * rows. HRM and its like only. */
-void nyx_session_q_halt(nyx_session *session, int64_t rows, float *q);
+ * rows. HRM and its like only. DEVICE. */
+int nyx_session_q_halt(nyx_session *session, int64_t rows, float *q) NYX_CHECKED;
 
 /* ---- generation --------------------------------------------------------------------- */
 
@@ -150,10 +150,10 @@ const nyx_config *nyx_generator_config(const nyx_generator *generator);
 nyx_memory        nyx_generator_memory(const nyx_generator *generator);
 int64_t           nyx_generator_context(const nyx_generator *generator);
 int64_t           nyx_generator_length(const nyx_generator *generator, int64_t sequence);
-/* Append tokens to one text. INPUT: beyond the context or the vocabulary; STOPPED. */
+/* Append tokens to one text. INPUT: beyond the context or the vocabulary; STOPPED, DEVICE. */
 int nyx_generator_feed(nyx_generator *generator, int64_t sequence, const int32_t *tokens, int64_t count) NYX_CHECKED;
-/* Append tokens[s] to every text s; -1: none. There must be room. */
-void nyx_generator_step(nyx_generator *generator, const int32_t *tokens);
+/* Append tokens[s] to every text s; -1: none. There must be room. DEVICE. */
+int nyx_generator_step(nyx_generator *generator, const int32_t *tokens) NYX_CHECKED;
 /* Forget what is behind the first `length` tokens; logits are what they were. */
 void nyx_generator_rewind(nyx_generator *generator, int64_t sequence, int64_t length);
 /* Bytes of weights that every step reads. */

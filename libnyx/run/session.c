@@ -149,7 +149,7 @@ void nyx_session_set_segments(nyx_session *s, int64_t segments)
     nyx_evaluator_set_segments(s->evaluator, segments);
 }
 
-void nyx_session_logits(nyx_session *s, const int32_t *inputs, const int32_t *ids, int64_t rows, float *logits)
+int nyx_session_logits(nyx_session *s, const int32_t *inputs, const int32_t *ids, int64_t rows, float *logits)
 {
     const int64_t row = nyx_config_targets(&s->config) * nyx_config_classes(&s->config);
 
@@ -157,11 +157,13 @@ void nyx_session_logits(nyx_session *s, const int32_t *inputs, const int32_t *id
     nyx_store_read(s->store, "eval.logits", s->logits);
     for (int64_t i = 0; i < rows * row; i++)
         logits[i] = s->logits[i];
+    return nyx_store_check(s->store);
 }
 
-void nyx_session_q_halt(nyx_session *s, int64_t rows, float *q)
+int nyx_session_q_halt(nyx_session *s, int64_t rows, float *q)
 {
     nyx_store_read(s->store, "eval.q_halt", s->q_halt);
     for (int64_t i = 0; i < rows; i++)
         q[i] = s->q_halt[i];
+    return nyx_store_check(s->store);
 }

@@ -246,8 +246,8 @@ static void scores_are_divergences_from_the_coded_model(void **state)
     ok(nyx_evolve__score(scorer, &sample, plan, 0, 4, kl));
     ok(nyx_session_open(&exact, w->device, w->model, 4));
     ok(nyx_session_open(&coded, w->device, path, 4));
-    nyx_session_logits(exact, sample.inputs, NULL, 4, p);
-    nyx_session_logits(coded, sample.inputs, NULL, 4, q);
+    ok(nyx_session_logits(exact, sample.inputs, NULL, 4, p));
+    ok(nyx_session_logits(coded, sample.inputs, NULL, 4, q));
     for (int i = 0; i < 4; i++) {
         double sum = 0.0;
 

@@ -125,7 +125,7 @@ static void cached_logits_are_those_of_all_positions(void **state)
                          apart(nyx_generator_logits(g, 0), all + (at + pieces[i] - 1) * VOCABULARY));
         }
         for (; at < LONGEST; at++) {
-            nyx_generator_step(g, &tokens[at]);
+            ok(nyx_generator_step(g, &tokens[at]));
             assert_true(apart(nyx_generator_logits(g, 0), all + at * VOCABULARY) < 2e-5);
         }
         assert_int_equal(nyx_generator_length(g, 0), LONGEST);
@@ -159,7 +159,7 @@ static void run_sequences(nyx_generator *g, int first, int count, int64_t longes
             for (int i = 1; i < VOCABULARY && next[s] >= 0; i++)
                 next[s] = logits[i] > logits[next[s]] ? i : next[s];
         }
-        nyx_generator_step(g, next);
+        ok(nyx_generator_step(g, next));
     }
 }
 

@@ -30,7 +30,7 @@ static void logits_of(float out[LOGITS], const char *path, const char *device_na
         ids[i] = i % 5;
     ok(nyx_device_open(&device, device_name, threads));
     ok(nyx_session_open(&session, device, path, SLOTS));
-    nyx_session_logits(session, inputs, ids, SLOTS, out);
+    ok(nyx_session_logits(session, inputs, ids, SLOTS, out));
     nyx_session_close(session);
     nyx_device_close(device);
 }

@@ -209,7 +209,7 @@ static int generate(work *w)
         if (nyx_stop_requested())
             status = nyx_error_set(NYX_ERR_STOPPED, "stopped; run the same command again");
         else
-            nyx_generator_step(w->generator, next);
+            status = nyx_generator_step(w->generator, next);
     }
     w->step_ns = nyx_clock_ns() - start;
     nyx_free(next);
