@@ -1,7 +1,7 @@
 #!/bin/bash
 # peak.sh FOLDER [NAME...] -- train two steps of configurations made here, say
 # what was predicted of their peak and what was measured, as a table in Markdown.
-# Without names all 20. Exits 1 when one is off by more than 2 % and 4 MiB.
+# Without names all 24. Exits 1 when one is off by more than 2 % and 4 MiB.
 #
 #     PATH=build:$PATH tests/pipeline/peak.sh /tmp/peak
 set -eu
@@ -23,6 +23,7 @@ cases() { cat <<'CASES'
 hrm|d4|"width": 64, "heads": 4, "inner": 192, "h_layers": 2, "l_layers": 2, "halt_max_steps": 4|64||
 hrm-ema|d4|"width": 64, "heads": 4, "inner": 192, "h_layers": 2, "l_layers": 2, "halt_max_steps": 4|64|"ema": 0.99,|
 hrm-again|d4|"width": 64, "heads": 4, "inner": 192, "h_layers": 2, "l_layers": 2, "halt_max_steps": 4|64||--passes=recompute=all
+hrm-bf16|d4|"width": 64, "heads": 4, "inner": 192, "h_layers": 2, "l_layers": 2, "halt_max_steps": 4|64||--precision=bf16
 hrm-micro|d4|"width": 64, "heads": 4, "inner": 192, "h_layers": 2, "l_layers": 2, "halt_max_steps": 4|64||--micro-batches=4
 hrm-once|d6|"width": 96, "heads": 4, "inner": 256, "h_layers": 1, "l_layers": 2, "halt_max_steps": 1|32||
 hrm-puzzles|d6|"width": 128, "heads": 4, "inner": 256, "h_layers": 2, "l_layers": 2, "halt_max_steps": 4, "puzzle_width": 128|32||
@@ -39,6 +40,9 @@ lm-words|w|"kind": "decoder", "width": 256, "heads": 4, "layers": 2, "inner": 76
 gpt2|w|"kind": "decoder", "width": 128, "heads": 4, "layers": 3, "inner": 512, "context": 128, "norm": "layernorm", "activation": "gelu", "position": "learned", "bias": true, "tied": true|8||
 lm-deep|t|"kind": "decoder", "width": 128, "heads": 4, "layers": 16, "inner": 344, "context": 128|8||
 lm-deep-again|t|"kind": "decoder", "width": 128, "heads": 4, "layers": 16, "inner": 344, "context": 128|8||--passes=recompute=all
+lm-deep-bf16|t|"kind": "decoder", "width": 128, "heads": 4, "layers": 16, "inner": 344, "context": 128|8||--precision=bf16
+lm-deep-both|t|"kind": "decoder", "width": 128, "heads": 4, "layers": 16, "inner": 344, "context": 128|8||--precision=bf16 --passes=recompute=all
+lm-deep-f16|t|"kind": "decoder", "width": 128, "heads": 4, "layers": 16, "inner": 344, "context": 128|8||--precision=f16
 lm-ema-again|w|"kind": "decoder", "width": 256, "heads": 8, "layers": 8, "inner": 688, "context": 128|8|"ema": 0.9,|--passes=recompute=all --micro-batches=4
 CASES
 }

@@ -40,7 +40,8 @@ static amx_blocking blocking_of(int64_t rows, int64_t columns, int64_t terms)
     const int64_t steps = terms > 0 ? panels(terms, TERMS) : 1, panel = steps * STEP;
     const int64_t a = A_MOST / panel, b = B_MOST / panel;
 
-    return (amx_blocking){ steps, least(a > 1 ? a : 1, panels(rows, SIDE)), least(b > 1 ? b : 1, panels(columns, SIDE)) };
+    return (amx_blocking){ steps, least(a > 1 ? a : 1, panels(rows, SIDE)),
+                           least(b > 1 ? b : 1, panels(columns, SIDE)) };
 }
 
 /* ---- packing ------------------------------------------------------------------- */
@@ -76,9 +77,11 @@ NYX_INLINE void tile_of_rows(vf tile[16], const half *from, int64_t step, int64_
 NYX_INLINE void tile_of_terms(vf tile[16], const half *from, int64_t step, int64_t rows, int64_t terms)
 {
     NYX_UNROLL(16)
-    for (int p = 0; p < 16; p++)
-        tile[p] = 2 * p < terms ? pairs_across(from + 2 * p * step, 2 * p + 1 < terms ? from + (2 * p + 1) * step : NULL, rows)
-                                : (vf){ 0 };
+    for (int p = 0; p < 16; p++) {
+        const half *low = from + 2 * p * step;
+
+        tile[p] = 2 * p < terms ? pairs_across(low, 2 * p + 1 < terms ? low + step : NULL, rows) : (vf){ 0 };
+    }
 }
 
 /* `count` rows from `row` on of a matrix whose rows, or (across) whose terms,
@@ -107,8 +110,8 @@ static void pack_panel(half *to, const half *data, bool across, int64_t row, int
             const int64_t first = row + 16 * side, left = all - first;
 
             if (left > 0)
-                pack_tile(to, across ? data + k * all + first : data + first * terms + k, across, across ? all : terms, left,
-                          terms - k, by_rows);
+                pack_tile(to, across ? data + k * all + first : data + first * terms + k, across,
+                          across ? all : terms, left, terms - k, by_rows);
             else
                 memset(to, 0, TILE * sizeof *to);
         }
@@ -265,7 +268,8 @@ static matmul_job job_of(const nyx_shape *x, int64_t x_elems, const nyx_shape *y
     const int64_t width = nyx_isa_width(x), rows = x_elems / (width > 0 ? width : 1);
     const bool    tall = mode == NYX_MATMUL_TN;
 
-    return (matmul_job){ .rows = tall ? width : rows, .columns = nyx_isa_width(y), .terms = tall ? rows : width, .mode = mode };
+    return (matmul_job){ .rows = tall ? width : rows, .columns = nyx_isa_width(y),
+                         .terms = tall ? rows : width, .mode = mode };
 }
 
 int64_t matmul_amx_workspace(const nyx_graph *g, const nyx_node *node, int parts)
