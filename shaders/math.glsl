@@ -4,12 +4,12 @@
  * division and square root may be off by 2.5 ulp (Vulkan, "Precision of SPIR-V
  * operations"): nyx_div and nyx_sqrt are rounded as IEEE 754 wants, for a price.
  */
-/* p + e = a b exactly (Dekker 1971), for numbers near 1. */
+/* p + e = a b exactly (Dekker 1971), unless p or a part leaves the range of f32. */
 float nyx_product(float a, float b, out float e)
 {
     precise float p = a * b;
-    precise float ca = 4097.0 * a, cb = 4097.0 * b;
-    precise float ah = ca - (ca - a), bh = cb - (cb - b);
+    precise float ah = uintBitsToFloat((floatBitsToUint(a) + 0x800u) & 0xfffff000u);
+    precise float bh = uintBitsToFloat((floatBitsToUint(b) + 0x800u) & 0xfffff000u);
     precise float al = a - ah, bl = b - bh;
 
     precise float error = ((ah * bh - p) + ah * bl + al * bh) + al * bl;

@@ -47,7 +47,7 @@ void main()
     if (OP == OP_LAYERNORM) {
         for (uint i = row_lane(); i < end; i += SPAN)
             sum = sum + element(first + i);
-        mean = row_sum(LANES_JOINED(added, sum)) / width;
+        mean = nyx_div(row_sum(LANES_JOINED(added, sum)), width);
         sum = REALS(0.0);
     }
     for (uint i = row_lane(); i < end; i += SPAN) {
@@ -55,7 +55,8 @@ void main()
 
         sum = sum + t * t;
     }
-    precise float scale = 1.0 / sqrt(row_sum(LANES_JOINED(added, sum)) / width + epsilon);
+    precise float variance = nyx_div(row_sum(LANES_JOINED(added, sum)), width) + epsilon;
+    const float   scale = nyx_div(1.0, nyx_sqrt(variance));
     for (uint i = row_lane(); (OUTPUTS & 1u) != 0u && i < end; i += SPAN) {
         precise REALS t = (element(first + i) - mean) * scale;
 

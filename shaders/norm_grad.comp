@@ -44,11 +44,11 @@ void main()
         sum = sum + d;
         along = along + d * real(y[first + i]);
     }
-    precise vec2  means = row_sums(vec2(LANES_JOINED(added, sum), LANES_JOINED(added, along))) / width;
-    precise float mean = OP == OP_LAYERNORM_GRAD ? means.x : 0.0;
+    const vec2    sums = row_sums(vec2(LANES_JOINED(added, sum), LANES_JOINED(added, along)));
+    precise float mean = OP == OP_LAYERNORM_GRAD ? nyx_div(sums.x, width) : 0.0, slope = nyx_div(sums.y, width);
     precise float scale = row < rows ? uintBitsToFloat(rinv[row]) : 0.0;
     for (uint i = row_lane(); i < end; i += SPAN) {
-        precise REALS d = scale * (real(dy[first + i]) - mean - real(y[first + i]) * means.y);
+        precise REALS d = scale * (real(dy[first + i]) - mean - real(y[first + i]) * slope);
 
         dx[first + i] = floatBitsToUint(d);
     }

@@ -1,6 +1,6 @@
-/* reduce_rows -- over the last axes: rows are cut into `parts` of `chunk` words,
- * each of which SPAN invocations join.
- *   x   f32 or i32: row r begins at word skipped + r words
+/* reduce_rows -- over the last axes: rows are cut into `parts` of `words`, the
+ * last one shorter, each of which SPAN invocations join.
+ *   x   f32 or i32: row r begins at word skipped + r pitch
  *   y   f32 or i32: result of part p of row r at to + r parts + p
  * Push: rows counts parts of rows; count: elements that a mean is of; whole: x
  * begins with the first part of a row.
@@ -15,14 +15,14 @@
 
 layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
 layout(set = 0, binding = 1) writeonly buffer Y { uint y[]; };
-layout(push_constant) uniform Push { uint rows, words, parts, chunk, skipped, to, count, whole; };
+layout(push_constant) uniform Push { uint rows, words, pitch, parts, skipped, to, count, whole; };
 
 ROW_TREE(uint, row_joined, joined)
 
 void main()
 {
-    const uint row = row_index(), part = row % parts, begin = part * chunk;
-    const uint first = skipped + row / parts * words + begin, end = row < rows ? min(words - begin, chunk) : 0u;
+    const uint row = row_index(), part = row % parts, begin = part * words;
+    const uint first = skipped + row / parts * pitch + begin, end = row < rows ? min(pitch - begin, words) : 0u;
     WORDS      all = WORDS(neutral());
 
     for (uint i = row_lane(); i < end; i += SPAN)

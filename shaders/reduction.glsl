@@ -60,7 +60,7 @@ uint result(uint all, uint first, uint count)
         return first;
     if (HOW != MEAN || LAST == 0u)
         return all;
-    precise float mean = uintBitsToFloat(all) / float(count);
+    const float mean = nyx_div(uintBitsToFloat(all), float(count));
     return INTEGER != 0u ? uint(int(all) / int(count)) : floatBitsToUint(mean);
 }
 

@@ -1,6 +1,6 @@
 /* wide.glsl -- numbers that are the sum of two floats, about 48 bits: what the
  * CPU does in float64. High part first, the low one below half its last bit.
- * No fma: products are split (Dekker 1971, Numer. Math. 18). After math.glsl.
+ * After math.glsl.
  */
 vec2 two_sum(float a, float b)
 {
@@ -20,9 +20,7 @@ vec2 two_sum_ordered(float a, float b)
 
 vec2 two_product(float a, float b)
 {
-    precise float a1 = uintBitsToFloat(floatBitsToUint(a) & 0xfffff000u), a2 = a - a1;
-    precise float b1 = uintBitsToFloat(floatBitsToUint(b) & 0xfffff000u), b2 = b - b1;
-    precise float product = a * b, rest = ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2;
+    float rest, product = nyx_product(a, b, rest);
 
     return vec2(product, rest);
 }

@@ -126,10 +126,7 @@ static int look(nyx_report *report, nyx_device *device, const nyx_machine *machi
     if (asked("vulkan")) {
         nyx_vulkan_probe(vulkan, args.root[0] ? loader : NULL);
         profile_describe_vulkan(nyx_report_result(report), nyx_report_run(report), vulkan);
-        if (vulkan->reason[0])
-            nyx_cli_print("vulkan     none: %s\n", vulkan->reason);
-        for (int i = 0; i < vulkan->count; i++)
-            nyx_cli_print("vulkan     %s, %s\n", vulkan->devices[i].name, vulkan->devices[i].type);
+        profile_print_vulkan(vulkan);
     }
     if (asked("sensors")) {
         profile_describe_sensors(nyx_report_run(report), sensors);

@@ -58,6 +58,15 @@ typedef struct {
             matrix, bfloat16, budget, host_import;
     } has;
     struct {
+        bool known;           /* the rest was seen in a shader of ours */
+        bool long_loops;      /* loops of more than 65,535 turns come to their end */
+        bool rounds_f16;      /* a number packed as f16 and unpacked is rounded */
+        bool fuses_fma;       /* fma() rounds once */
+        bool fuses_precise;   /* a product and a sum are joined where that is forbidden */
+        bool keeps_denormals; /* of f32 */
+        bool compares_nan;    /* every comparison with NaN is false, but != */
+    } shaders;
+    struct {
         int64_t bytes, budget, used; /* budget, used -1: the driver does not say */
         bool    local;               /* the device's own */
     } heaps[NYX_HEAPS_MOST];
@@ -71,7 +80,7 @@ typedef struct {
 } nyx_vulkan;
 
 /* Ask a child process: a driver that crashes or talks is not ours. `loader`
- * NULL: libvulkan.so.1 as the system finds it. */
+ * NULL: libvulkan.so.1 as the system finds it, whose devices run a shader too. */
 void nyx_vulkan_probe(nyx_vulkan *out, const char *loader);
 
 /* ---- sensors ------------------------------------------------------------------------ */

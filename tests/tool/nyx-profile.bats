@@ -79,6 +79,8 @@ PY
     ls /usr/share/vulkan/icd.d/lvp_icd*.json > /dev/null 2>&1 || skip "package mesa-vulkan-drivers is missing"
     VK_ICD_FILENAMES=$(ls /usr/share/vulkan/icd.d/lvp_icd*.json) nyx-profile --parts=vulkan --report=p.json > lines
     grep -q '^vulkan     llvmpipe.*, cpu$' lines
+    grep -q '^shaders    loops .*; f16 in registers is .*; fma rounds twice; denormals stay$' lines
+    "$tests/schema-check" profile p.json
     "$PYTHON" - <<'PY'
 import json
 device = json.load(open("p.json"))["result"]["vulkan"][0]
@@ -86,6 +88,9 @@ assert device["type"] == "cpu" and device["name"].startswith("llvmpipe") and "Me
 assert device["limits"]["storage_buffer_bytes"] >= 2 ** 27 and device["limits"]["shared_memory_bytes"] >= 16384
 assert device["limits"]["matrix_f16_rows"] >= 0 and device["limits"]["matrix_bf16_terms"] >= 0
 assert device["features"]["storage_16bit"] is True and device["heaps"][0]["bytes"] > 2 ** 28
+shaders = device["shaders"]
+assert shaders["compares_nan"] and shaders["keeps_denormals"] and not shaders["fuses_precise"]
+assert shaders["long_loops"] == ("Mesa 22." not in device["driver"])
 PY
     VK_ICD_FILENAMES=/nonexistent.json nyx-profile --parts=vulkan --report=p.json > lines
     grep -q 'vulkan     none: the Vulkan loader finds no driver' lines
@@ -219,7 +224,7 @@ PY
     refuses 64 "is no amount of memory" nyx-profile --plan=hrm.json --memory=0.5
     refuses 64 "a TiB, is the most" nyx-profile --parts=disk --file-mib=9007199254740993
     refuses 66 "missing.json" nyx-profile --plan=missing.json
-    refuses 69 "no device 'vulkan'" nyx-profile --plan=hrm.json --device=vulkan
+    refuses 69 "no device 'vulkanite'" nyx-profile --plan=hrm.json --device=vulkanite
     nyx-profile --plan=hrm.json --data=d.h5 --memory=1GiB -o p.json > /dev/null
     sed 's,nyx.plan/1,nyx.plan/2,' p.json > version.json
     refuses 65 'make the plan again with nyx-profile --plan' nyx-train hrm.json --data=d.h5 --plan=version.json -o m.h5

@@ -230,6 +230,36 @@ static void names_that_mean_nothing_are_refused(void **state)
         assert_int_equal(nyx_device_open(&device, names[i], 1), NYX_ERR_UNSUPPORTED);
 }
 
+/* Half a million ids: 62,500 turns of an invocation that counts equal ones. */
+static void loops_that_a_driver_would_end_are_refused(void **state)
+{
+    const int64_t ids[] = { 1000, 500000 };
+
+    (void)state;
+    if (!has_device())
+        skip();
+    for (int i = 0; i < 2; i++) {
+        nyx_device  *device;
+        nyx_store   *store;
+        nyx_program *program;
+        nyx_graph   *g;
+        nyx_node     node = { .op = NYX_OP_EMBEDDING_GRAD, .input_count = 2, .ints = { 3 } };
+
+        say(nyx_graph_create(&g, NYX_F32));
+        node.inputs[0] = nyx_graph_variable(g, "ids", NYX_I32, nyx_shape_of(1, ids[i]), NYX_ROLE_INPUT);
+        node.inputs[1] = nyx_graph_variable(g, "dy", NYX_F32, nyx_shape_of(2, ids[i], (int64_t)1), NYX_ROLE_INPUT);
+        nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_node_add(g, &node));
+        say(nyx_device_open(&device, "vulkan:0,short", 1));
+        say(nyx_store_create(&store, device, 1));
+        assert_int_equal(nyx_program_compile(&program, store, g), i ? NYX_ERR_UNSUPPORTED : 0);
+        assert_true(i == 0 || strstr(nyx_error_text(), "ends loops after 65,535 turns, embedding_grad needs 62509"));
+        nyx_program_free(program);
+        nyx_store_free(store);
+        nyx_device_close(device);
+        nyx_graph_free(g);
+    }
+}
+
 static void the_digest_knows_the_device(void **state)
 {
     char    here[NYX_SHA256_HEX], again[NYX_SHA256_HEX];
@@ -259,6 +289,7 @@ int main(void)
         cmocka_unit_test(a_device_that_fails_does_nothing_more),
         cmocka_unit_test(a_full_device_says_how_much_is_needed),
         cmocka_unit_test(names_that_mean_nothing_are_refused),
+        cmocka_unit_test(loops_that_a_driver_would_end_are_refused),
         cmocka_unit_test(the_digest_knows_the_device),
     };
 

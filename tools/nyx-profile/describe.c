@@ -97,6 +97,23 @@ static void describe_matrix(nyx_json *limits, const nyx_vulkan_device *d)
     nyx_json_set_int(limits, "matrix_bf16_terms", d->matrix[1].k);
 }
 
+static void describe_shaders(nyx_json *device, const nyx_vulkan_device *d)
+{
+    nyx_json *object;
+
+    if (!d->shaders.known) {
+        nyx_json_set_null(device, "shaders", "the device ran no shader");
+        return;
+    }
+    object = nyx_json_add_object(device, "shaders");
+    nyx_json_set_bool(object, "long_loops", d->shaders.long_loops);
+    nyx_json_set_bool(object, "rounds_f16", d->shaders.rounds_f16);
+    nyx_json_set_bool(object, "fuses_fma", d->shaders.fuses_fma);
+    nyx_json_set_bool(object, "fuses_precise", d->shaders.fuses_precise);
+    nyx_json_set_bool(object, "keeps_denormals", d->shaders.keeps_denormals);
+    nyx_json_set_bool(object, "compares_nan", d->shaders.compares_nan);
+}
+
 static void describe_device(nyx_json *object, nyx_json *heaps_now, const nyx_vulkan_device *d)
 {
     nyx_json *limits = nyx_json_add_object(object, "limits"), *heaps = nyx_json_add_array(object, "heaps");
@@ -117,6 +134,7 @@ static void describe_device(nyx_json *object, nyx_json *heaps_now, const nyx_vul
     nyx_json_set_int(limits, "subgroup_invocations", d->subgroup);
     describe_matrix(limits, d);
     describe_features(nyx_json_add_object(object, "features"), d);
+    describe_shaders(object, d);
     for (int i = 0; i < d->heap_count; i++) {
         nyx_json *heap = nyx_json_push_object(heaps), *now = nyx_json_push_object(heaps_now);
 
@@ -130,7 +148,7 @@ static void describe_device(nyx_json *object, nyx_json *heaps_now, const nyx_vul
             nyx_json_set_null(now, "used_bytes", "the driver has no VK_EXT_memory_budget");
         }
     }
-    nyx_json_set_null(object, "measured", "no kernel runs on Vulkan devices");
+    nyx_json_set_null(object, "measured", "nyx-bench --device=vulkan measures it");
 }
 
 void profile_describe_vulkan(nyx_json *result, nyx_json *run, const nyx_vulkan *vulkan)
@@ -244,6 +262,24 @@ void profile_print_machine(const nyx_machine *machine)
     nyx_cli_print("processor  %s, %d threads; %s\n", machine->processor, machine->usable, machine->isa);
     nyx_cli_print("memory     %.1f of %.1f MiB available\n", (double)nyx_machine_available(machine) / 1048576.0,
                   (double)machine->memory / 1048576.0);
+}
+
+void profile_print_vulkan(const nyx_vulkan *vulkan)
+{
+    if (vulkan->reason[0])
+        nyx_cli_print("vulkan     none: %s\n", vulkan->reason);
+    for (int i = 0; i < vulkan->count; i++) {
+        const nyx_vulkan_device *d = &vulkan->devices[i];
+
+        nyx_cli_print("vulkan     %s, %s\n", d->name, d->type);
+        if (d->shaders.known)
+            nyx_cli_print("shaders    loops %s; f16 in registers %s; fma %s; denormals %s%s%s\n",
+                          d->shaders.long_loops ? "have no end" : "end after 65,535 turns",
+                          d->shaders.rounds_f16 ? "is rounded" : "is not rounded",
+                          d->shaders.fuses_fma ? "rounds once" : "rounds twice", d->shaders.keeps_denormals ? "stay" : "are zero",
+                          d->shaders.fuses_precise ? "; what is precise is fused" : "",
+                          d->shaders.compares_nan ? "" : "; NaN compares as a number");
+    }
 }
 
 void profile_print_sensors(nyx_report *report, const nyx_sensors *sensors)

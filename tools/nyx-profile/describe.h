@@ -16,6 +16,7 @@ void profile_describe_disk(nyx_json *run, const char *folder, const nyx_bench *b
 
 /* The same in lines on stdout; sensors that lie become warnings of the report. */
 void profile_print_machine(const nyx_machine *machine);
+void profile_print_vulkan(const nyx_vulkan *vulkan);
 void profile_print_sensors(nyx_report *report, const nyx_sensors *sensors);
 
 #endif

@@ -4,7 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { GRID_MOST = 65535 }; /* workgroups along one axis, everywhere */
+enum { GRID_MOST = 65535,   /* workgroups along one axis, everywhere */
+       TURNS_MOST = 60000 }; /* of loops, where 65,535 are the end     */
 
 nyx_vulkan__work nyx_vulkan__shader(const nyx_vulkan__emit *e, const char *name)
 {
@@ -94,6 +95,14 @@ void nyx_vulkan__fail(nyx_vulkan__emit *e, int status, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, arguments);
     va_end(arguments);
     e->status = nyx_error_set(status, "%s", text);
+}
+
+void nyx_vulkan__turns(nyx_vulkan__emit *e, int64_t turns)
+{
+    if (turns > TURNS_MOST && !e->gpu->facts.shaders.long_loops)
+        nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' ends loops after 65,535 turns, %s needs %lld; a newer driver or "
+                         "--device=cpu has no such end", e->gpu->facts.name, nyx_op_table(e->node->op)->name,
+                         (long long)turns);
 }
 
 void nyx_vulkan__add(nyx_vulkan__emit *e, const nyx_vulkan__work *work)

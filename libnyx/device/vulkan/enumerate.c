@@ -2,7 +2,8 @@
  *
  * The loader is opened at run time and asked in a child process: drivers may
  * crash, print and start threads. The child sends one nyx_vulkan through a
- * pipe. Nothing here creates a device. */
+ * pipe, then another that also knows what shaders do: a driver that ends there
+ * has still said what it is. */
 #include "device/machine.h"
 #include "device/vulkan/vulkan.h"
 
@@ -214,19 +215,11 @@ static void ask(nyx_vulkan *out, const char *loader)
 
 /* ---- the child ------------------------------------------------------------------------------ */
 
-static _Noreturn void answer(int to, const char *loader)
+static void send(int to, const nyx_vulkan *found)
 {
-    const int   silence = open("/dev/null", O_RDWR);
-    nyx_vulkan *found;
-    const char *at;
-    size_t      left = sizeof *found;
+    const char *at = (const char *)found;
 
-    for (int fd = 0; fd < 3; fd++)
-        dup2(silence, fd);
-    if (nyx_alloc(&found, sizeof *found) < 0)
-        _exit(1);
-    ask(found, loader);
-    for (at = (const char *)found; left > 0;) {
+    for (size_t left = sizeof *found; left > 0;) {
         const ssize_t sent = write(to, at, left);
 
         if (sent <= 0)
@@ -234,6 +227,37 @@ static _Noreturn void answer(int to, const char *loader)
         at += sent;
         left -= (size_t)sent;
     }
+}
+
+/* Opening a device runs its canary. */
+static void ask_shaders(nyx_vulkan *found)
+{
+    for (int i = 0; i < found->count; i++) {
+        nyx_device *device;
+        char        name[32];
+
+        snprintf(name, sizeof name, "vulkan:%d", i);
+        if (nyx_device_open(&device, name, 1) < 0)
+            continue;
+        found->devices[i].shaders = nyx_vulkan__gpu_of(device)->facts.shaders;
+        nyx_device_close(device);
+    }
+}
+
+static _Noreturn void answer(int to, const char *loader)
+{
+    const int   silence = open("/dev/null", O_RDWR);
+    nyx_vulkan *found;
+
+    for (int fd = 0; fd < 3; fd++)
+        dup2(silence, fd);
+    if (nyx_alloc(&found, sizeof *found) < 0)
+        _exit(1);
+    ask(found, loader);
+    send(to, found);
+    if (!loader)
+        ask_shaders(found);
+    send(to, found);
     _exit(0);
 }
 
@@ -262,9 +286,10 @@ static bool receive(int from, nyx_vulkan *out)
 
 void nyx_vulkan_probe(nyx_vulkan *out, const char *loader)
 {
-    int   pipes[2], status = 0;
-    pid_t child;
-    bool  whole;
+    int        pipes[2], status = 0;
+    pid_t      child;
+    bool       whole, more;
+    nyx_vulkan with_shaders;
 
     memset(out, 0, sizeof *out);
     snprintf(out->reason, sizeof out->reason, "cannot start a process to ask Vulkan");
@@ -275,10 +300,13 @@ void nyx_vulkan_probe(nyx_vulkan *out, const char *loader)
         answer(pipes[1], loader);
     close(pipes[1]);
     whole = child > 0 && receive(pipes[0], out);
+    more = whole && receive(pipes[0], &with_shaders);
+    if (more)
+        *out = with_shaders;
     close(pipes[0]);
     if (child < 0)
         return;
-    if (!whole)
+    if (!more)
         kill(child, SIGKILL);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;

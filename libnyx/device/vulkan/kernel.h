@@ -99,6 +99,9 @@ nyx_vulkan__range nyx_vulkan__part(nyx_vulkan__range range, int64_t from, int64_
 nyx_vulkan__range nyx_vulkan__workspace(nyx_vulkan__emit *e, int64_t bytes);
 /* Bytes that stay the same for the whole program. */
 nyx_vulkan__range nyx_vulkan__constant(nyx_vulkan__emit *e, const void *data, int64_t bytes);
+/* Say how many turns the loops of one invocation take at most, all together: a
+ * driver that ends them early refuses the node. */
+void              nyx_vulkan__turns(nyx_vulkan__emit *e, int64_t turns);
 void              nyx_vulkan__fail(nyx_vulkan__emit *e, int status, const char *fmt, ...) NYX_PRINTF(3, 4);
 
 /* Rows of `bytes` that fit into one binding of each operand: tensors larger

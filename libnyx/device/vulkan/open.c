@@ -174,7 +174,7 @@ int nyx_device__vulkan_open(nyx_device *device, int index, const char *switches)
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "the driver of '%s' lacks functions of Vulkan 1.1", gpu->facts.name);
     }
     gpu->vk.GetDeviceQueue(gpu->handle, gpu->family, 0, &gpu->queue);
-    if ((status = nyx_vulkan__pipelines_create(gpu)) < 0)
+    if ((status = nyx_vulkan__pipelines_create(gpu)) < 0 || (status = nyx_vulkan__stream_create(gpu)) < 0)
         return status;
-    return nyx_vulkan__stream_create(gpu);
+    return nyx_vulkan__canary(gpu);
 }

@@ -9,11 +9,15 @@ static int read_switch(nyx_vulkan__switches *out, const char *word, size_t lengt
         { "most=", &out->most }, { "lost=", &out->lost }, { "late=", &out->late }, { "full=", &out->full },
         { "tile=", &out->tile },
     };
+    const struct { const char *name; bool *value; } flags[] = {
+        { "staging", &out->staging }, { "short", &out->short_loops },
+    };
 
-    if (length == 7 && !strncmp(word, "staging", 7)) {
-        out->staging = true;
-        return 0;
-    }
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (length == strlen(flags[i].name) && !strncmp(word, flags[i].name, length)) {
+            *flags[i].value = true;
+            return 0;
+        }
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         char *end;
 
@@ -23,7 +27,7 @@ static int read_switch(nyx_vulkan__switches *out, const char *word, size_t lengt
         if (end == word + length && *counts[i].value > 0)
             return 0;
     }
-    return nyx_error_set(NYX_ERR_UNSUPPORTED, "no switch '%.*s' of a Vulkan device; staging, most=BYTES, lost=N, late=N, "
+    return nyx_error_set(NYX_ERR_UNSUPPORTED, "no switch '%.*s' of a Vulkan device; staging, short, most=BYTES, lost=N, late=N, "
                          "full=N and tile=N are", (int)length, word);
 }
 

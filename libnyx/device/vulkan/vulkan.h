@@ -47,6 +47,7 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
 
 /* What a name says behind "vulkan:N,": for tests and for reports of faults.
  *     staging    as if the host did not see the device's memory
+ *     short      as if loops ended after 65,535 turns
  *     most=B     as if B bytes could be bound at once
  *     lost=K     the K-th submit loses the device
  *     late=K     the K-th wait takes too long
@@ -54,7 +55,7 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     tile=K     every product takes the K-th tile of kernels/matmul.c
  * Counts go down to 1; 0: never. */
 typedef struct {
-    bool    staging;
+    bool    staging, short_loops;
     int64_t most, lost, late, full, tile;
 } nyx_vulkan__switches;
 
@@ -128,6 +129,9 @@ void nyx_vulkan__finish(nyx_vulkan__gpu *gpu); /* wait for all of it */
 VkCommandBuffer nyx_vulkan__copies(nyx_vulkan__gpu *gpu);
 /* Everything before is seen by everything after. */
 void nyx_vulkan__barrier(const nyx_vulkan__gpu *gpu, VkCommandBuffer commands);
+
+/* Run a shader that shows what the driver does to them: facts.shaders. canary.c. */
+int nyx_vulkan__canary(nyx_vulkan__gpu *gpu) NYX_CHECKED;
 
 /* ---- pipelines: pipeline.c -------------------------------------------------------------------- */
 

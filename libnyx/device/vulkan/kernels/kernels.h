@@ -28,8 +28,8 @@ int64_t nyx_vulkan__power_of_two(int64_t least);
 /* A shader on rows (shaders/rows.glsl), by its names with 1 and 4 lanes:
  * constant 1 is set, so are push words 0 and 1 (rows, words of a row) and the
  * grid. */
-nyx_vulkan__work nyx_vulkan__row_work(const nyx_vulkan__emit *e, const char *narrow, const char *wide, int64_t rows,
-                                      int64_t width);
+nyx_vulkan__work nyx_vulkan__row_work(nyx_vulkan__emit *e, const char *narrow, const char *wide, int64_t lanes,
+                                      int64_t rows, int64_t width);
 
 /* Whether matrix units multiply f16 or bf16, which a product of each kind is
  * tried for once. */

@@ -55,6 +55,7 @@ static void emit_segments(nyx_vulkan__emit *e, int ids, nyx_vulkan__range *order
     const nyx_vulkan__range scratch = nyx_vulkan__workspace(e, 2 * step);
     nyx_vulkan__work        work = nyx_vulkan__shader(e, "segments");
 
+    nyx_vulkan__turns(e, n / SEGMENT_PARTS + SEGMENT_PARTS + 1);
     *order = nyx_vulkan__part(scratch, 0, n * 4);
     *length = nyx_vulkan__part(scratch, step, n * 4);
     nyx_vulkan__read_in(&work, e, ids);

@@ -13,7 +13,7 @@ static void emit_cross_entropy(nyx_vulkan__emit *e)
         const int64_t    count = rows - first < piece ? rows - first : piece;
         const char      *narrow = gradient ? "cross_entropy_grad" : "cross_entropy";
         const char      *wide = gradient ? "cross_entropy_grad4" : "cross_entropy4";
-        nyx_vulkan__work work = nyx_vulkan__row_work(e, narrow, wide, count, width);
+        nyx_vulkan__work work = nyx_vulkan__row_work(e, narrow, wide, nyx_vulkan__lanes(width), count, width);
 
         nyx_vulkan__spec(&work, e->node->ints[0] == NYX_STABLEMAX);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);

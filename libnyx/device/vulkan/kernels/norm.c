@@ -4,24 +4,25 @@
 
 #include "tensor/tensor.h"
 
-/* Both outputs may be unused, but not at once. */
+/* An output may be unused: then what is bound before stands in its place. */
 static void bind_output(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output, int64_t from, int64_t bytes)
 {
     if (e->out[output].bytes)
         nyx_vulkan__bind(work, nyx_vulkan__part(e->out[output], from, bytes), false, true);
     else
-        nyx_vulkan__bind(work, e->out[1 - output], false, true);
+        nyx_vulkan__bind(work, work->bindings[0], true, false);
 }
 
 static void emit_norm(nyx_vulkan__emit *e)
 {
     const int64_t width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 0)), row = width * 4;
     const int64_t rows = nyx_vulkan__elems_in(e, 0) / width, piece = nyx_vulkan__rows_at_once(e, rows, row);
+    const int64_t lanes = nyx_vulkan__lanes(width);
     const bool    residual = nyx_vulkan__elems_in(e, 1) > 0;
 
     for (int64_t first = 0; first < rows; first += piece) {
         const int64_t    count = rows - first < piece ? rows - first : piece;
-        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm", "norm4", count, width);
+        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm", "norm4", lanes, count, width);
 
         nyx_vulkan__spec(&work, e->node->op);
         nyx_vulkan__spec(&work, residual);
@@ -40,10 +41,11 @@ static void emit_norm_grad(nyx_vulkan__emit *e)
 {
     const int64_t width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 0)), row = width * 4;
     const int64_t rows = nyx_vulkan__elems_in(e, 0) / width, piece = nyx_vulkan__rows_at_once(e, rows, row);
+    const int64_t lanes = nyx_vulkan__lanes(width);
 
     for (int64_t first = 0; first < rows; first += piece) {
         const int64_t    count = rows - first < piece ? rows - first : piece;
-        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm_grad", "norm_grad4", count, width);
+        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm_grad", "norm_grad4", lanes, count, width);
 
         nyx_vulkan__spec(&work, e->node->op);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);

@@ -5,7 +5,7 @@
  * pieces are joined by another turn of the same shader. */
 #include "device/vulkan/kernels/kernels.h"
 
-enum { CHUNK = 16384,  /* elements of a row that one workgroup joins */
+enum { CHUNK = 8192,   /* elements of a row that one workgroup joins */
        ROWS = 256,     /* rows that one workgroup joins at once      */
        ROWS_LEAST = 64 /* of a column that is cut                    */ };
 
@@ -45,14 +45,14 @@ static void add_rows(const turn *t, int64_t row, int64_t rows, int64_t part, int
     const int64_t    all = (t->length + CHUNK - 1) / CHUNK, lanes = nyx_vulkan__lanes(t->length);
     const int64_t    width = least_of(t->length - part * CHUNK, parts * CHUNK);
     const int64_t    first = row * t->length + part * CHUNK, to = row * all + part;
-    nyx_vulkan__work work = nyx_vulkan__row_work(t->e, "reduce_rows", "reduce_rows4", rows * parts, width);
+    nyx_vulkan__work work = nyx_vulkan__row_work(t->e, "reduce_rows", "reduce_rows4", lanes, rows * parts,
+                                                 least_of(width, CHUNK));
 
-    NYX_BUG_IF(lanes != nyx_vulkan__lanes(width));
     spec_reduction(&work, t);
     bind_window(&work, t->from, first, rows * width, false);
     bind_window(&work, t->to, to, rows * parts, true);
+    nyx_vulkan__push(&work, (uint32_t)(width / lanes));
     nyx_vulkan__push(&work, (uint32_t)parts);
-    nyx_vulkan__push(&work, (uint32_t)(CHUNK / lanes));
     nyx_vulkan__push(&work, (uint32_t)(first % 64 / lanes));
     nyx_vulkan__push(&work, (uint32_t)(to % 64));
     nyx_vulkan__push(&work, (uint32_t)t->count);
@@ -98,6 +98,7 @@ static void join_columns(const turn *t)
         const int64_t    rows = least_of(these * chunk, t->length - first * chunk);
         nyx_vulkan__work work = nyx_vulkan__shader(t->e, lanes == 4 ? "reduce_columns4" : "reduce_columns");
 
+        nyx_vulkan__turns(t->e, chunk * side / t->e->gpu->group);
         nyx_vulkan__spec(&work, (uint32_t)side);
         spec_reduction(&work, t);
         nyx_vulkan__bind(&work, nyx_vulkan__part(t->from, first * chunk * pitch, rows * pitch), true, false);
@@ -163,7 +164,8 @@ static void emit_argmax(nyx_vulkan__emit *e)
 
     for (int64_t first = 0; first < rows; first += piece) {
         const int64_t    count = least_of(piece, rows - first);
-        nyx_vulkan__work work = nyx_vulkan__row_work(e, "argmax", "argmax4", count, width);
+        nyx_vulkan__work work =
+            nyx_vulkan__row_work(e, "argmax", "argmax4", nyx_vulkan__lanes(width), count, width);
 
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);

@@ -3,7 +3,8 @@
 #include "device/vulkan/kernels/kernels.h"
 
 enum { TURNS = 4, /* loads of an invocation before more of them share a row */
-       LINE = 32  /* words side by side that one load of a GPU fetches      */ };
+       LINE = 32, /* words side by side that one load of a GPU fetches      */
+       LOOPS = 8  /* over a row, in one shader, with those over lanes       */ };
 
 int64_t nyx_vulkan__power_of_two(int64_t least)
 {
@@ -23,13 +24,14 @@ static int64_t span_of(int64_t words, int64_t lanes, int64_t group)
     return span > group ? group : span < most ? span : most < group ? most : group;
 }
 
-nyx_vulkan__work nyx_vulkan__row_work(const nyx_vulkan__emit *e, const char *narrow, const char *wide, int64_t rows,
-                                      int64_t width)
+nyx_vulkan__work nyx_vulkan__row_work(nyx_vulkan__emit *e, const char *narrow, const char *wide, int64_t lanes,
+                                      int64_t rows, int64_t width)
 {
-    const int64_t    lanes = nyx_vulkan__lanes(width), words = width / lanes;
+    const int64_t    words = width / lanes;
     const int64_t    span = span_of(words, lanes, e->gpu->group);
     nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? wide : narrow);
 
+    nyx_vulkan__turns(e, LOOPS * ((words + span - 1) / span));
     nyx_vulkan__spec(&work, (uint32_t)span);
     nyx_vulkan__push(&work, (uint32_t)rows);
     nyx_vulkan__push(&work, (uint32_t)words);
