@@ -1,21 +1,28 @@
 /* binary -- arithmetic and comparisons on equal or broadcast shapes.
- *   a, b   f32 or i32; element i of a meets element (i / step) % count of b
- *   y      as a; comparisons i32
+ *   a, b, y   f32 or i32; comparisons give i32. Element i of a meets of b, by MEETS:
+ *             0 element i, 1 the only one, 2 element i % DIVISOR (b has the last
+ *             axes), 3 element i / DIVISOR (the first); 2 counts in LANES
  * Integers wrap around, division truncates, by zero it gives 0. One invocation
- * an element. */
+ * LANES elements. `words` and `first` (of a and y, in the tensor) count in LANES;
+ * bindings 1 and 3 are both b.
+ */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "nyx.glsl"
 #include "math.glsl"
 #include "ops.glsl"
+#include "lanes.glsl"
 
 layout(constant_id = 1) const uint OP = 0;
 layout(constant_id = 2) const uint INTEGER = 0;
 layout(constant_id = 3) const uint HOW = 0; /* comparison */
-layout(set = 0, binding = 0) readonly buffer A { uint a[]; };
-layout(set = 0, binding = 1) readonly buffer B { uint b[]; };
-layout(set = 0, binding = 2) writeonly buffer Y { uint y[]; };
-layout(push_constant) uniform Push { uint elems, step, count, first; };
+layout(constant_id = 4) const uint MEETS = 0;
+layout(constant_id = 5) const uint DIVISOR = 1;
+layout(set = 0, binding = 0) readonly buffer A { WORDS a[]; };
+layout(set = 0, binding = 1) readonly buffer B { WORDS b[]; };
+layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
+layout(set = 0, binding = 3) readonly buffer C { uint b_one[]; };
+layout(push_constant) uniform Push { uint words, first; };
 
 int divided(int p, int q)
 {
@@ -53,12 +60,32 @@ uint of_reals(float p, float q)
     return floatBitsToUint(r);
 }
 
+uint of(uint p, uint q)
+{
+    return INTEGER != 0u ? of_integers(int(p), int(q)) : of_reals(uintBitsToFloat(p), uintBitsToFloat(q));
+}
+
+WORDS met(uint i)
+{
+    switch (MEETS) {
+    case 0:  return b[i];
+    case 1:  return WORDS(b_one[0]);
+    case 2:  return b[(first + i) % DIVISOR];
+    default: return WORDS(b_one[(first + i) * LANES / DIVISOR]);
+    }
+}
+
 void main()
 {
     uint i = invocation_index();
 
-    if (i >= elems)
+    if (i >= words)
         return;
-    uint p = a[i], q = b[(first + i) / step % count];
-    y[i] = INTEGER != 0u ? of_integers(int(p), int(q)) : of_reals(uintBitsToFloat(p), uintBitsToFloat(q));
+    WORDS q = met(i);
+#if LANES == 4
+    uvec4 p = a[i];
+    y[i] = uvec4(of(p.x, q.x), of(p.y, q.y), of(p.z, q.z), of(p.w, q.w));
+#else
+    y[i] = of(a[i], q);
+#endif
 }

@@ -1,8 +1,8 @@
-/* rope -- rotate pairs (k, k + half) of the first `heads` heads by the angle of
+/* rope -- rotate pairs (k, k + HALF) of the first `heads` heads by the angle of
  * their position; the rest is copied.
- *   x, y    f32 [rows, pitch], row r at position (first + r) % positions
- *   table   f32 [positions, width]: cos, then sin (sense -1: the inverse)
- * One invocation LANES words; pitch, width and half are counted in LANES.
+ *   x, y    f32 [rows, PITCH], row r at position (first + r) % POSITIONS
+ *   table   f32 [POSITIONS, WIDTH]: cos, then sin (sense -1: the inverse)
+ * One invocation LANES words; PITCH, WIDTH and HALF count in LANES.
  */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -10,10 +10,14 @@
 #include "math.glsl"
 #include "lanes.glsl"
 
+layout(constant_id = 1) const uint PITCH = 1; /* divisors are constants: cheap */
+layout(constant_id = 2) const uint WIDTH = 1;
+layout(constant_id = 3) const uint HALF = 1;
+layout(constant_id = 4) const uint POSITIONS = 1;
 layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
 layout(set = 0, binding = 1) readonly buffer T { WORDS table[]; };
 layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
-layout(push_constant) uniform Push { uint count, pitch, turned, width, halved, positions, first; float sense; };
+layout(push_constant) uniform Push { uint count, turned, first; float sense; };
 
 void main()
 {
@@ -21,17 +25,17 @@ void main()
 
     if (i >= count)
         return;
-    const uint row = i / pitch, j = i % pitch, k = j % width;
-    if (j >= turned || k >= 2u * halved) {
+    const uint row = i / PITCH, j = i % PITCH, k = j % WIDTH;
+    if (j >= turned || k >= 2u * HALF) {
         y[i] = x[i];
         return;
     }
-    const uint    turn = (first + row) % positions * width + k % halved;
-    precise REALS c = real(table[turn]), s = real(table[turn + halved]) * sense, to;
+    const uint    turn = (first + row) % POSITIONS * WIDTH + k % HALF;
+    precise REALS c = real(table[turn]), s = real(table[turn + HALF]) * sense, to;
 
-    if (k < halved)
-        to = real(x[i]) * c - real(x[i + halved]) * s;
+    if (k < HALF)
+        to = real(x[i]) * c - real(x[i + HALF]) * s;
     else
-        to = real(x[i]) * c + real(x[i - halved]) * s;
+        to = real(x[i]) * c + real(x[i - HALF]) * s;
     y[i] = floatBitsToUint(to);
 }

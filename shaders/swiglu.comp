@@ -1,8 +1,8 @@
 /* swiglu -- silu(gate) * up, and its gradient.
- *   x    f32 [rows, 2 width] = gate, up
- *   y    f32 [rows, width]                       swiglu
- *   dy   f32 [rows, width], dx f32 as x          swiglu_grad: bindings x, dy, dx
- * One invocation LANES elements of y; width is counted in LANES.
+ *   x    f32 [rows, 2 WIDTH] = gate, up
+ *   y    f32 [rows, WIDTH]                       swiglu
+ *   dy   f32 [rows, WIDTH], dx f32 as x          swiglu_grad: bindings x, dy, dx
+ * One invocation LANES elements of y; WIDTH counts in LANES.
  */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -12,10 +12,11 @@
 #include "lanes.glsl"
 
 layout(constant_id = 1) const uint OP = 0;
+layout(constant_id = 2) const uint WIDTH = 1;
 layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
 layout(set = 0, binding = 1) readonly buffer D { WORDS dy[]; };
 layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
-layout(push_constant) uniform Push { uint count, width; };
+layout(push_constant) uniform Push { uint count; };
 
 void main()
 {
@@ -23,8 +24,8 @@ void main()
 
     if (i >= count)
         return;
-    const uint    at = i / width * 2u * width + i % width;
-    precise REALS gate = real(x[at]), up = real(x[at + width]), s = nyx_sigmoid(gate);
+    const uint    at = i / WIDTH * 2u * WIDTH + i % WIDTH;
+    precise REALS gate = real(x[at]), up = real(x[at + WIDTH]), s = nyx_sigmoid(gate);
 
     if (OP == OP_SWIGLU) {
         precise REALS r = gate * s * up;
@@ -36,5 +37,5 @@ void main()
     precise REALS dgate = d * up * (s * (1.0 + gate * (1.0 - s)));
     precise REALS dup = d * (gate * s);
     y[at] = floatBitsToUint(dgate);
-    y[at + width] = floatBitsToUint(dup);
+    y[at + WIDTH] = floatBitsToUint(dup);
 }

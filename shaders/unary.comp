@@ -1,17 +1,18 @@
 /* unary -- functions of one number: affine, sqrt, sigmoid, and conversions.
- *   x, y   f32 [elems]; y may be x. Conversions: i32 on one side
- * One invocation an element. */
+ *   x, y   f32; y may be x. Conversions: i32 on one side
+ * One invocation LANES elements; `words` counts in LANES. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "nyx.glsl"
 #include "math.glsl"
 #include "ops.glsl"
+#include "lanes.glsl"
 
 layout(constant_id = 1) const uint OP = 0;
 layout(constant_id = 2) const uint TO_INTEGER = 0;
-layout(set = 0, binding = 0) readonly buffer X { uint x[]; };
-layout(set = 0, binding = 1) writeonly buffer Y { uint y[]; };
-layout(push_constant) uniform Push { uint elems; float scale, shift; };
+layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
+layout(set = 0, binding = 1) writeonly buffer Y { WORDS y[]; };
+layout(push_constant) uniform Push { uint words; float scale, shift; };
 
 /* Towards zero; beyond the range of i32 to its ends, NaN to 0. */
 int truncated(float v)
@@ -23,23 +24,32 @@ int truncated(float v)
     return v < 2147483648.0 ? int(v) : 2147483647;
 }
 
-void main()
+uint of(uint word)
 {
-    uint i = invocation_index();
-
-    if (i >= elems)
-        return;
-    float         v = uintBitsToFloat(x[i]);
+    const float   v = uintBitsToFloat(word);
     precise float r;
-    if (OP == OP_CAST) {
-        y[i] = TO_INTEGER != 0u ? uint(truncated(v)) : floatBitsToUint(float(int(x[i])));
-        return;
-    }
+
+    if (OP == OP_CAST)
+        return TO_INTEGER != 0u ? uint(truncated(v)) : floatBitsToUint(float(int(word)));
     if (OP == OP_AFFINE)
         r = scale * v + shift;
     else if (OP == OP_SQRT)
         r = nyx_sqrt(v);
     else
         r = nyx_sigmoid(v);
-    y[i] = floatBitsToUint(r);
+    return floatBitsToUint(r);
+}
+
+void main()
+{
+    uint i = invocation_index();
+
+    if (i >= words)
+        return;
+#if LANES == 4
+    uvec4 v = x[i];
+    y[i] = uvec4(of(v.x), of(v.y), of(v.z), of(v.w));
+#else
+    y[i] = of(x[i]);
+#endif
 }

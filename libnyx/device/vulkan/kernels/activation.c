@@ -16,11 +16,11 @@ static void emit_swiglu(nyx_vulkan__emit *e)
         const int        second = gradient ? 1 : 0;
 
         nyx_vulkan__spec(&work, e->node->op);
+        nyx_vulkan__spec(&work, (uint32_t)(width / lanes));
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * 2 * row, count * 2 * row), true, false);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[second], first * row, count * row), true, false);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * wide, count * wide), false, true);
         nyx_vulkan__push(&work, (uint32_t)(count * width / lanes));
-        nyx_vulkan__push(&work, (uint32_t)(width / lanes));
         nyx_vulkan__elements(&work, e, count * width / lanes);
         nyx_vulkan__add(e, &work);
     }

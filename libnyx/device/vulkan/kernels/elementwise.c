@@ -2,21 +2,31 @@
  * unary.comp, select.comp). */
 #include "device/vulkan/kernels/kernels.h"
 
-/* Element i of the result meets element (i / step) % count of b (graph.h:
- * where both readings would fit, the last axes win). */
-typedef struct { int64_t step, count; } broadcast;
+/* Which element of b meets one of a (MEETS, DIVISOR of shaders/binary.comp;
+ * graph.h: where both readings would fit, the last axes win). */
+typedef struct {
+    uint32_t how;
+    int64_t  divisor, lanes;
+} meeting;
 
-static broadcast broadcast_of(const nyx_shape *a, const nyx_shape *b)
+enum { MEETS_SAME, MEETS_ONE, MEETS_LAST, MEETS_FIRST };
+
+static meeting meeting_of(const nyx_shape *a, const nyx_shape *b)
 {
-    const int64_t elems = nyx_shape_count(b);
+    const int64_t elems = nyx_shape_count(a), count = nyx_shape_count(b);
     const int     skipped = a->rank - b->rank;
     bool          last = true;
+    meeting       m = { MEETS_FIRST, 1, 1 };
 
     for (int i = 0; i < b->rank; i++)
         last = last && skipped >= 0 && b->dims[i] == a->dims[skipped + i];
-    if (last || elems == 1)
-        return (broadcast){ 1, elems };
-    return (broadcast){ nyx_shape_count(a) / elems, elems };
+    if (last || count == 1)
+        m.how = count == 1 ? MEETS_ONE : count == elems ? MEETS_SAME : MEETS_LAST;
+    if (m.how == MEETS_LAST || m.how == MEETS_FIRST)
+        m.divisor = m.how == MEETS_LAST ? count : elems / count;
+    if (elems % 4 == 0 && (m.how < MEETS_LAST || m.divisor % 4 == 0))
+        m.lanes = 4;
+    return m;
 }
 
 /* A tensor that is too long for one binding is worked on in pieces. */
@@ -27,45 +37,46 @@ static int64_t piece_elems(const nyx_vulkan__emit *e, int64_t elems)
 
 static void emit_binary(nyx_vulkan__emit *e)
 {
-    const int64_t   elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
-    const broadcast at = broadcast_of(nyx_vulkan__shape_in(e, 0), nyx_vulkan__shape_in(e, 1));
-    const bool      aligned = at.step == 1 && at.count == elems;
+    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
+    const meeting m = meeting_of(nyx_vulkan__shape_in(e, 0), nyx_vulkan__shape_in(e, 1));
 
     for (int64_t first = 0; first < elems; first += piece) {
-        const int64_t    count = elems - first < piece ? elems - first : piece;
-        nyx_vulkan__work work = nyx_vulkan__shader(e, "binary");
+        const int64_t           count = elems - first < piece ? elems - first : piece;
+        const nyx_vulkan__range same = nyx_vulkan__part(e->in[1], first * 4, count * 4);
+        nyx_vulkan__work        work = nyx_vulkan__shader(e, m.lanes == 4 ? "binary4" : "binary");
 
         nyx_vulkan__spec(&work, e->node->op);
         nyx_vulkan__spec(&work, nyx_value_dtype(e->g, e->node->inputs[0]) == NYX_I32);
         nyx_vulkan__spec(&work, e->node->op == NYX_OP_COMPARE ? (uint32_t)e->node->ints[0] : 0);
+        nyx_vulkan__spec(&work, m.how);
+        nyx_vulkan__spec(&work, (uint32_t)(m.how == MEETS_LAST ? m.divisor / m.lanes : m.divisor));
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * 4, count * 4), true, false);
-        nyx_vulkan__bind(&work, aligned ? nyx_vulkan__part(e->in[1], first * 4, count * 4) : e->in[1], true, false);
+        nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], true, false);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
-        nyx_vulkan__push(&work, (uint32_t)count);
-        nyx_vulkan__push(&work, (uint32_t)at.step);
-        nyx_vulkan__push(&work, (uint32_t)at.count);
-        nyx_vulkan__push(&work, aligned ? 0 : (uint32_t)first);
-        nyx_vulkan__elements(&work, e, count);
+        nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], true, false);
+        nyx_vulkan__push(&work, (uint32_t)(count / m.lanes));
+        nyx_vulkan__push(&work, (uint32_t)(first / m.lanes));
+        nyx_vulkan__elements(&work, e, count / m.lanes);
         nyx_vulkan__add(e, &work);
     }
 }
 
 static void emit_unary(nyx_vulkan__emit *e)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
+    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems), lanes = nyx_vulkan__lanes(elems);
 
     for (int64_t first = 0; first < elems; first += piece) {
         const int64_t    count = elems - first < piece ? elems - first : piece;
-        nyx_vulkan__work work = nyx_vulkan__shader(e, "unary");
+        nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "unary4" : "unary");
 
         nyx_vulkan__spec(&work, e->node->op);
         nyx_vulkan__spec(&work, nyx_value_dtype(e->g, e->node->outputs[0]) == NYX_I32);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * 4, count * 4), true, false);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
-        nyx_vulkan__push(&work, (uint32_t)count);
+        nyx_vulkan__push(&work, (uint32_t)(count / lanes));
         nyx_vulkan__push_real(&work, e->node->reals[0]);
         nyx_vulkan__push_real(&work, e->node->reals[1]);
-        nyx_vulkan__elements(&work, e, count);
+        nyx_vulkan__elements(&work, e, count / lanes);
         nyx_vulkan__add(e, &work);
     }
 }
@@ -119,21 +130,22 @@ static bool takes_cast(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx
 static void emit_select(nyx_vulkan__emit *e)
 {
     const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
-    const int64_t masks = nyx_vulkan__elems_in(e, 0), choices = nyx_vulkan__elems_in(e, 1);
+    const int64_t step = elems / nyx_vulkan__elems_in(e, 0), choices = nyx_vulkan__elems_in(e, 1);
+    const int64_t lanes = step % 4 == 0 ? nyx_vulkan__lanes(choices) : 1;
 
     for (int64_t first = 0; first < elems; first += piece) {
         const int64_t    count = elems - first < piece ? elems - first : piece;
-        nyx_vulkan__work work = nyx_vulkan__shader(e, "select");
+        nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "select4" : "select");
 
+        nyx_vulkan__spec(&work, (uint32_t)step);
+        nyx_vulkan__spec(&work, (uint32_t)(choices / lanes));
         nyx_vulkan__read_in(&work, e, 0);
         nyx_vulkan__read_in(&work, e, 1);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[2], first * 4, count * 4), true, false);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
-        nyx_vulkan__push(&work, (uint32_t)count);
-        nyx_vulkan__push(&work, (uint32_t)(elems / masks));
-        nyx_vulkan__push(&work, (uint32_t)choices);
-        nyx_vulkan__push(&work, (uint32_t)first);
-        nyx_vulkan__elements(&work, e, count);
+        nyx_vulkan__push(&work, (uint32_t)(count / lanes));
+        nyx_vulkan__push(&work, (uint32_t)(first / lanes));
+        nyx_vulkan__elements(&work, e, count / lanes);
         nyx_vulkan__add(e, &work);
     }
 }

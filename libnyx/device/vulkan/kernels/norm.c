@@ -88,15 +88,15 @@ static void emit_rope(nyx_vulkan__emit *e)
         const int64_t    count = rows - first < piece ? rows - first : piece, words = count * pitch / lanes;
         nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "rope4" : "rope");
 
+        nyx_vulkan__spec(&work, (uint32_t)(pitch / lanes));
+        nyx_vulkan__spec(&work, (uint32_t)(width / lanes));
+        nyx_vulkan__spec(&work, (uint32_t)(width / 2 / lanes));
+        nyx_vulkan__spec(&work, (uint32_t)x->dims[1]);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
         nyx_vulkan__read_in(&work, e, 1);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * row, count * row), false, true);
         nyx_vulkan__push(&work, (uint32_t)words);
-        nyx_vulkan__push(&work, (uint32_t)(pitch / lanes));
         nyx_vulkan__push(&work, (uint32_t)(e->node->ints[0] * width / lanes));
-        nyx_vulkan__push(&work, (uint32_t)(width / lanes));
-        nyx_vulkan__push(&work, (uint32_t)(width / 2 / lanes));
-        nyx_vulkan__push(&work, (uint32_t)x->dims[1]);
         nyx_vulkan__push(&work, (uint32_t)first);
         nyx_vulkan__push_real(&work, e->node->ints[1] ? -1 : 1);
         nyx_vulkan__elements(&work, e, words);
