@@ -159,13 +159,14 @@ void nyx_vulkan__submit(nyx_vulkan__gpu *gpu, const VkCommandBuffer *buffers, in
     gpu->frame = (gpu->frame + 1) % NYX_VULKAN_FRAMES;
 }
 
-/* ---- copies ------------------------------------------------------------------------------------ */
+/* ---- copies, each after all that was recorded before ---------------------------------- */
 
 static void copy(nyx_vulkan__gpu *gpu, VkCommandBuffer commands, const nyx_vulkan__block *from, int64_t from_offset,
                  const nyx_vulkan__block *to, int64_t to_offset, int64_t bytes)
 {
     const VkBufferCopy region = { (VkDeviceSize)from_offset, (VkDeviceSize)to_offset, (VkDeviceSize)bytes };
 
+    nyx_vulkan__barrier(gpu, commands);
     gpu->vk.CmdCopyBuffer(commands, from->buffer, to->buffer, 1, &region);
 }
 
@@ -247,6 +248,8 @@ void nyx_vulkan__clear(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block)
         return;
     }
     commands = nyx_vulkan__copies(gpu);
-    if (commands)
+    if (commands) {
+        nyx_vulkan__barrier(gpu, commands);
         gpu->vk.CmdFillBuffer(commands, block->buffer, 0, VK_WHOLE_SIZE, 0);
+    }
 }

@@ -108,7 +108,8 @@ static void emit_halves(nyx_vulkan__emit *e, enum nyx_dtype from, enum nyx_dtype
 
 static void emit_cast(nyx_vulkan__emit *e)
 {
-    const enum nyx_dtype from = nyx_value_dtype(e->g, e->node->inputs[0]), to = nyx_value_dtype(e->g, e->node->outputs[0]);
+    const enum nyx_dtype from = nyx_value_dtype(e->g, e->node->inputs[0]);
+    const enum nyx_dtype to = nyx_value_dtype(e->g, e->node->outputs[0]);
 
     if (from == to)
         nyx_vulkan__copy(e, e->in[0], e->out[0]);
