@@ -32,7 +32,7 @@ void main()
     if (OP == OP_GELU) {
         r = v * nyx_sigmoid(z);
     } else {
-        precise REALS e = nyx_exp(-abs(z)), inverse = 1.0 / (1.0 + e);
+        precise REALS e = nyx_exp(-abs(z)), inverse = nyx_sigmoid(abs(z)); /* 1 / (1 + e) */
         precise REALS s = below_zero(z, e * inverse, inverse);
 
         r = real(dy[i]) * (s + v * (e * inverse * inverse) * (A + (3.0 * B) * square));

@@ -55,6 +55,15 @@ float nyx_div(float a, float b)
     return nyx_scaled(y, int(ea) - int(eb));
 }
 
+/* a / b of 0 <= a <= 1 <= b <= 2, where nothing leaves the range of f32. */
+float nyx_div_unit(float a, float b)
+{
+    precise float inverse = 1.0 / b, q = a * inverse;
+    float         e, p = nyx_product(q, b, e);
+    precise float rest = (a - p) - e, y = q + rest * inverse;
+    return y;
+}
+
 /* sqrt x, likewise. */
 float nyx_sqrt(float x)
 {
@@ -146,8 +155,8 @@ float nyx_log(float x)
 float nyx_sigmoid(float x)
 {
     precise float e = nyx_exp(-abs(x));
-    precise float y = (x < 0.0 ? e : 1.0) / (1.0 + e);
-    return y;
+    precise float below = 1.0 + e;
+    return nyx_div_unit(x < 0.0 ? e : 1.0, below);
 }
 
 float nyx_atan_unit(float t)
