@@ -224,7 +224,7 @@ PY
     refuses 64 "is no amount of memory" nyx-profile --plan=hrm.json --memory=0.5
     refuses 64 "a TiB, is the most" nyx-profile --parts=disk --file-mib=9007199254740993
     refuses 66 "missing.json" nyx-profile --plan=missing.json
-    refuses 69 "no device 'vulkanite'" nyx-profile --plan=hrm.json --device=vulkanite
+    refuses 69 "device" nyx-profile --plan=hrm.json --device=vulkan:7
     nyx-profile --plan=hrm.json --data=d.h5 --memory=1GiB -o p.json > /dev/null
     sed 's,nyx.plan/1,nyx.plan/2,' p.json > version.json
     refuses 65 'make the plan again with nyx-profile --plan' nyx-train hrm.json --data=d.h5 --plan=version.json -o m.h5
