@@ -13,9 +13,9 @@
 #define CODED_MORE uint columns, first, rows, biased;
 #include "decode.glsl"
 
-layout(constant_id = 7) const uint ROWS = 1;
-layout(constant_id = 8) const uint COLUMNS = 4;
-layout(constant_id = 9) const uint PAIRS = 0; /* rows of codes begin at multiples of 8 bytes */
+layout(constant_id = 8) const uint ROWS = 1;
+layout(constant_id = 9) const uint COLUMNS = 4;
+layout(constant_id = 10) const uint PAIRS = 0; /* rows of codes begin at multiples of 8 bytes */
 layout(set = 0, binding = 0) readonly buffer Codes2 { uvec2 codes2[]; };
 layout(set = 0, binding = 4) readonly buffer X { float x[]; };
 layout(set = 0, binding = 4) readonly buffer X4 { vec4 x4[]; };

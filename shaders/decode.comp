@@ -10,7 +10,7 @@
 #define CODED_MORE uint rows, first, total;
 #include "decode.glsl"
 
-layout(constant_id = 7) const uint GATHER = 0;
+layout(constant_id = 8) const uint GATHER = 0;
 layout(set = 0, binding = 4) readonly buffer Ids { int ids[]; };
 layout(set = 0, binding = 5) writeonly buffer Y { float y[]; };
 layout(set = 0, binding = 5) writeonly buffer Y4 { vec4 y4[]; };

@@ -30,6 +30,7 @@ layout(constant_id = 3) const uint GROUP_SHIFT = 5; /* elements of a group, as a
 layout(constant_id = 4) const uint SCALE = 1;
 layout(constant_id = 5) const uint ZERO = 0;
 layout(constant_id = 6) const uint WHOLE = 1; /* columns come in whole quads */
+layout(constant_id = 7) const uint QUICK = 0; /* the device keeps denormals; NaN need not have the CPU's bits */
 
 layout(set = 0, binding = 0) readonly buffer Codes { uint codes[]; };
 layout(set = 0, binding = 1) readonly buffer Scales { uint scales[]; };
@@ -52,6 +53,10 @@ const float nf4_levels[16] = float[16](
     -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
     -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
     0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0);
+
+/* Floats out of the top of a word. */
+float top_f16(uint top) { return QUICK != 0u ? quick_f16(top) : f16_float(top >> 16); }
+float top_e4m3(uint top) { return QUICK != 0u ? quick_e4m3(top) : e4m3_float(top >> 24); }
 
 /* ---- words ---------------------------------------------------------------------- */
 
@@ -101,13 +106,13 @@ float coded_scale(uint row, uint group)
     precise float scale;
 
     if (SCALE == SCALE_F16)
-        return f16_float(scales[i >> 1] >> (16u * (i & 1u)) & 0xffffu);
+        return top_f16(scales[i >> 1] << (16u * (~i & 1u)));
     if (SCALE == SCALE_F32)
         return uintBitsToFloat(scales[i]);
     const uint code = scales[i >> 2] >> (8u * (i & 3u)) & 0xffu;
     if (SCALE == SCALE_E8M0)
         return uintBitsToFloat(code == 0u ? 0x00400000u : code == 255u ? 0x7fc00000u : code << 23);
-    scale = global_scale[0] * e4m3_float(code);
+    scale = global_scale[0] * top_e4m3(code << 24);
     return scale;
 }
 
@@ -131,7 +136,7 @@ float coded_offset(uint row, uint group)
 /* What is added to a product. */
 float coded_low(uint row, uint group)
 {
-    return ZERO == ZERO_F16 ? f16_float(zero_code(row, group, 16u)) : 0.0;
+    return ZERO == ZERO_F16 ? top_f16(zero_code(row, group, 16u) << 16) : 0.0;
 }
 
 /* ---- points ---------------------------------------------------------------------- */
@@ -146,10 +151,16 @@ vec4 integer_points(uint bytes, float offset)
     return points;
 }
 
-float float_point(uint code)
+/* Of a code at the top of a word. */
+float float_point(uint top)
 {
-    return KIND == KIND_NF4 ? nf4_levels[code & 15u] : KIND == KIND_E2M1 ? e2m1_float(code)
-                          : KIND == KIND_E4M3 ? e4m3_float(code) : e5m2_float(code);
+    if (KIND == KIND_NF4)
+        return nf4_levels[top >> 28];
+    if (KIND == KIND_E4M3)
+        return top_e4m3(top);
+    if (KIND == KIND_E2M1)
+        return QUICK != 0u ? quick_e2m1(top) : e2m1_float(top >> 28);
+    return QUICK != 0u ? quick_e5m2(top) : e5m2_float(top >> 24);
 }
 
 /* Times 1 / ODD. */
@@ -157,17 +168,17 @@ vec4 points_of(uint bytes, float offset)
 {
     if (KIND == KIND_INT)
         return integer_points(bytes, offset);
-    return vec4(float_point(bytes & 0xffu), float_point(bytes >> 8 & 0xffu), float_point(bytes >> 16 & 0xffu),
-                float_point(bytes >> 24));
+    const uint tops = BITS == 4u ? bytes << 4 : bytes;
+    return vec4(float_point(tops << 24), float_point(tops << 16), float_point(tops << 8), float_point(tops));
 }
 
 vec4 halves_of(uint low, uint high)
 {
-    const uvec4 halves = uvec4(low & 0xffffu, low >> 16, high & 0xffffu, high >> 16);
+    const uvec4 tops = uvec4(low << 16, low, high << 16, high);
 
     if (KIND == KIND_BF16)
-        return uintBitsToFloat(halves << 16);
-    return vec4(f16_float(halves.x), f16_float(halves.y), f16_float(halves.z), f16_float(halves.w));
+        return uintBitsToFloat(tops & 0xffff0000u);
+    return vec4(top_f16(tops.x), top_f16(tops.y), top_f16(tops.z), top_f16(tops.w));
 }
 
 /* Four weights. */

@@ -87,7 +87,7 @@ static uint32_t group_shift(const nyx_layout *layout)
     return shift;
 }
 
-/* Constants 1 ... 6, bindings 0 ... 3 and the first push words of shaders/decode.glsl
+/* Constants 1 ... 7, bindings 0 ... 3 and the first push words of shaders/decode.glsl
  * for rows [row, row + rows). */
 static void bind_planes(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const planes *coded, int64_t row,
                         int64_t rows)
@@ -104,6 +104,7 @@ static void bind_planes(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const
     nyx_vulkan__spec(work, (uint32_t)coded->format.scale);
     nyx_vulkan__spec(work, (uint32_t)coded->format.zero);
     nyx_vulkan__spec(work, layout->cols % 4 == 0);
+    nyx_vulkan__spec(work, e->node->op == NYX_OP_MATMUL_CODED && e->gpu->facts.has.denormals);
     bind_window(work, e, coded, NYX_PLANE_CODES, codes, code_bytes);
     bind_window(work, e, coded, NYX_PLANE_SCALES, scales, per_row ? rows * layout->row_groups * width : width);
     bind_window(work, e, coded, NYX_PLANE_ZEROS, zeros, per_row ? rows * zeros_row : layout->zeros_row_bytes);
