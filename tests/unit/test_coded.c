@@ -87,20 +87,17 @@ static nyx_graph *product_graph(const nyx_format *format, int64_t rows,
     return g;
 }
 
-static void write_weights(nyx_store *store, const nyx_format *format)
+static void encode(nyx_coded *coded, const nyx_format *format)
 {
     const nyx_shape shape = nyx_shape_of(2, (int64_t)COLUMNS, (int64_t)TERMS);
-    nyx_coded       coded;
 
-    assert_int_equal(nyx_coded_create(&coded, format, &shape), 0);
-    nyx_coded_encode(&coded, nyx_method_default(format), weights);
-    nyx_store_write_coded(store, "w", &coded);
-    nyx_coded_release(&coded);
+    assert_int_equal(nyx_coded_create(coded, format, &shape), 0);
+    nyx_coded_encode(coded, nyx_method_default(format), weights);
 }
 
 /* False: not on this processor. */
-static bool multiply(float *y, const nyx_format *format, const float *from, int64_t rows,
-                     const char *name, int threads)
+static bool multiply_coded(float *y, const nyx_coded *coded, const float *from, int64_t rows,
+                           enum nyx_activations activations, const char *name, int threads)
 {
     nyx_graph   *g;
     nyx_device  *device;
@@ -109,11 +106,11 @@ static bool multiply(float *y, const nyx_format *format, const float *from, int6
 
     if (nyx_device_open(&device, name, threads) < 0)
         return false;
-    g = product_graph(format, rows, NYX_ACTIVATIONS_INT8);
+    g = product_graph(&coded->format, rows, activations);
     assert_int_equal(nyx_store_create(&store, device, 1), 0);
     assert_int_equal(nyx_program_compile(&program, store, g), 0);
     assert_int_equal(nyx_store_allocate(store), 0);
-    write_weights(store, format);
+    nyx_store_write_coded(store, "w", coded);
     nyx_store_write(store, "x", from);
     nyx_program_run(program, &(nyx_run){0});
     nyx_store_read(store, "y", y);
@@ -122,6 +119,18 @@ static bool multiply(float *y, const nyx_format *format, const float *from, int6
     nyx_device_close(device);
     nyx_graph_free(g);
     return true;
+}
+
+static bool multiply(float *y, const nyx_format *format, const float *from, int64_t rows,
+                     const char *name, int threads)
+{
+    nyx_coded coded;
+    bool      here;
+
+    encode(&coded, format);
+    here = multiply_coded(y, &coded, from, rows, NYX_ACTIVATIONS_INT8, name, threads);
+    nyx_coded_release(&coded);
+    return here;
 }
 
 static void bits_are_the_same_everywhere(void **state)
@@ -194,6 +203,60 @@ static void no_number_in_x_reaches_its_row_alone(void **state)
             assert_true(j < COLUMNS ? isfinite(y[j]) : isnan(y[j]));
 }
 
+/* Make what a row of weights is decoded from NaN (E8M0: 2^128); false: all of it is whole numbers. */
+static bool spoil(nyx_coded *coded, int64_t row)
+{
+    nyx_plane_bytes planes;
+    nyx_layout      layout;
+
+    assert_int_equal(nyx_format_planes(&planes, &coded->format, &coded->shape), 0);
+    assert_int_equal(nyx_format_layout(&layout, &coded->format, &coded->shape), 0);
+    if (layout.lattice == NYX_LATTICE_PLAIN || layout.lattice == NYX_LATTICE_E4M3 ||
+        layout.lattice == NYX_LATTICE_E5M2)
+        memset((char *)coded->codes + row * layout.codes_row_bytes, 255, (size_t)layout.codes_row_bytes);
+    else if (!layout.row_groups)
+        return false;
+    if (layout.row_groups && planes.scales)
+        memset((char *)coded->scales + row * (planes.scales / COLUMNS), 255, (size_t)(planes.scales / COLUMNS));
+    if (coded->format.zero == NYX_ZERO_F16)
+        memset((char *)coded->zeros + row * layout.zeros_row_bytes, 255, (size_t)layout.zeros_row_bytes);
+    return true;
+}
+
+/* The last unit of a row, which the kernels read as a whole, reaches into the next row. */
+static void no_number_in_weights_reaches_its_column_alone(void **state)
+{
+    enum { SPOILT = 5 };
+    static const char *const names[] = {"cpu:reference", "cpu:base", "cpu:avx2", "cpu:avx512"};
+    static const int64_t     rows[] = {1, 2, 4, MANY};
+    static float             y[MANY * COLUMNS];
+    int                      formats = 0;
+
+    (void)state;
+    draw(x, MANY * TERMS, 18);
+    draw(weights, COLUMNS * TERMS, 19);
+    for (int f = 0; nyx_format_examples[f]; f++) {
+        nyx_format format;
+        nyx_coded  coded;
+
+        assert_int_equal(nyx_format_parse(&format, nyx_format_examples[f]), 0);
+        encode(&coded, &format);
+        formats += spoil(&coded, SPOILT);
+        for (int k = 0; k < 32; k++) {
+            const int64_t count = rows[k / 2 % 4];
+            const bool here = multiply_coded(y, &coded, x, count, k % 2 ? NYX_ACTIVATIONS_INT8 : NYX_ACTIVATIONS_REAL,
+                                             names[k / 8], 1);
+
+            for (int64_t i = 0; here && i < count * COLUMNS; i++)
+                if (i % COLUMNS != SPOILT && !isfinite(y[i]))
+                    fail_msg("%s, %s, %lld rows, int8 %d: column %lld", nyx_format_examples[f], names[k / 8],
+                             (long long)count, k % 2, (long long)(i % COLUMNS));
+        }
+        nyx_coded_release(&coded);
+    }
+    assert_true(formats >= 15);
+}
+
 /* ---- programs ------------------------------------------------------------------- */
 
 static void digest_of(char hex[NYX_SHA256_HEX], const char *text, enum nyx_activations activations)
@@ -243,6 +306,7 @@ int main(void)
         cmocka_unit_test(bits_are_the_same_everywhere),
         cmocka_unit_test(many_rows_give_what_each_gives),
         cmocka_unit_test(no_number_in_x_reaches_its_row_alone),
+        cmocka_unit_test(no_number_in_weights_reaches_its_column_alone),
         cmocka_unit_test(a_digest_says_how_activations_are_seen),
         cmocka_unit_test(weights_without_whole_points_are_refused),
     };

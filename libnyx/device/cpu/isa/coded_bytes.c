@@ -352,12 +352,21 @@ NYX_INLINE void rows_read(columns *c, enum coded_kind kind, enum scaling scaling
     }
 }
 
+static void run_any(columns *c, int64_t begin, int64_t end);
+
+/* x is 0 behind the end of a row, but 0 times a number of the next row that is
+ * none is none either: where scales are read as they stand and the result is no
+ * number, the rows are gone through again as ANY, which has the same bits. */
 NYX_INLINE void columns_run(columns *c, enum coded_kind kind, enum scaling scaling, int64_t begin,
                             int64_t end)
 {
-    const coded_job *j = c->job;
+    const coded_job  *j = c->job;
+    const nyx_layout *l = &c->rows.source->layout;
+    const bool        reaches = reads_scales(scaling) && l->row_groups % unit_blocks(kind) != 0;
 
     for (int64_t column = begin; column < end; column += AT_ONCE) {
+        float sum = 0.0f;
+
         rows_read(c, kind, scaling, column);
         for (int64_t row = 0; row < j->rows; row++) {
             float *y = j->y + row * j->columns + column, out[AT_ONCE];
@@ -365,7 +374,10 @@ NYX_INLINE void columns_run(columns *c, enum coded_kind kind, enum scaling scali
             rows_dots(out, kind, scaling, &c->rows, c->x + row * c->x_step);
             for (int64_t r = 0; r < AT_ONCE && column + r < end; r++)
                 y[r] = j->bias ? out[r] + j->bias[column + r] : out[r];
+            sum += (out[0] + out[1]) + (out[2] + out[3]);
         }
+        if (reaches && sum != sum)
+            run_any(c, column, column + AT_ONCE < end ? column + AT_ONCE : end);
     }
 }
 
@@ -392,6 +404,11 @@ static const struct {
     run_fn  run[4];
     code_fn code;
 } functions[CODED_KINDS] = {EACH(FUNCTIONS)};
+
+static void run_any(columns *c, int64_t begin, int64_t end)
+{
+    functions[c->rows.source->kind].run[ANY](c, begin, end);
+}
 
 /* ---- the whole -------------------------------------------------------------------- */
 

@@ -21,7 +21,8 @@ typedef struct {
 } weight_row;
 
 /* The last unit of a row may reach over its end, into the next row, which x
- * multiplies with 0; behind the last row it is a copy with zeros. */
+ * multiplies with 0; behind the last row, and where a code may stand for no
+ * number, it is a copy with zeros. */
 typedef struct {
     uint8_t codes[4 * NYX_W > 2 * CODED_BLOCK ? 4 * NYX_W : 2 * CODED_BLOCK], top[2 * NYX_W];
 } last_unit;
@@ -35,7 +36,8 @@ NYX_INLINE void last_unit_of(last_unit *to, const weight_row *w, const uint8_t *
 
     *codes = w->codes + at;
     *top = w->top + (s->units - 1) * 2 * NYX_W;
-    if (bytes >= s->unit_bytes || (*codes + s->unit_bytes <= s->codes_end && *top + 2 * NYX_W <= s->codes_end))
+    if (bytes >= s->unit_bytes || (!coded_is_wide(s->kind) && *codes + s->unit_bytes <= s->codes_end &&
+                                   *top + 2 * NYX_W <= s->codes_end))
         return;
     memset(to, 0, sizeof *to);
     memcpy(to->codes, *codes, (size_t)bytes);
