@@ -171,6 +171,13 @@ enum nyx_file__packed nyx_file__packed_of(const void *head, int64_t bytes);
 typedef struct nyx_file__unpacker nyx_file__unpacker;
 int     nyx_file__unpacker_create(nyx_file__unpacker **out, int fd) NYX_CHECKED;
 int64_t nyx_file__unpacker_read(nyx_file__unpacker *unpacker, const void **data, const char **why); /* 0: the end, -1: *why */
+/* Before a reader of libarchive is opened: 3.6 does not look whether it had the
+ * memory for this; false when not. Some of its filters do not say so either, so
+ * errno is cleared before a call and is asked, too, when it failed. */
+struct archive;
+bool nyx_file__archive_ready(struct archive *archive);
+bool nyx_file__archive_starved(struct archive *archive);
+extern const char nyx_file__starved[]; /* *why where memory ran out, which says nothing about the file */
 void    nyx_file__unpacker_free(nyx_file__unpacker *unpacker); /* NULL is fine */
 
 /* ---- token streams (tokens.c) ------------------------------------------------------ */

@@ -27,16 +27,18 @@ struct nyx_members {
 };
 
 /* Some of libarchive's sentences end a line. */
-static int damaged(const char *name, const char *why)
+static int failed(const char *name, const char *why)
 {
+    if (why == nyx_file__starved)
+        return nyx_error_set(NYX_ERR_MEMORY, "cannot read '%s': %s", name, why);
     return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': %.*s; is the file whole?", name, (int)strcspn(why, "\n"), why);
 }
 
 static int archive_failed(const nyx_members *m)
 {
-    const char *why = archive_error_string(m->archive);
+    const char *why = nyx_file__archive_starved(m->archive) ? nyx_file__starved : archive_error_string(m->archive);
 
-    return damaged(nyx_members_name(m), why ? why : "damaged archive");
+    return failed(nyx_members_name(m), why ? why : "damaged archive");
 }
 
 static bool enable(struct archive *a)
@@ -72,7 +74,7 @@ static la_ssize_t read_unpacked(struct archive *archive, void *context, const vo
     const int64_t got = nyx_file__unpacker_read(((nyx_members *)context)->unpacker, data, &why);
 
     if (got < 0)
-        archive_set_error(archive, EINVAL, "%s", why);
+        archive_set_error(archive, why == nyx_file__starved ? ENOMEM : EINVAL, "%s", why);
     return (la_ssize_t)got;
 }
 
@@ -86,6 +88,8 @@ static int open_archive(nyx_members *m)
     const enum nyx_file__packed packed = got < 0 ? NYX_FILE__FILTER : nyx_file__packed_of(head, got);
     int                         status, result;
 
+    if (!nyx_file__archive_ready(m->archive))
+        return archive_failed(m);
     if (packed == NYX_FILE__NOT_PACKED || packed == NYX_FILE__LISTED) {
         result = archive_read_open_fd(m->archive, fd, READ_BYTES);
     } else {
@@ -105,7 +109,7 @@ static int check_end(nyx_members *m)
 
     while (m->unpacker && got > 0)
         got = nyx_file__unpacker_read(m->unpacker, &data, &why);
-    return got >= 0 ? 0 : damaged(m->path, why);
+    return got >= 0 ? 0 : failed(m->path, why);
 }
 
 /* `fd` -1: open `path`. */
@@ -124,13 +128,16 @@ static int open_members(nyx_members **out, const char *path, int fd)
         status = nyx_error_set(NYX_ERR_MISSING, "cannot read '%s': %s", path, strerror(errno));
         goto fail;
     }
+    errno = 0;
     m->archive = archive_read_new();
     if (!m->archive) {
         status = nyx_error_set(NYX_ERR_MEMORY, "cannot allocate a reader for '%s'", path);
         goto fail;
     }
     if (!enable(m->archive)) {
-        status = nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks tar, zip or 7z");
+        status = nyx_file__archive_starved(m->archive)
+                     ? archive_failed(m)
+                     : nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks tar, zip or 7z");
         goto fail;
     }
     if ((status = open_archive(m)) < 0)
@@ -181,6 +188,7 @@ int nyx_members_next(nyx_members *m)
     if (m->ended)
         return 0;
     do {
+        errno = 0;
         result = archive_read_next_header(m->archive, &entry);
         if (result == ARCHIVE_EOF) {
             m->ended = true;
@@ -207,8 +215,10 @@ int nyx_members_block(nyx_members *m, const char **data, int64_t *bytes)
     const void *block;
     size_t      size;
     la_int64_t  offset;
-    int         result = archive_read_data_block(m->archive, &block, &size, &offset);
+    int         result;
 
+    errno = 0;
+    result = archive_read_data_block(m->archive, &block, &size, &offset);
     *data = block;
     *bytes = (int64_t)size;
     if (result == ARCHIVE_OK && m->plain && nyx_file__packed_of(block, (int64_t)size)) /* it breaks off soon */

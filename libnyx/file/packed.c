@@ -8,7 +8,7 @@
  *
  * A file is read twice: once for the digest, so that no damaged byte reaches
  * the decoder, and once for its contents. */
-#include "file/file.h"
+#include "file/internal.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -246,7 +246,7 @@ static int open_frame(nyx_unpacker *u)
         archive_read_append_filter(u->archive, ARCHIVE_FILTER_ZSTD) != ARCHIVE_OK)
         return without_memory(u) ? unpacking_failed(u, NULL)
                                  : nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks zstd");
-    if (archive_read_open(u->archive, u, NULL, get, NULL) != ARCHIVE_OK ||
+    if (!nyx_file__archive_ready(u->archive) || archive_read_open(u->archive, u, NULL, get, NULL) != ARCHIVE_OK ||
         archive_read_next_header(u->archive, &entry) != ARCHIVE_OK) /* its reasons are about formats */
         return unpacking_failed(u, "it holds no whole zstd frame, or one that takes more than 128 MiB to unpack");
     return 0;

@@ -25,6 +25,8 @@ struct nyx_file__unpacker {
     uint8_t         in[BLOCK], out[BLOCK];
 };
 
+const char nyx_file__starved[] = "memory ran out";
+
 enum nyx_file__packed nyx_file__packed_of(const void *head, int64_t bytes)
 {
     static const struct { const char *magic; int64_t bytes; enum nyx_file__packed is; } known[] = {
@@ -107,7 +109,7 @@ static bool advance(nyx_file__unpacker *g, const char **why)
     g->inside = result != Z_STREAM_END;
     if (result == Z_STREAM_END || result == Z_OK || result == Z_BUF_ERROR)
         return true;
-    *why = result == Z_MEM_ERROR ? "no memory to unpack gzip" : g->stream.msg ? g->stream.msg : "damaged gzip data";
+    *why = result == Z_MEM_ERROR ? nyx_file__starved : g->stream.msg ? g->stream.msg : "damaged gzip data";
     return false;
 }
 
@@ -167,9 +169,20 @@ static bool enable(struct archive *a)
            archive_read_support_format_empty(a) == ARCHIVE_OK;
 }
 
+bool nyx_file__archive_ready(struct archive *archive)
+{
+    return archive_read_set_callback_data(archive, NULL) == ARCHIVE_OK;
+}
+
+bool nyx_file__archive_starved(struct archive *archive)
+{
+    return errno == ENOMEM || archive_errno(archive) == ENOMEM;
+}
+
 static int64_t archive_failed(const nyx_file__unpacker *g, const char **why)
 {
-    const char *text = g->archive ? archive_error_string(g->archive) : "no memory to unpack";
+    const bool  starved = !g->archive || nyx_file__archive_starved(g->archive);
+    const char *text = starved ? nyx_file__starved : archive_error_string(g->archive);
 
     *why = text ? text : "damaged data";
     return -1;
@@ -181,13 +194,15 @@ static int64_t open_filter(nyx_file__unpacker *g, const char **why)
     struct archive_entry *entry;
     int                   result;
 
+    errno = 0;
     if (!(g->archive = archive_read_new()))
         return archive_failed(g, why);
     if (!enable(g->archive)) {
-        *why = "this libarchive lacks bzip2, xz or zstd";
+        *why = nyx_file__archive_starved(g->archive) ? nyx_file__starved : "this libarchive lacks bzip2, xz or zstd";
         return -1;
     }
-    if (archive_read_open(g->archive, g, NULL, read_packed, NULL) != ARCHIVE_OK)
+    if (!nyx_file__archive_ready(g->archive) ||
+        archive_read_open(g->archive, g, NULL, read_packed, NULL) != ARCHIVE_OK)
         return archive_failed(g, why);
     result = archive_read_next_header(g->archive, &entry);
     return result == ARCHIVE_OK ? 1 : result == ARCHIVE_EOF ? 0 : archive_failed(g, why);
@@ -199,6 +214,7 @@ static int64_t read_filter(const nyx_file__unpacker *g, const void **data, const
     la_int64_t offset;
     int        result;
 
+    errno = 0;
     do
         result = archive_read_data_block(g->archive, data, &size, &offset);
     while (result == ARCHIVE_OK && size == 0);

@@ -131,6 +131,28 @@ sweep() {
     [ "$memory" -gt "$other" ]
 }
 
+@test "archives and packed files: always 71, never that they are damaged" {
+    seq 200 > a.txt
+    tar -cf a.tar a.txt
+    zip -q a.zip a.txt
+    for pack in gzip bzip2 xz zstd; do $pack < a.tar > a.tar.$pack; done
+    for file in a.zip a.tar a.tar.*; do
+        cut=(nyx-data text $file --tokenizer=bytes --split=tail --threads=1 -q -o out.h5)
+        "${cut[@]}"
+        mv out.h5 whole
+        for nth in $(seq 81 7 230); do # opening and reading it
+            status=0
+            without_memory "$nth" $((nth % 2)) "${cut[@]}" 2> err || status=$?
+            echo "$file $nth: exit $status, $(cat err)"
+            if [ "$status" -eq 0 ]; then cmp out.h5 whole; rm out.h5; else
+                [ "$status" -eq 71 ]
+                [ "$(wc -l < err)" -eq 1 ]
+                [ ! -e out.h5 ]
+            fi
+        done
+    done
+}
+
 @test "nyx-bundle: always 71, never another bundle, nothing extracted" {
     mkdir run
     cp c.json eval.json run
