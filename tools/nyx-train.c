@@ -175,11 +175,11 @@ static int train(nyx_report *report, nyx_trainer *trainer, const nyx_train_optio
     train_describe_run(report, &result, options, before);
     if (result.test.rows && options->dataset->train.tokens)
         nyx_cli_note("%lld steps, loss %.4f; test: loss %.4f, %.2f %% of tokens", (long long)result.steps, result.loss,
-                     result.test.loss, 100.0 * train_share(result.test.tokens_right, result.test.tokens));
+                     result.test.loss, 100.0 * nyx_share(result.test.tokens_right, result.test.tokens));
     else if (result.test.rows)
         nyx_cli_note("%lld steps, loss %.4f; test: %lld of %lld exact, %.2f %% of tokens", (long long)result.steps,
                      result.loss, (long long)result.test.exact, (long long)result.test.rows,
-                     100.0 * train_share(result.test.tokens_right, result.test.tokens));
+                     100.0 * nyx_share(result.test.tokens_right, result.test.tokens));
     return nyx_report_output(report, args.output);
 }
 

@@ -406,8 +406,12 @@ static int open_model(work *w)
     nyx_json *json = NULL;
     int       status;
 
-    if ((status = nyx_reader_open(&w->reader, w->in)) < 0 ||
-        (status = nyx_reader_json(w->reader, "/config", &json)) < 0)
+    if ((status = nyx_reader_open(&w->reader, w->in)) < 0)
+        return status;
+    if (!strcmp(nyx_reader_kind(w->reader), "dataset"))
+        return nyx_error_set(NYX_ERR_INPUT, "cannot convert '%s': it is a dataset, a model is expected; "
+                             "nyx-train makes one out of it", w->in);
+    if ((status = nyx_reader_json(w->reader, "/config", &json)) < 0)
         return status;
     if (!json)
         return nyx_error_set(NYX_ERR_INPUT, "cannot convert '%s': it has no /config, so nobody knows what model it is",

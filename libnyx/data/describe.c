@@ -57,11 +57,6 @@ void nyx_sudoku_baseline_of(nyx_sudoku_baseline *out, const nyx_dataset *dataset
     }
 }
 
-static double share(int64_t part, int64_t whole)
-{
-    return whole ? (double)part / (double)whole : 0.0;
-}
-
 static void describe_rating(nyx_json *out, const struct nyx_split *split)
 {
     static const int64_t ends[BINS] = { 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, INT64_MAX };
@@ -98,11 +93,11 @@ static void describe_sudoku(nyx_json *out, const nyx_dataset *dataset, const str
     nyx_json           *singles;
 
     nyx_sudoku_baseline_of(&baseline, dataset, split);
-    nyx_json_set_real(out, "clues_mean", (double)dataset->length - share(baseline.blanks, baseline.rows));
+    nyx_json_set_real(out, "clues_mean", (double)dataset->length - nyx_share(baseline.blanks, baseline.rows));
     singles = nyx_json_add_object(out, "naked_singles");
     nyx_json_set_int(singles, "solved", baseline.solved);
-    nyx_json_set_real(singles, "share", share(baseline.solved, baseline.rows));
-    nyx_json_set_real(singles, "share_of_cells", share(baseline.filled, baseline.blanks));
+    nyx_json_set_real(singles, "share", nyx_share(baseline.solved, baseline.rows));
+    nyx_json_set_real(singles, "share_of_cells", nyx_share(baseline.filled, baseline.blanks));
 }
 
 static void describe_text(nyx_json *out, const struct nyx_split *split)
@@ -111,7 +106,7 @@ static void describe_text(nyx_json *out, const struct nyx_split *split)
     nyx_json_set_int(out, "bytes", split->bytes);
     nyx_json_set_int(out, "words", split->words);
     nyx_json_set_int(out, "tokens", split->token_count);
-    nyx_json_set_real(out, "bytes_per_token", share(split->bytes, split->token_count));
+    nyx_json_set_real(out, "bytes_per_token", nyx_share(split->bytes, split->token_count));
 }
 
 static void describe_split(nyx_json *out, const nyx_dataset *dataset, const struct nyx_split *split)

@@ -80,6 +80,12 @@ int nyx_json_print(char **out, const nyx_json *json, int indent) NYX_CHECKED;
 int  nyx_schema_check(const char *schema, const nyx_json *json, const char *subject) NYX_CHECKED;
 bool nyx_schema_exists(const char *schema);
 
+/* part / whole, as reports say shares; 0 of nothing. */
+static inline double nyx_share(int64_t part, int64_t whole)
+{
+    return whole ? (double)part / (double)whole : 0.0;
+}
+
 /* ---- the report ----------------------------------------------------------- */
 
 /* The document a tool writes (schemas/report.schema.json): volatile facts in

@@ -37,3 +37,12 @@ refuse_all() { # KIND LEAST
 @test "an index and a config.json" { mkdir out; refuse_all index 35; }
 @test "llama2.c" { mkdir out; refuse_all llama2c 30; }
 @test "minGPT's JSON" { mkdir out; refuse_all mingpt 25; }
+
+@test "a dataset is no model" {
+    nyx-data sudoku --size=4 --count=20 -q -o d.h5
+    run --separate-stderr nyx-convert d.h5 -o o.gguf
+    echo "status $status: $stderr"
+    [ "$status" -eq 65 ]
+    [[ "$stderr" == "nyx-convert: cannot convert 'd.h5': it is a dataset, a model is expected; nyx-train makes one out of it" ]]
+    [ ! -e o.gguf ]
+}

@@ -164,7 +164,7 @@ static void print_splits(const nyx_dataset *dataset)
         nyx_table_cell(table, "%lld", (long long)split->bytes);
         nyx_table_cell(table, "%lld", (long long)split->words);
         nyx_table_cell(table, "%lld", (long long)split->token_count);
-        nyx_table_cell(table, "%.3f", split->token_count ? (double)split->bytes / (double)split->token_count : 0.0);
+        nyx_table_cell(table, "%.3f", nyx_share(split->bytes, split->token_count));
     }
     nyx_table_print(table);
 }

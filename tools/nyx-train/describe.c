@@ -1,11 +1,6 @@
 /* describe -- what nyx-train says in its report (schemas/train.schema.json). */
 #include "describe.h"
 
-double train_share(int64_t part, int64_t whole)
-{
-    return whole ? (double)part / (double)whole : 0.0;
-}
-
 static void describe_evaluation(nyx_json *object, const nyx_evaluation *e, bool text)
 {
     nyx_json_set_int(object, "rows", e->rows);
@@ -18,8 +13,8 @@ static void describe_evaluation(nyx_json *object, const nyx_evaluation *e, bool 
     if (text)
         nyx_json_set_null(object, "exact_accuracy", "windows of text are not right or wrong");
     else
-        nyx_json_set_real(object, "exact_accuracy", train_share(e->exact, e->rows));
-    nyx_json_set_real(object, "token_accuracy", train_share(e->tokens_right, e->tokens));
+        nyx_json_set_real(object, "exact_accuracy", nyx_share(e->exact, e->rows));
+    nyx_json_set_real(object, "token_accuracy", nyx_share(e->tokens_right, e->tokens));
     nyx_json_set_real(object, "loss", e->loss);
 }
 
