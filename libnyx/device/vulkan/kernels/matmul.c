@@ -311,18 +311,17 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
-/* How many of `count` lines fit into one binding; pieces of them start at
- * multiples of 256 bytes and of 64 lines. */
-static int64_t lines_at_once(const nyx_vulkan__emit *e, int64_t count, int64_t line_bytes)
+/* How many of `count` lines fit into a binding of each operand that has them,
+ * one of `bytes` and one of `others` a line (0: none). Pieces start at multiples
+ * of 256 bytes and of `step`, a power of two. What never fits is left whole, and
+ * refused when it is bound. */
+static int64_t lines_at_once(const nyx_vulkan__emit *e, int64_t count, int64_t step, int64_t bytes, int64_t others)
 {
-    const int64_t most = e->gpu->facts.buffer_most / line_bytes;
-    int64_t       step = 64;
+    const int64_t most = e->gpu->facts.buffer_most / (bytes > others ? bytes : others);
 
-    while (step * line_bytes % 256)
+    while (step * bytes % 256 || step * others % 256)
         step *= 2;
-    if (most >= count)
-        return count;
-    return most >= step ? most / step * step : most;
+    return most >= count || most < step ? count : most / step * step;
 }
 
 static int64_t lesser(int64_t a, int64_t b)
@@ -330,19 +329,17 @@ static int64_t lesser(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The largest pieces that bindings, grids and the patience of displays allow. */
+/* The largest pieces that bindings, grids and the patience of displays allow.
+ * Vectors start at multiples of 8 elements, a piece of the bias at 64. */
 static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
 {
-    piece at = { { 0, lesser(p->m, lines_at_once(e, p->m, p->n * 4)) }, { 0, p->n }, { 0, p->k } };
+    const int64_t a = p->a.line * p->bytes, b = p->b.line * p->bytes;
+    piece         at = { { 0, lines_at_once(e, p->m, 8, p->n * 4, p->a.terms ? a : 0) }, { 0, p->n }, { 0, p->k } };
 
-    if (p->a.terms)
-        at.m.count = lesser(at.m.count, lines_at_once(e, p->m, p->k * p->bytes));
-    else
-        at.k.count = lines_at_once(e, p->k, p->m * p->bytes);
     if (p->b.terms)
-        at.n.count = lines_at_once(e, p->n, p->k * p->bytes);
-    else
-        at.k.count = lesser(at.k.count, lines_at_once(e, p->k, p->n * p->bytes));
+        at.n.count = lines_at_once(e, p->n, 64, b, 0);
+    if (!p->a.terms || !p->b.terms)
+        at.k.count = lines_at_once(e, p->k, 8, p->a.terms ? 0 : a, p->b.terms ? 0 : b);
     at.m.count = lesser(at.m.count, 1 << 19); /* tiles of 16 rows, 32 columns in 65,535 groups */
     at.n.count = lesser(at.n.count, 1 << 20);
     if (kind_of(e->gpu) == SOFTWARE)
@@ -375,7 +372,7 @@ enum { VECTOR_ROWS = 8, VECTOR_TERMS = 1 << 18 };
 
 static void emit_rows(nyx_vulkan__emit *e, const product *p)
 {
-    const int64_t columns = p->m > 2 && p->n >= 1024 ? 2 : 1, once = lines_at_once(e, p->n, p->k * p->bytes);
+    const int64_t columns = p->m > 2 && p->n >= 1024 ? 2 : 1, once = lines_at_once(e, p->n, 64, p->k * p->bytes, 0);
     const bool    has_bias = e->in[2].bytes > 0;
     int64_t       lanes = 32;
 
