@@ -4,7 +4,7 @@
 #
 #     make -f pipelines/demo.mk [RUN=run/demo] [SEED=1] [CONFIG=...] [SIZE=4]
 # WARM="CONFIG..." are trained first, one after the other, each on from the weights of the one before;
-# SEGMENTS=N is how long a puzzle is thought about.
+# SEGMENTS=N is how long a puzzle is thought about; DEVICE=vulkan computes there.
 include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
 
 SIZE    ?= 4
@@ -17,8 +17,8 @@ TEST    ?= 200
 CODINGS ?= int8 int4 int3 int2 evolved
 
 data_OPTIONS  = --size=$(SIZE) --count=$(COUNT) --test=$(TEST) --seed=$(SEED) $(DATA_EXTRA)
-train_OPTIONS = --seed=$(SEED) $(TRAIN_EXTRA)
-eval_OPTIONS  = $(SEGMENTS:%=--segments=%) --data=$(RUN)/data.h5
+train_OPTIONS = --seed=$(SEED) $(TRAIN_EXTRA) $(DEVICE:%=--device=%)
+eval_OPTIONS  = $(DEVICE:%=--device=%) $(SEGMENTS:%=--segments=%) --data=$(RUN)/data.h5
 MODEL_CODED   = $(RUN)/model.h5
 DATA_SEARCHED = $(RUN)/data.h5
 BENCH_ROWS    = --length=$(shell expr $(SIZE) \* $(SIZE)) --vocabulary=$(shell expr $(SIZE) + 2)

@@ -3,7 +3,7 @@
 # which speed is measured: nothing else may run beside that.
 PLANNED         = --plan=$(RUN)/plan.json
 profile_OPTIONS = --parts=all --seconds=0.2 --file-mib=16 $(PROFILE_EXTRA)
-bench_OPTIONS   = --op=forward,step $(BENCH_ROWS) --seconds=2 --memory-mib=64 $(BENCH_EXTRA)
+bench_OPTIONS   = $(DEVICE:%=--device=%) --op=forward,step $(BENCH_ROWS) --seconds=2 --memory-mib=64 $(BENCH_EXTRA)
 
 $(RUN)/plan.json $(RUN)/profile.json &: $(CONFIG) $(RUN)/data.h5 $(RUN)/profile.options | $(BIN)/nyx-profile
 	$(BIN)/nyx-profile $(profile_OPTIONS) --folder=$(RUN) --plan=$(CONFIG) --data=$(RUN)/data.h5 --quiet \

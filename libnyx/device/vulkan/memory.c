@@ -68,7 +68,6 @@ static int allocate(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block, enum nyx_vul
     info.allocationSize = needs.size;
     info.memoryTypeIndex = (uint32_t)type;
     if (nyx_vulkan__is_due(&gpu->switches.full) ||
-        (gpu->facts.allocation_most > 0 && (int64_t)needs.size > gpu->facts.allocation_most) ||
         gpu->vk.AllocateMemory(gpu->handle, &info, NULL, &block->memory) != VK_SUCCESS)
         return no_memory(gpu, (int64_t)needs.size, type);
     if (gpu->vk.BindBufferMemory(gpu->handle, block->buffer, block->memory, 0) != VK_SUCCESS)

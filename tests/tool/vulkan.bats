@@ -1,0 +1,102 @@
+# --device=vulkan in the tools: the same answers as the CPU's to rounding, and faults.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
+    cd "$BATS_FILE_TMPDIR"
+    nyx-profile --parts=vulkan --quiet | grep -q '^vulkan  *none' && touch no-device
+    cat > tiny.json <<'JSON'
+{ "model": { "width": 32, "heads": 2, "inner": 64, "h_layers": 1, "l_layers": 1, "halt_max_steps": 3,
+             "puzzle_width": 32 },
+  "training": { "batch": 16, "steps": 12, "ema": 0.9,
+                "optimizer": { "learning_rate": 1e-3, "warmup_steps": 5, "floor": 0.1, "clip": 1.0 } } }
+JSON
+    cat > lm.json <<'JSON'
+{ "model": { "kind": "decoder", "width": 32, "heads": 4, "kv_heads": 2, "inner": 64, "layers": 2, "context": 32 },
+  "training": { "batch": 4, "steps": 8, "optimizer": { "kind": "adamw", "learning_rate": 1e-3, "warmup_steps": 2 } } }
+JSON
+    nyx-data sudoku --size=4 --count=200 --test=20 --seed=7 -o d.h5 --quiet
+    for i in $(seq 400); do echo "the $i grey cats sat on $((i * 7 % 31)) red mats"; done > t.txt
+    nyx-data text t.txt --tokenizer=bytes --split=tail -o t.h5 --quiet
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    [ ! -e "$BATS_FILE_TMPDIR/no-device" ] || skip "no Vulkan device; package mesa-vulkan-drivers"
+    ln -s "$BATS_FILE_TMPDIR"/* .
+}
+
+# Losses of two logs agree to FRACTION of each.
+agree() { # FRACTION A.jsonl B.jsonl
+    "${PYTHON:-python3}" - "$@" <<'PY'
+import json, sys
+most, a, b = float(sys.argv[1]), *([json.loads(l) for l in open(f)] for f in sys.argv[2:])
+assert len(a) == len(b) > 4
+for x, y in zip(a, b):
+    assert abs(x["loss"] - y["loss"]) <= most * abs(x["loss"]), (x, y)
+PY
+}
+
+@test "HRM learns as on the CPU, to rounding, and twice the same bytes" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o cpu.h5 --log=cpu.jsonl --device=cpu --quiet
+    nyx-train tiny.json --data=d.h5 --seed=3 -o gpu.h5 --log=gpu.jsonl --device=vulkan --quiet
+    nyx-train tiny.json --data=d.h5 --seed=3 -o again.h5 --device=vulkan:0,staging --quiet
+    agree 1e-4 cpu.jsonl gpu.jsonl
+    cmp gpu.h5 again.h5
+}
+
+@test "a language model learns as on the CPU, to rounding" {
+    nyx-train lm.json --data=t.h5 --seed=3 -o cpu.h5 --log=cpu.jsonl --device=cpu --quiet
+    nyx-train lm.json --data=t.h5 --seed=3 -o gpu.h5 --log=gpu.jsonl --device=vulkan --quiet
+    agree 1e-4 cpu.jsonl gpu.jsonl
+}
+
+@test "coded models are judged and go on with a text as on the CPU" {
+    nyx-train lm.json --data=t.h5 --seed=3 -o m.h5 --device=cpu --quiet
+    nyx-quantize m.h5 --format=int4:g32 -o q.h5 --quiet
+    for device in cpu vulkan; do
+        nyx-eval q.h5 --data=t.h5 --reference=m.h5 --context=32 --device=$device --quiet --report=$device.json
+        nyx-eval q.h5 --generate --prompt="the 7 grey" --tokens=24 --device=$device --quiet > $device.txt
+    done
+    cmp cpu.txt vulkan.txt
+    "${PYTHON:-python3}" - <<'PY'
+import json
+a, b = (json.load(open(f))["result"] for f in ("cpu.json", "vulkan.json"))
+def walk(x, y, path):
+    if isinstance(x, dict):
+        for k in x:
+            walk(x[k], y[k], path + "." + k)
+    elif isinstance(x, float):
+        assert abs(x - y) <= 1e-3 * abs(x) + 1e-4, (path, x, y)
+walk(a, b, "")
+PY
+}
+
+@test "a device that is lost: exit 75, one line, the last checkpoint stays and is gone on from" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o whole.h5 --device=vulkan --quiet
+    run --separate-stderr nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=vulkan:0,lost=60 --quiet \
+        --checkpoint=ck.h5 --checkpoint-every=1 --report=r.json
+    echo "$stderr"
+    [ "$status" -eq 75 ]
+    [ "$(wc -l <<< "$stderr")" -eq 1 ]
+    [[ "$stderr" == *"lost"* ]]
+    [ ! -e m.h5 ]
+    [ -e ck.h5 ]
+    grep -q lost r.json
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=vulkan --checkpoint=ck.h5 --resume --quiet
+    cmp whole.h5 m.h5
+}
+
+@test "no memory left: exit 71 with what is needed; no such device, no such switch: 69" {
+    refused() { # STATUS TEXT DEVICE
+        run --separate-stderr nyx-train tiny.json --data=d.h5 -o m.h5 --device="$3" --quiet
+        echo "$stderr"
+        [ "$status" -eq "$1" ]
+        [ "$(wc -l <<< "$stderr")" -eq 1 ]
+        [[ "$stderr" == *"$2"* ]]
+        [ ! -e m.h5 ]
+    }
+    refused 71 "are available" vulkan:0,full=8
+    refused 69 "vulkan:7" vulkan:7
+    refused 69 "abacus" vulkan:0,abacus
+}
