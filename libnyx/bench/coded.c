@@ -50,19 +50,10 @@ static int prepare(nyx_bench__product *p, nyx_bench *bench, const nyx_format *fo
     return fill(p->store, format, s);
 }
 
-static int64_t sample(void *context)
-{
-    nyx_program *program = context;
-
-    nyx_program_trace(program, true);
-    nyx_program_run(program, &(nyx_run){ 0 });
-    return nyx_program_time_ns(program, NYX_OP_MATMUL_CODED);
-}
-
 static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_size s)
 {
     const nyx_shape    shape = nyx_shape_of(2, s.n, s.k);
-    nyx_bench__product product = { 0 };
+    nyx_bench__product product = { .op = NYX_OP_MATMUL_CODED };
     nyx_bench_figure   figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k };
     nyx_format         format;
     char               name[NYX_FORMAT_TEXT + 16];
@@ -83,9 +74,7 @@ static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_s
                    4.0 * (double)s.m * (double)(s.n + s.k);
     nyx_bench__limit(bench, &figure);
     if ((status = prepare(&product, bench, &format, s)) == 0)
-        status = nyx_bench__measure(bench, &figure, sample, product.program);
-    if (status == 0)
-        status = nyx_store_check(product.store);
+        status = nyx_bench__product_measure(bench, &figure, &product);
     nyx_bench__product_release(&product);
     return status;
 }

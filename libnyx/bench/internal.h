@@ -29,9 +29,12 @@ typedef struct {
     nyx_graph   *graph;
     nyx_store   *store;
     nyx_program *program;
+    enum nyx_op  op;
 } nyx_bench__product;
 
 void nyx_bench__product_release(nyx_bench__product *product);
+/* Measure the operation alone, without what is around it. DEVICE. */
+int  nyx_bench__product_measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__product *product) NYX_CHECKED;
 
 /* Nanoseconds of one run. */
 typedef int64_t (*nyx_bench__sample)(void *context);

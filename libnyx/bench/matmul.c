@@ -14,6 +14,30 @@ void nyx_bench__product_release(nyx_bench__product *product)
     nyx_graph_free(product->graph);
 }
 
+/* The product alone, without the copy of its result. */
+static int64_t sample(void *context)
+{
+    nyx_bench__product *product = context;
+
+    nyx_program_trace(product->program, true);
+    nyx_program_run(product->program, &(nyx_run){ 0 });
+    return nyx_program_time_ns(product->program, product->op);
+}
+
+int nyx_bench__product_measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__product *product)
+{
+    int status;
+
+    if (sample(product) == 0) {
+        if ((status = nyx_store_check(product->store)) < 0)
+            return status;
+        snprintf(figure->reason, sizeof figure->reason, "the device tells no times");
+        return nyx_bench__add(bench, figure);
+    }
+    status = nyx_bench__measure(bench, figure, sample, product);
+    return status < 0 ? status : nyx_store_check(product->store);
+}
+
 /* Small whole numbers: sums stay far from overflow and from subnormals. */
 static int fill(nyx_store *store, enum nyx_dtype type, const char *name, int64_t elems)
 {
@@ -52,17 +76,6 @@ static int prepare(nyx_bench__product *p, nyx_bench *bench, int mode, nyx_bench_
         (status = fill(p->store, bench->options.type, "a", s.m * s.k)) < 0)
         return status;
     return fill(p->store, bench->options.type, "b", s.n * s.k);
-}
-
-/* The product alone, without the copy of its result. */
-static int64_t sample(void *context)
-{
-    nyx_program  *program = context;
-    const nyx_run run = { 0 };
-
-    nyx_program_trace(program, true);
-    nyx_program_run(program, &run);
-    return nyx_program_time_ns(program, NYX_OP_MATMUL);
 }
 
 struct yardstick {
@@ -117,7 +130,7 @@ static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
     nyx_bench_figure     figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k,
                                     .bytes = width * ((double)s.m * (double)s.k + (double)s.n * (double)s.k) +
                                              4.0 * (double)s.m * (double)s.n };
-    nyx_bench__product   product = { 0 };
+    nyx_bench__product   product = { .op = NYX_OP_MATMUL };
     int                  status;
 
     snprintf(figure.op, sizeof figure.op, "%s", op);
@@ -127,16 +140,9 @@ static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
         snprintf(figure.what, sizeof figure.what, "%s%s%s %lldx%lldx%lld", type == NYX_F32 ? "" : nyx_dtype_name(type),
                  type == NYX_F32 ? "" : " ", mode_names[mode], (long long)s.m, (long long)s.n, (long long)s.k);
     nyx_bench__limit(bench, &figure);
-    if ((status = measure_yardstick(bench, &figure, mode, s)) < 0 || (status = prepare(&product, bench, mode, s)) < 0)
-        goto done;
-    if (sample(product.program) == 0) {
-        snprintf(figure.reason, sizeof figure.reason, "the device tells no times");
-        status = nyx_bench__add(bench, &figure);
-        goto done;
-    }
-    if ((status = nyx_bench__measure(bench, &figure, sample, product.program)) == 0)
-        status = nyx_store_check(product.store);
-done:
+    if ((status = measure_yardstick(bench, &figure, mode, s)) == 0 &&
+        (status = prepare(&product, bench, mode, s)) == 0)
+        status = nyx_bench__product_measure(bench, &figure, &product);
     nyx_bench__product_release(&product);
     return status;
 }

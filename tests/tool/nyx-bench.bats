@@ -94,6 +94,8 @@ for f in figures:
     assert f["limit_s"] is None and "processors" in f["limit_s_reason"] and "processors" in f["openblas_s_reason"], f
     assert f["median_s"] is None or f["flops_per_s"] > 0, f
 PY
+    nyx-bench --op=matvec_coded,matmul_coded $quick --sizes=3x17x40 --formats=int4:g32 --activations=int8 --device=vulkan > table
+    [ "$(grep -c 'int4:g32, x int8' table)" -eq 2 ]
     refuses 69 "has no tile 99" --op=matmul $quick --sizes=16 --device=vulkan:0,tile=99
 }
 
