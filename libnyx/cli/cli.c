@@ -1,8 +1,11 @@
 /* cli -- the life of a tool: signals, options, the run, the report, the end. */
 #include "cli/internal.h"
 
+#include "base/caches.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sysexits.h>
@@ -226,6 +229,22 @@ static int run(int argc, char **argv)
     return status >= 0 && written < 0 ? written : status;
 }
 
+/* $XDG_CACHE_HOME/nyx or ~/.cache/nyx; relative paths do not count (XDG Base
+ * Directory Specification). */
+static void find_caches(void)
+{
+    static char folder[PATH_MAX];
+    const char *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int         length = 0;
+
+    if (caches && *caches == '/')
+        length = snprintf(folder, sizeof folder, "%s/nyx", caches);
+    else if (home && *home == '/')
+        length = snprintf(folder, sizeof folder, "%s/.cache/nyx", home);
+    if (length > 0 && length < (int)sizeof folder)
+        nyx_cache_folder_set(folder);
+}
+
 int nyx_cli_main(int argc, char **argv, const nyx_tool *tool)
 {
     int status;
@@ -233,6 +252,7 @@ int nyx_cli_main(int argc, char **argv, const nyx_tool *tool)
     nyx_cli__line.tool = tool;
     occupy_streams();
     install_signals();
+    find_caches();
     status = nyx_cli__parse(argc, argv);
     if (status == 0 && nyx_cli__line.help)
         nyx_cli__help();

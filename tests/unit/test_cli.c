@@ -1,4 +1,5 @@
 /* cli: a made-up tool is run in child processes, each on one command line. */
+#include "base/caches.h"
 #include "cli/cli.h"
 #include "scratch.h"
 
@@ -461,6 +462,38 @@ static int fill_folder(void **state)
     return symlink("here", other);
 }
 
+/* The environment's answer, seen by a tool in a child process. */
+static void caches_live_where_the_environment_says(void **state)
+{
+    static const struct { const char *caches, *home, *expected; } rows[] = {
+        { "/a/b", "/home/me", "/a/b/nyx" }, { "", "/home/me", "/home/me/.cache/nyx" },
+        { "relative", "/home/me", "/home/me/.cache/nyx" }, { NULL, "/home/me", "/home/me/.cache/nyx" },
+        { NULL, "me", "" }, { NULL, NULL, "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const pid_t child = fork();
+        int         status;
+
+        if (child == 0) {
+            char *argv[] = { "nyx-many", "a", NULL };
+
+            unsetenv("XDG_CACHE_HOME");
+            unsetenv("HOME");
+            if ((rows[i].caches && setenv("XDG_CACHE_HOME", rows[i].caches, 1) < 0) ||
+                (rows[i].home && setenv("HOME", rows[i].home, 1) < 0) || chdir(folder) < 0)
+                _exit(98);
+            redirect(1, "out");
+            status = nyx_cli_main(2, argv, &several);
+            _exit(status ? status : strcmp(nyx_cache_folder(), rows[i].expected) != 0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +506,7 @@ int main(void)
         cmocka_unit_test(results_become_exit_statuses),
         cmocka_unit_test(a_stdout_that_takes_nothing_is_74),
         cmocka_unit_test(reports_are_written_on_failure_too),
+        cmocka_unit_test(caches_live_where_the_environment_says),
     };
 
     return cmocka_run_group_tests(tests, fill_folder, remove_folder);

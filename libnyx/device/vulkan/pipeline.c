@@ -12,7 +12,6 @@ static VkResult create_layouts(nyx_vulkan__gpu *gpu)
     VkPipelineLayoutCreateInfo      layout = { .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, .setLayoutCount = 1,
                                                .pSetLayouts = &gpu->set_layout, .pushConstantRangeCount = 1,
                                                .pPushConstantRanges = &push };
-    VkPipelineCacheCreateInfo       cache = { .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO };
     VkResult                        result;
 
     for (uint32_t i = 0; i < NYX_VULKAN_BINDINGS; i++)
@@ -22,7 +21,7 @@ static VkResult create_layouts(nyx_vulkan__gpu *gpu)
     if (result == VK_SUCCESS)
         result = gpu->vk.CreatePipelineLayout(gpu->handle, &layout, NULL, &gpu->layout);
     if (result == VK_SUCCESS)
-        result = gpu->vk.CreatePipelineCache(gpu->handle, &cache, NULL, &gpu->cache);
+        result = nyx_vulkan__cache_open(gpu);
     return result;
 }
 
@@ -35,11 +34,10 @@ int nyx_vulkan__pipelines_create(nyx_vulkan__gpu *gpu)
 
 void nyx_vulkan__pipelines_release(nyx_vulkan__gpu *gpu)
 {
+    nyx_vulkan__cache_close(gpu);
     for (int64_t i = 0; i < gpu->pipeline_count; i++)
         gpu->vk.DestroyPipeline(gpu->handle, gpu->pipelines[i].pipeline, NULL);
     nyx_free(gpu->pipelines);
-    if (gpu->cache)
-        gpu->vk.DestroyPipelineCache(gpu->handle, gpu->cache, NULL);
     if (gpu->layout)
         gpu->vk.DestroyPipelineLayout(gpu->handle, gpu->layout, NULL);
     if (gpu->set_layout)

@@ -78,6 +78,8 @@ typedef struct {
     VkDescriptorSetLayout            set_layout;
     VkPipelineLayout                 layout;
     VkPipelineCache                  cache;
+    char                            *cache_path;  /* NULL: it is not kept */
+    int64_t                          cache_bytes; /* that were read */
     nyx_vulkan__pipeline            *pipelines;
     int64_t                          pipeline_count, pipeline_room;
     VkCommandPool                    commands;
@@ -140,6 +142,20 @@ void nyx_vulkan__pipelines_release(nyx_vulkan__gpu *gpu);
 /* The index of a pipeline, made when it is not there yet. DEVICE, MEMORY. */
 int  nyx_vulkan__pipeline_find(nyx_vulkan__gpu *gpu, int *index, const char *shader, const uint32_t *spec,
                                int spec_count) NYX_CHECKED;
+
+/* ---- what the driver compiled, in a file: cache.c ------------------------------------------ */
+
+/* Of which device and driver it is. */
+typedef struct {
+    uint32_t vendor, device, driver;
+    uint8_t  uuid[VK_UUID_SIZE];
+} nyx_vulkan__version;
+
+/* NULL and 0 bytes where there is no whole file of that version. */
+void     nyx_vulkan__cache_read(char **out, int64_t *bytes, const char *path, const nyx_vulkan__version *version);
+void     nyx_vulkan__cache_write(const char *path, const nyx_vulkan__version *version, const void *data, int64_t bytes);
+VkResult nyx_vulkan__cache_open(nyx_vulkan__gpu *gpu); /* below nyx_cache_folder() */
+void     nyx_vulkan__cache_close(nyx_vulkan__gpu *gpu);
 
 /* Every shader that was built, by name; ends with NULL. */
 typedef struct {
