@@ -6,7 +6,8 @@
 #include "device/vulkan/kernels/kernels.h"
 #include "tensor/math.h"
 
-enum { WIDTH_MOST = 256, INVOCATIONS = 128, WIDE_HEAD = 64 };
+enum { WIDTH_MOST = 256, INVOCATIONS = 128, WIDE_HEAD = 64,
+       TURNS = 50, TURNS_GRADIENT = 70 }; /* of all loops, for a tile of 64 columns at most */
 
 /* Operands by batch, and which of them are worked on at once. */
 typedef struct {
@@ -73,6 +74,7 @@ static void forward(nyx_vulkan__emit *e, const layout *l, int64_t first, int64_t
     const bool              has_o = e->out[0].bytes > 0, has_lse = e->out[1].bytes > 0;
     nyx_vulkan__work        work = tiled(e, "attention", "attention4", l, height_of(l, false), l->heads, count);
 
+    nyx_vulkan__turns(e, TURNS * ((l->positions + 63) / 64));
     nyx_vulkan__spec(&work, has_o);
     nyx_vulkan__spec(&work, has_lse);
     nyx_vulkan__bind(&work, x, true, false);
@@ -128,6 +130,7 @@ static void backward(nyx_vulkan__emit *e, const layout *l, int64_t first, int64_
     nyx_vulkan__work        dq = tiled(e, "attention_dq", "attention_dq4", l, height, l->heads, count);
     nyx_vulkan__work        dkv = tiled(e, "attention_dkv", "attention_dkv4", l, height, l->kv_heads, count);
 
+    nyx_vulkan__turns(e, TURNS_GRADIENT * (l->heads / l->kv_heads) * ((l->positions + 63) / 64));
     sum_rows(e, l, first, count, delta);
     bind_gradient(e, l, first, count, delta, &dq);
     bind_gradient(e, l, first, count, delta, &dkv);

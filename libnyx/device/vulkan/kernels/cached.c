@@ -44,6 +44,7 @@ static void emit_attention(nyx_vulkan__emit *e)
 
     if (chunks > 1)
         to = nyx_vulkan__workspace(e, queries * chunks * (c.width + 2) * 4);
+    nyx_vulkan__turns(e, chunk / LANES * (2 * c.width + 2 * LANES)); /* scores, maxima, values of a tile */
     work.spec[0] = LANES;
     nyx_vulkan__spec(&work, (uint32_t)c.width);
     for (int i = 0; i < 5; i++)

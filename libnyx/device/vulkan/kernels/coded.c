@@ -220,6 +220,7 @@ static void emit_tiles(nyx_vulkan__emit *e, const planes *coded, const product *
 {
     nyx_vulkan__work work = product_of(e, "coded_tiles", coded, first, piece);
 
+    nyx_vulkan__turns(e, 2 * p->terms);
     work.spec[0] = 128;
     bind_product(&work, e, p, first);
     nyx_vulkan__grid(&work, (piece + TILE - 1) / TILE, (p->rows + TILE - 1) / TILE, 1);
