@@ -8,12 +8,13 @@
 #     fuzz      the parsers on inputs that are made up      (tests/fuzz/run.sh)
 #     thread    pool, device, a training of two threads under the thread sanitizer
 #     sanitize  every test under the sanitizers of addresses and undefined behaviour
+#     vulkan    every operation on Vulkan, with the validation layers, staged, narrow
 #     formats   every code of every format, every float
 #     tidy      clang-tidy on every source                  (.clang-tidy)
 set -u
 cd "$(dirname "$0")/.."
 build=$1; shift
-[ $# -gt 0 ] || set -- check clang fuzz thread sanitize formats tidy
+[ $# -gt 0 ] || set -- check clang fuzz thread sanitize vulkan formats tidy
 : "${LIMIT:=5400}" # seconds a part may take
 logs=$build/full passed=0 failed=0
 export CMOCKA_MESSAGE_OUTPUT=TAP
@@ -51,6 +52,25 @@ run_thread() {
 run_sanitize() {
     quiet_make BUILD="$build-sanitize" tests-build KERNEL_O=-O1 \
         CFLAGS="-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $CUT" && tests/run.sh "$build-sanitize"
+}
+
+# The layers' messages go to stdout; there must be none.
+run_vulkan() {
+    quiet_make BUILD="$build" "$build"/tests/conformance || return
+    local driver log good=0 bad=0 g b
+    driver=$(.ci/mesa "$build/mesa") && [ -z "$driver" ] || export VK_DRIVER_FILES=$driver
+    log=$(mktemp)
+    export VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation
+    export VK_LAYER_ENABLES=VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
+    for device in vulkan vulkan:0,staging vulkan:0,most=1048576; do
+        "$build"/tests/conformance --device=$device > "$log" 2>&1
+        grep -E '^FAIL|Validation|SYNC-|VUID-' "$log"
+        read -r g b < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$log" | tail -n 1) || g=0 b=1
+        good=$((good + g)) bad=$((bad + b + $(grep -cE 'VUID-|SYNC-HAZARD' "$log")))
+    done
+    rm -f "$log"
+    echo "$good passed, $bad failed"
+    [ "$bad" -eq 0 ]
 }
 
 run_formats() { quiet_make BUILD="$build" "$build"/tests/formats && "$build"/tests/formats --all; }

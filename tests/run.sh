@@ -53,6 +53,12 @@ for test in "$BUILD"/tests/test_*; do
 done
 counted conformance "$BUILD/tests/conformance"
 counted conformance/formats "$BUILD/tests/formats"
+if "$BUILD/tests/conformance" --device=vulkan --op=fill >/dev/null 2>&1; then
+    counted conformance/vulkan "$BUILD/tests/conformance" --device=vulkan --every=4 # all: make check-full
+else
+    echo "conformance/vulkan: skipped: no Vulkan device; package mesa-vulkan-drivers"
+    if [ "${NYX_TEST_STRICT:-0}" = 1 ]; then failed=$((failed + 1)); else skipped=$((skipped + 1)); fi
+fi
 for file in tests/lint/*.bats tests/conformance/*.bats tests/tool/*.bats tests/fault/*.bats tests/invalid/*.bats tests/interop/*.bats tests/pipeline/*.bats; do
     [ -e "$file" ] && tap "${file#tests/}" bats --tap "$file"
 done
