@@ -112,7 +112,8 @@ static void read_caches(nyx_machine *m, const char *root)
         snprintf(folder, sizeof folder, "%.400s/sys/devices/system/cpu/cpu0/cache/index%d", root, i);
         if (nyx_device__text(text, sizeof text, "%s/size", folder) < 0)
             return;
-        cache->bytes = strtoll(text, &end, 10) << (*end == 'M' ? 20 : *end == 'K' ? 10 : 0);
+        cache->bytes = strtoll(text, &end, 10);
+        cache->bytes <<= *end == 'M' ? 20 : *end == 'K' ? 10 : 0;
         nyx_device__text(text, sizeof text, "%s/type", folder);
         cache->kind = text[0] == 'D' ? 'd' : text[0] == 'I' ? 'i' : 'u';
         nyx_device__text(text, sizeof text, "%s/level", folder);

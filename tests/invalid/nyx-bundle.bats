@@ -16,7 +16,7 @@ setup() {
 }
 
 # What a hostile input may use: 512 MiB of memory, five seconds of processor.
-limited() { (ulimit -v 524288 -t 5; exec "$@"); }
+limited() { (ulimit -v ${NYX_TEST_KIB:-524288} -t 5; exec "$@"); }
 bad() { refused "$1" "$2" limited nyx-bundle "${@:3}"; }
 
 @test "hostile bundles: one line that names file and member, nothing extracted" {

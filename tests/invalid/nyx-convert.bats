@@ -13,7 +13,7 @@ refuse_all() { # KIND LEAST
     local cases=0 want name text
     python3 "$BATS_TEST_DIRNAME/foreign.py" "$1" in > cases
     while IFS=$'\t' read -r want name text; do
-        run --separate-stderr timeout 5 bash -c 'ulimit -v 524288; exec nyx-convert "in/$0" -o out/o.h5' "$name"
+        run --separate-stderr timeout 5 bash -c 'ulimit -v ${NYX_TEST_KIB:-524288}; exec nyx-convert "in/$0" -o out/o.h5' "$name"
         echo "$name: status $status, $want expected; stderr: $stderr; '$text' expected"
         [ "$status" -eq "$want" ]
         [ -z "$output" ]

@@ -14,7 +14,7 @@ refuse_all() { # KIND LEAST PLACE PROGRAM ARGUMENTS... with NAME for the file
     mkdir in
     python3 "$BATS_TEST_DIRNAME/texts.py" "$kind" in > cases
     while read -r name; do
-        run --separate-stderr timeout 60 bash -c 'ulimit -v 524288 -t 5; exec "$@"' bash "${@//NAME/in/$name}"
+        run --separate-stderr timeout 60 bash -c 'ulimit -v ${NYX_TEST_KIB:-524288} -t 5; exec "$@"' bash "${@//NAME/in/$name}"
         echo "$name: status $status; stderr: $stderr"
         if [[ $name == good* ]]; then
             [ "$status" -eq 0 ]

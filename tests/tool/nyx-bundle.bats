@@ -158,8 +158,8 @@ setup() {
 @test "memory does not grow with the files" {
     mkdir big
     truncate -s 300M big/zeros
-    (ulimit -v 524288; nyx-bundle create big -o b.tar.zst --report=c.json)
-    (ulimit -v 524288; nyx-bundle extract b.tar.zst --max-size=1000000000 -o out --report=e.json)
+    (ulimit -v ${NYX_TEST_KIB:-524288}; nyx-bundle create big -o b.tar.zst --report=c.json)
+    (ulimit -v ${NYX_TEST_KIB:-524288}; nyx-bundle extract b.tar.zst --max-size=1000000000 -o out --report=e.json)
     cmp big/zeros out/zeros
     for report in c e; do
         peak=$(grep -o '"peak_memory_bytes": [0-9]*' $report.json | grep -o '[0-9]*')

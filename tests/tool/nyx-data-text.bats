@@ -255,7 +255,7 @@ END
     nyx-data text s.txt --test-share=0 --tokenizer=good.json -o good.h5
     count=0
     for case in case-*; do
-        run bash -c "ulimit -v 524288; timeout 5 nyx-data text s.txt --test-share=0 --tokenizer=$case -o out.h5"
+        run bash -c "ulimit -v ${NYX_TEST_KIB:-524288}; timeout 5 nyx-data text s.txt --test-share=0 --tokenizer=$case -o out.h5"
         echo "$case: $(head -c 200 $case | tr -d '\0'): $status: $output"
         [ "$status" -eq 65 ]
         [ "${#lines[@]}" -eq 1 ]
