@@ -261,4 +261,4 @@ help: ## this list
 
 .PHONY: all pages lib tests-build deps check check-full tidy fuzz fuzz-build demo demo-long install clean help
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

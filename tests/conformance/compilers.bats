@@ -6,13 +6,14 @@ bats_require_minimum_version 1.5.0
 # Only what builds graphs, without optimizing: the order of nodes is the same.
 build() { # COMPILER
     mkdir "$BATS_TEST_TMPDIR/$1"
-    for source in "$root"/libnyx/{base,report,tensor,quant,file,graph,pass,model}/*.c "$root"/libnyx/train/optimizer.c \
+    for source in "$root"/libnyx/{base,report,tensor,quant,file,graph,pass,model}/*.c "$root"/libnyx/train/{optimizer,scaling}.c \
         "$root"/tests/conformance/graphs.c "$build/schemas.c"; do
         object=${source#"$root"/}
         echo "$source -o $BATS_TEST_TMPDIR/$1/${object//\//_}.o"
-    done | xargs -P 2 -L 1 "$1" -std=c17 -O0 -w -D_GNU_SOURCE -DNYX_VERSION='"0"' -I"$root/libnyx" -pthread \
+    done | xargs -P 2 -L 1 "$1" -std=c17 -O0 -w -ffunction-sections -D_GNU_SOURCE -DNYX_VERSION='"0"' -I"$root/libnyx" -pthread \
         $(pkg-config --cflags hdf5 jansson libarchive zlib) -c
-    "$1" "$BATS_TEST_TMPDIR/$1"/*.o -pthread $(pkg-config --libs hdf5 jansson libarchive zlib) -lm -o "$BATS_TEST_TMPDIR/$1.graphs"
+    # What reads stores is not called, and so not asked for.
+    "$1" "$BATS_TEST_TMPDIR/$1"/*.o -Wl,--gc-sections -pthread $(pkg-config --libs hdf5 jansson libarchive zlib) -lm -o "$BATS_TEST_TMPDIR/$1.graphs"
 }
 
 @test "gcc's and clang's graphs of every shipped configuration and kind of model are one text" {
