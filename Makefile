@@ -151,6 +151,8 @@ spirv:
 	    { echo "/* $$source $$(sha256sum < shaders/$$source | cut -c1-64) $$options */"; grep -v // $$f.new; } > $$f.own && \
 	    mv $$f.own $$f && rm $$f.new || exit 1; done
 
+shaders/%.glsl: ; # one that is gone makes what it was in anew
+
 $(BUILD)/shaders.c: $(SPIRV) $(SPIRV_KEPT) Makefile
 	@{ echo '#include "device/vulkan/vulkan.h"'; \
 	   for f in $(SPIRV) $(SPIRV_KEPT); do n=$$(basename $$f .num); echo "static const uint32_t code_$$n[] = {"; cat $$f; echo '};'; done; \

@@ -4,7 +4,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "nyx.glsl"
-#include "halves.glsl"
+#include "float.glsl"
 
 layout(constant_id = 1) const uint BF16 = 0;
 layout(constant_id = 2) const uint DECODE = 0;
@@ -19,7 +19,7 @@ uint encoded(uint word)
 
 uint decoded(uint code)
 {
-    return floatBitsToUint(BF16 != 0u ? bf16_decode(code) : f16_decode(code));
+    return floatBitsToUint(BF16 != 0u ? bf16_float(code) : f16_float(code));
 }
 
 void main()

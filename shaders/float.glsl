@@ -1,4 +1,5 @@
-/* float.glsl -- the small float formats of libnyx/tensor/float.h, bit for bit. */
+/* float.glsl -- the small float formats of libnyx/tensor/float.h, bit for bit:
+ * integer arithmetic, for a driver may leave out a cast in registers. */
 float small_float(uint code, uint exponent_bits, uint mantissa_bits, uint bias, bool has_infinity)
 {
     const uint    width = exponent_bits + mantissa_bits, shift = 23u - mantissa_bits;
@@ -17,6 +18,11 @@ float small_float(uint code, uint exponent_bits, uint mantissa_bits, uint bias, 
 float f16_float(uint code)
 {
     return small_float(code, 5u, 10u, 15u, true);
+}
+
+float bf16_float(uint code)
+{
+    return uintBitsToFloat(code << 16);
 }
 
 float e5m2_float(uint code)
@@ -65,4 +71,30 @@ float quick_e4m3(uint top)
 float quick_e2m1(uint top)
 {
     return quick_float(top, 6u, 0x81c00000u, 1u, 8.0, 0u);
+}
+
+/* To 16 bits: nearest, ties to even; a NaN keeps the top of its payload. */
+uint bf16_encode(float x)
+{
+    uint bits = floatBitsToUint(x), size = bits & 0x7fffffffu;
+    uint code = (size + 0x7fffu + (size >> 16 & 1u)) >> 16;
+
+    code = size > 0x7f800000u ? 0x7fc0u | (size & 0x7fffffu) >> 16 : code;
+    return bits >> 31 << 15 | code;
+}
+
+/* Below the least normal number one unit of 0.5 is the least subnormal, so the
+ * addition rounds. */
+uint f16_encode(float x)
+{
+    const uint    rebias = 112u << 23;
+    uint          bits = floatBitsToUint(x), size = bits & 0x7fffffffu;
+    uint          code = size - rebias;
+    precise float moved = uintBitsToFloat(size) + 0.5;
+    uint          small = floatBitsToUint(moved) - floatBitsToUint(0.5);
+
+    code = (code + 0xfffu + (code >> 13 & 1u)) >> 13;
+    code = size < rebias + (1u << 23) ? small : min(code, 0x7c00u);
+    code = size > 0x7f800000u ? 0x7e00u | (size & 0x7fffffu) >> 13 : code;
+    return bits >> 31 << 15 | code;
 }

@@ -1,21 +1,12 @@
 /* operand.glsl -- elements of matrices that are f32, or two of 16 bits a word.
  *
- * TYPE (a specialisation constant, declared before): 0 f32, 1 f16, 2 bf16. What
- * is unpacked is exact; infinities and NaN stay what they are.
+ * TYPE (a specialisation constant, declared before): 0 f32, 1 f16, 2 bf16.
  */
-float of_half(uint h)
-{
-    uint  body = (h & 0x7fffu) << 13, sign = (h & 0x8000u) << 16;
-    float tiny = uintBitsToFloat(0x38800000u | body) - uintBitsToFloat(0x38800000u); /* 2^-14 and more, less 2^-14 */
-    uint  real = body + (body >= 0x0f800000u ? 0x70000000u : 0x38000000u);
-
-    real = body < 0x00800000u ? floatBitsToUint(tiny) : real;
-    return uintBitsToFloat(real | sign);
-}
+#include "float.glsl"
 
 float unpacked(uint half16)
 {
-    return TYPE == 1u ? of_half(half16) : uintBitsToFloat(half16 << 16);
+    return TYPE == 1u ? f16_float(half16) : bf16_float(half16);
 }
 
 vec4 unpacked(uvec2 words)
