@@ -225,10 +225,12 @@ static int plan(nyx_report *report, nyx_device *device, const nyx_machine *machi
     nyx_json   *json;
     int         status;
 
-    if (!memory_bytes && nyx_machine_available(machine) < 0)
+    const int64_t own = nyx_device_memory(device);
+
+    if (!memory_bytes && own < 0 && nyx_machine_available(machine) < 0)
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "the system does not say how much memory is available; name it with --memory");
     if (!memory_bytes)
-        memory_bytes = nyx_fit_memory(nyx_machine_available(machine));
+        memory_bytes = nyx_fit_memory(own >= 0 ? own : nyx_machine_available(machine));
     if ((status = nyx_report_input(report, args.plan)) < 0 || (args.data && (status = nyx_report_input(report, args.data)) < 0) ||
         (status = bind(config, &dataset)) < 0 ||
         (status = nyx_fit_find(fit, config, !args.data, memory_bytes, predict, &p)) < 0)

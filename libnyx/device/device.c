@@ -116,6 +116,11 @@ void nyx_device__fail(nyx_device *device, int status, const char *fmt, ...)
     va_end(arguments);
 }
 
+int64_t nyx_device_memory(const nyx_device *device)
+{
+    return device->backend->free_bytes ? device->backend->free_bytes(device) : -1;
+}
+
 int nyx_device_check(const nyx_device *device)
 {
     return device->status < 0 ? nyx_error_set(device->status, "%s", device->why) : 0;

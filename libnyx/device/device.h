@@ -28,6 +28,8 @@ int         nyx_device_open(nyx_device **out, const char *name, int threads) NYX
 void        nyx_device_close(nyx_device *device);
 const char *nyx_device_name(const nyx_device *device); /* "cpu:avx2": part of the digest */
 nyx_pool   *nyx_device_pool(nyx_device *device);
+/* Bytes of the device's own memory that are free; -1: it uses the host's. */
+int64_t     nyx_device_memory(const nyx_device *device);
 /* A GPU may fail in the middle of work: programs and reads then do nothing, and
  * this says why. Asked before results are used. DEVICE, MEMORY. */
 int         nyx_device_check(const nyx_device *device) NYX_CHECKED;

@@ -17,6 +17,7 @@ typedef struct {
     void (*discard)(nyx_program *program);
     void (*run)(nyx_program *program, const nyx_run *run);
     void (*digest)(const nyx_program *program, nyx_sha256 *hash);
+    int64_t (*free_bytes)(const nyx_device *device); /* NULL: memory is the host's */
     int64_t alignment; /* of every value and variable, bytes: a power of two */
 } nyx_device__backend;
 

@@ -69,7 +69,7 @@ CASES
 66|there is no folder 'nowhere'|--parts=disk --folder=nowhere
 66|there is no folder 'nowhere'|--parts=disk --root=nowhere
 69|nothing fits into 100000 bytes|--plan=c.json --data=d.h5 --memory=100000 -o out.json
-69|no device 'vulkan'|--plan=c.json --device=vulkan -o out.json
+69|evice|--plan=c.json --device=vulkan:99 -o out.json
 73|'nowhere/out.json'|--plan=c.json -o nowhere/out.json
 CASES
 }

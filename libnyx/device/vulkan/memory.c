@@ -47,6 +47,19 @@ static int64_t left_in_heap(const nyx_vulkan__gpu *gpu, int type)
     return now.heaps[heap].budget > now.heaps[heap].used ? now.heaps[heap].budget - now.heaps[heap].used : 0;
 }
 
+int64_t nyx_vulkan__free_bytes(const nyx_device *device)
+{
+    const nyx_vulkan__gpu *gpu = nyx_vulkan__gpu_of(device);
+    int64_t                most = -1;
+
+    for (uint32_t type = 0; type < gpu->memory.memoryTypeCount && !gpu->unified; type++) {
+        const int64_t left = gpu->memory.memoryTypes[type].propertyFlags & LOCAL ? left_in_heap(gpu, (int)type) : -1;
+
+        most = left > most ? left : most;
+    }
+    return most;
+}
+
 static int no_memory(const nyx_vulkan__gpu *gpu, int64_t bytes, int type)
 {
     return nyx_error_set(NYX_ERR_MEMORY, "'%s' cannot hold %lld bytes more, %lld are available; a smaller batch or "

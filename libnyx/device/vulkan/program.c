@@ -254,5 +254,5 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
 const nyx_device__backend nyx_device__vulkan = {
     .close = nyx_vulkan__close, .allocate = allocate, .release = release, .write = write_block, .read = read_block,
     .compile = compile, .discard = discard, .run = run_work, .digest = digest,
-    .alignment = 256,
+    .free_bytes = nyx_vulkan__free_bytes, .alignment = 256,
 };

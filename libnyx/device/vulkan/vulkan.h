@@ -115,6 +115,8 @@ int nyx_vulkan__error(VkResult result, const char *what);
 /* `bytes` 0 gives an empty block. MEMORY: needed and available bytes are said. */
 int  nyx_vulkan__block_create(nyx_vulkan__gpu *gpu, nyx_vulkan__block *out, int64_t bytes,
                               enum nyx_vulkan__kind kind) NYX_CHECKED;
+/* Of the largest heap of its own; -1: memory is the host's. */
+int64_t nyx_vulkan__free_bytes(const nyx_device *device);
 void nyx_vulkan__block_release(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block);
 
 /* ---- the stream: stream.c ---------------------------------------------------------------- */
