@@ -128,6 +128,12 @@ done
 kill -USR1 $!
 kill -CONT $!
 wait $!
+status=$? # another signal ends the wait, not the trainer
+while [ "$status" -gt 128 ] && kill -0 $! 2> /dev/null; do
+    wait $!
+    status=$?
+done
+exit "$status"
 SLOW
     chmod +x slow/nyx-train
 }
