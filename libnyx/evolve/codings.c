@@ -314,21 +314,9 @@ static nyx_json *recipe_json(const nyx_codings *c, const uint8_t *plan, const ch
 
 int nyx_plan_write(const char *path, const nyx_codings *c, const uint8_t *plan, const char *comment)
 {
-    nyx_json   *json = recipe_json(c, plan, comment);
-    nyx_output *out = NULL;
-    char       *text = NULL;
-    int         status;
+    nyx_json *json = recipe_json(c, plan, comment);
+    const int status = nyx_json_write(path, json, 2);
 
-    if ((status = nyx_json_print(&text, json, 2)) < 0 || (status = nyx_output_open(&out, path)) < 0)
-        goto done;
-    if ((status = nyx_output_write(out, text, (int64_t)strlen(text))) == 0 &&
-        (status = nyx_output_write(out, "\n", 1)) == 0) {
-        status = nyx_output_commit(out);
-        out = NULL;
-    }
-done:
-    nyx_output_discard(out);
-    nyx_free(text);
     nyx_json_free(json);
     return status;
 }

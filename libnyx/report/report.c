@@ -200,12 +200,26 @@ const char *nyx_report_input_sha256(const nyx_report *report, const char *path)
     return NULL;
 }
 
+int nyx_json_write(const char *path, const nyx_json *json, int indent)
+{
+    nyx_output *out = NULL;
+    char       *text;
+    int         status = nyx_json_print(&text, json, indent);
+
+    if (status < 0)
+        return status;
+    if ((status = nyx_output_open(&out, path)) == 0 &&
+        (status = nyx_output_write(out, text, (int64_t)strlen(text))) == 0 && (status = nyx_output_write(out, "\n", 1)) == 0)
+        status = nyx_output_commit(out);
+    else
+        nyx_output_discard(out);
+    nyx_free(text);
+    return status;
+}
+
 int nyx_report_write(nyx_report *report, const char *path, const char *status, const char *error)
 {
     struct rusage usage;
-    nyx_output   *out;
-    char         *text;
-    int           result;
 
     nyx_json_set_text(report->root, "status", status);
     if (error)
@@ -215,17 +229,5 @@ int nyx_report_write(nyx_report *report, const char *path, const char *status, c
     nyx_json_set_real(report->run, "duration_s", (double)(nyx_clock_ns() - report->start_ns) * 1e-9);
     if (getrusage(RUSAGE_SELF, &usage) == 0)
         nyx_json_set_int(report->run, "peak_memory_bytes", (int64_t)usage.ru_maxrss * 1024);
-    if ((result = nyx_json_print(&text, report->root, 2)) < 0)
-        return result;
-    if ((result = nyx_output_open(&out, path)) < 0)
-        goto done;
-    if ((result = nyx_output_write(out, text, (int64_t)strlen(text))) < 0 ||
-        (result = nyx_output_write(out, "\n", 1)) < 0) {
-        nyx_output_discard(out);
-        goto done;
-    }
-    result = nyx_output_commit(out);
-done:
-    nyx_free(text);
-    return result;
+    return nyx_json_write(path, report->root, 2);
 }

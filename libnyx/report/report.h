@@ -72,6 +72,8 @@ int nyx_json_check(const nyx_json *json) NYX_CHECKED;
 /* Text with sorted keys and 17 significant digits: equal values give equal
  * bytes. `indent` 0 is one line without spaces. *out ends with nyx_free. */
 int nyx_json_print(char **out, const nyx_json *json, int indent) NYX_CHECKED;
+/* That text and a line feed as a file; "-" is standard output. CREATE, OUTPUT. */
+int nyx_json_write(const char *path, const nyx_json *json, int indent) NYX_CHECKED;
 
 /* Check `json` against the embedded schemas/NAME.schema.json (the subset of
  * JSON Schema 2020-12 that schemas/README.md lists). The sentence names

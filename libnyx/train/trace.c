@@ -2,8 +2,6 @@
  * ts and dur in microseconds), which browsers' tracing pages and Perfetto show. */
 #include "train/internal.h"
 
-#include <string.h>
-
 static nyx_json *event_json(const nyx_graph *g, const nyx_event *event, const char *program, double offset_us)
 {
     const nyx_op_row *row = nyx_op_table(event->node->op);
@@ -49,25 +47,10 @@ void nyx_train__trace_run(nyx_trainer *t, int which)
         t->trace_us += (double)(events[count - 1].begin_ns + events[count - 1].ns) * 1e-3;
 }
 
-static int write_text(const char *path, const char *text)
-{
-    nyx_output *out;
-    int         status = nyx_output_open(&out, path);
-
-    if (status == 0 && (status = nyx_output_write(out, text, (int64_t)strlen(text))) == 0)
-        return nyx_output_commit(out);
-    nyx_output_discard(out);
-    return status;
-}
-
 int nyx_train__trace_end(nyx_trainer *t)
 {
-    char *text = NULL;
-    int   status = nyx_json_print(&text, t->trace, 0);
+    const int status = nyx_json_write(t->options.trace, t->trace, 0);
 
-    if (status == 0)
-        status = write_text(t->options.trace, text);
-    nyx_free(text);
     nyx_json_free(t->trace);
     t->trace = NULL;
     for (int i = 0; i < 3; i++)

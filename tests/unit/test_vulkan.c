@@ -1,12 +1,6 @@
 /* vulkan: a GPU as a device (device/vulkan/), on whatever device there is;
  * software Vulkan will do. What operations compute is conformance's. */
-#include "device/device.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "vulkan_device.h"
 
 enum { ELEMS = 1000 };
 
@@ -18,37 +12,19 @@ typedef struct {
     nyx_program *program;
 } fixture;
 
-static void say(int status)
-{
-    if (status < 0)
-        fail_msg("%s", nyx_error_text());
-}
-
-static bool has_device(void)
-{
-    nyx_device *device;
-    const bool  found = nyx_device_open(&device, "vulkan", 1) == 0;
-
-    if (found)
-        nyx_device_close(device);
-    else
-        print_message("skipped: no Vulkan device; package mesa-vulkan-drivers\n");
-    return found;
-}
-
 static int compile(fixture *f, const char *name)
 {
     const nyx_shape shape = nyx_shape_of(1, (int64_t)ELEMS);
     int             status;
 
     memset(f, 0, sizeof *f);
-    say(nyx_graph_create(&f->g, NYX_F32));
+    ok(nyx_graph_create(&f->g, NYX_F32));
     const nyx_value x = nyx_graph_variable_micro(f->g, "x", NYX_F32, shape, NYX_ROLE_INPUT);
     const nyx_value sum = nyx_graph_variable(f->g, "sum", NYX_F32, shape, NYX_ROLE_GRADIENT);
     nyx_graph_assign(f->g, "sum", NYX_ROLE_GRADIENT, nyx_graph_add(f->g, sum, x));
     nyx_graph_assign_micro(f->g, "x", NYX_ROLE_INPUT, nyx_graph_affine(f->g, x, 2.0, 1.0));
-    say(nyx_device_open(&f->device, name, 1));
-    say(nyx_store_create(&f->store, f->device, 2));
+    ok(nyx_device_open(&f->device, name, 1));
+    ok(nyx_store_create(&f->store, f->device, 2));
     status = nyx_program_compile(&f->program, f->store, f->g);
     return status < 0 ? status : nyx_store_allocate(f->store);
 }
@@ -88,12 +64,12 @@ static void programs_are_replayed_over_micro_batches(void **state)
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         fixture f;
 
-        say(compile(&f, names[n]));
+        ok(compile(&f, names[n]));
         feed(&f, x);
         run_steps(&f);
         nyx_store_read(f.store, "x", x);
         nyx_store_read(f.store, "sum", sum);
-        say(nyx_device_check(f.device));
+        ok(nyx_device_check(f.device));
         for (int i = 0; i < 2 * ELEMS; i++)
             assert_true(x[i] == 8.0f * (float)i + 7.0f);
         for (int i = 0; i < ELEMS; i++) /* x + (2 x + 1) + (4 x + 3), of both */
@@ -116,14 +92,14 @@ static void long_variables_pass_through_staging(void **state)
     (void)state;
     if (!has_device())
         skip();
-    say(nyx_alloc(&x, LONG * (int64_t)sizeof *x));
-    say(nyx_graph_create(&g, NYX_F32));
+    ok(nyx_alloc(&x, LONG * (int64_t)sizeof *x));
+    ok(nyx_graph_create(&g, NYX_F32));
     nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT,
                      nyx_graph_affine(g, nyx_graph_variable(g, "x", NYX_F32, shape, NYX_ROLE_INPUT), 1.0, 1.0));
-    say(nyx_device_open(&device, "vulkan:0,staging", 1));
-    say(nyx_store_create(&store, device, 1));
-    say(nyx_program_compile(&program, store, g));
-    say(nyx_store_allocate(store));
+    ok(nyx_device_open(&device, "vulkan:0,staging", 1));
+    ok(nyx_store_create(&store, device, 1));
+    ok(nyx_program_compile(&program, store, g));
+    ok(nyx_store_allocate(store));
     for (int i = 0; i < LONG; i++)
         x[i] = (float)i;
     nyx_store_write(store, "x", x);
@@ -146,7 +122,7 @@ static void times_are_taken_by_operation(void **state)
     (void)state;
     if (!has_device())
         skip();
-    say(compile(&f, "vulkan"));
+    ok(compile(&f, "vulkan"));
     feed(&f, x);
     run_steps(&f);
     assert_int_equal(nyx_program_time_ns(f.program, NYX_OP_ADD), 0);
@@ -175,7 +151,7 @@ static void a_device_that_fails_does_nothing_more(void **state)
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         fixture f;
 
-        say(compile(&f, faults[i].name));
+        ok(compile(&f, faults[i].name));
         feed(&f, x);
         run_steps(&f);
         nyx_store_read(f.store, "x", x);
@@ -245,12 +221,12 @@ static void loops_that_a_driver_would_end_are_refused(void **state)
         nyx_graph   *g;
         nyx_node     node = { .op = NYX_OP_EMBEDDING_GRAD, .input_count = 2, .ints = { 3 } };
 
-        say(nyx_graph_create(&g, NYX_F32));
+        ok(nyx_graph_create(&g, NYX_F32));
         node.inputs[0] = nyx_graph_variable(g, "ids", NYX_I32, nyx_shape_of(1, ids[i]), NYX_ROLE_INPUT);
         node.inputs[1] = nyx_graph_variable(g, "dy", NYX_F32, nyx_shape_of(2, ids[i], (int64_t)1), NYX_ROLE_INPUT);
         nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_node_add(g, &node));
-        say(nyx_device_open(&device, "vulkan:0,short", 1));
-        say(nyx_store_create(&store, device, 1));
+        ok(nyx_device_open(&device, "vulkan:0,short", 1));
+        ok(nyx_store_create(&store, device, 1));
         assert_int_equal(nyx_program_compile(&program, store, g), i ? NYX_ERR_UNSUPPORTED : 0);
         assert_true(i == 0 || strstr(nyx_error_text(), "ends loops after 65,535 turns, embedding_grad needs 62509"));
         nyx_program_free(program);
@@ -269,12 +245,12 @@ static void the_digest_knows_the_device(void **state)
     if (!has_device())
         skip();
     for (int i = 0; i < 2; i++) {
-        say(compile(&f, "vulkan:0"));
+        ok(compile(&f, "vulkan:0"));
         nyx_program_digest(f.program, i ? again : here);
         release(&f);
     }
     assert_string_equal(here, again);
-    say(compile(&f, "cpu"));
+    ok(compile(&f, "cpu"));
     nyx_program_digest(f.program, again);
     release(&f);
     assert_string_not_equal(here, again);

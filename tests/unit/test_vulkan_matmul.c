@@ -1,33 +1,9 @@
 /* vulkan_matmul: products on a Vulkan device in every way they are cut: whole
  * tiles, pieces that bindings allow, tiles asked for, parts of the terms, few
  * rows. Operands are small integers, so sums are exact and must be equal. */
-#include "device/device.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "vulkan_device.h"
 
 typedef struct { int64_t m, n, k; } size;
-
-static void say(int status)
-{
-    if (status < 0)
-        fail_msg("%s", nyx_error_text());
-}
-
-static bool has_device(void)
-{
-    nyx_device *device;
-    const bool  found = nyx_device_open(&device, "vulkan", 1) == 0;
-
-    if (found)
-        nyx_device_close(device);
-    else
-        print_message("skipped: no Vulkan device; package mesa-vulkan-drivers\n");
-    return found;
-}
 
 static float left_at(int64_t i, int64_t k)
 {
@@ -46,8 +22,8 @@ static void feed(nyx_store *store, const char *name, enum nyx_dtype type, int64_
     float *values;
     char  *stored;
 
-    say(nyx_alloc(&values, lines * k * 4));
-    say(nyx_alloc(&stored, lines * k * nyx_dtype_bytes(type)));
+    ok(nyx_alloc(&values, lines * k * 4));
+    ok(nyx_alloc(&stored, lines * k * nyx_dtype_bytes(type)));
     for (int64_t i = 0; i < lines; i++)
         for (int64_t t = 0; t < k; t++)
             values[terms ? i * k + t : t * lines + i] = at(i, t);
@@ -61,9 +37,9 @@ static void compare(nyx_store *store, size s, const char *what)
 {
     float *y;
 
-    say(nyx_alloc(&y, s.m * s.n * 4));
+    ok(nyx_alloc(&y, s.m * s.n * 4));
     nyx_store_read(store, "y", y);
-    say(nyx_store_check(store));
+    ok(nyx_store_check(store));
     for (int64_t i = 0; i < s.m; i++)
         for (int64_t j = 0; j < s.n; j++) {
             double sum = 0.5 * (double)j;
@@ -89,18 +65,18 @@ static void multiply(nyx_device *device, enum nyx_dtype type, enum nyx_matmul_mo
 
     snprintf(what, sizeof what, "%s: %s, mode %d, %d x %d x %d", nyx_device_name(device), nyx_dtype_name(type), (int)mode,
              (int)s.m, (int)s.n, (int)s.k);
-    say(nyx_graph_create(&g, NYX_F32));
+    ok(nyx_graph_create(&g, NYX_F32));
     const nyx_value left = nyx_graph_variable(g, "x", type, x, NYX_ROLE_INPUT);
     const nyx_value right = nyx_graph_variable(g, "w", type, w, NYX_ROLE_INPUT);
     const nyx_value shift = nyx_graph_variable(g, "b", NYX_F32, nyx_shape_of(1, s.n), NYX_ROLE_INPUT);
     const nyx_value product = nyx_graph_matmul(g, left, right, tn ? 0 : shift, mode);
     nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, tn ? nyx_graph_add(g, product, shift) : product);
-    say(nyx_store_create(&store, device, 1));
-    say(nyx_program_compile(&program, store, g));
-    say(nyx_store_allocate(store));
+    ok(nyx_store_create(&store, device, 1));
+    ok(nyx_program_compile(&program, store, g));
+    ok(nyx_store_allocate(store));
     feed(store, "x", type, s.m, s.k, !tn, left_at);
     feed(store, "w", type, s.n, s.k, nt, right_at);
-    say(nyx_alloc(&bias, s.n * 4));
+    ok(nyx_alloc(&bias, s.n * 4));
     for (int64_t j = 0; j < s.n; j++)
         bias[j] = 0.5f * (float)j;
     nyx_store_write(store, "b", bias);
@@ -117,7 +93,7 @@ static void multiply_all(const char *name, size s, enum nyx_dtype type)
 {
     nyx_device *device;
 
-    say(nyx_device_open(&device, name, 1));
+    ok(nyx_device_open(&device, name, 1));
     for (int mode = NYX_MATMUL_NT; mode <= NYX_MATMUL_TN; mode++) {
         multiply(device, NYX_F32, (enum nyx_matmul_mode)mode, s);
         multiply(device, type, (enum nyx_matmul_mode)mode, s);
@@ -149,18 +125,18 @@ static void a_tile_is_taken_by_its_number(void **state)
     (void)state;
     if (!has_device())
         return;
-    say(nyx_device_open(&device, "vulkan:0,tile=6", 1));
+    ok(nyx_device_open(&device, "vulkan:0,tile=6", 1));
     multiply(device, NYX_F32, NYX_MATMUL_NT, (size){ 64, 64, 32 });
     nyx_device_close(device);
-    say(nyx_device_open(&device, "vulkan:0,tile=1000", 1));
+    ok(nyx_device_open(&device, "vulkan:0,tile=1000", 1));
     nyx_graph   *g;
     nyx_store   *store;
     nyx_program *program;
 
-    say(nyx_graph_create(&g, NYX_F32));
+    ok(nyx_graph_create(&g, NYX_F32));
     const nyx_value x = nyx_graph_variable(g, "x", NYX_F32, nyx_shape_of(2, (int64_t)4, (int64_t)4), NYX_ROLE_INPUT);
     nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_matmul(g, x, x, 0, NYX_MATMUL_NN));
-    say(nyx_store_create(&store, device, 1));
+    ok(nyx_store_create(&store, device, 1));
     assert_int_equal(nyx_program_compile(&program, store, g), NYX_ERR_UNSUPPORTED);
     assert_non_null(strstr(nyx_error_text(), "has no tile 1000"));
     nyx_store_free(store);

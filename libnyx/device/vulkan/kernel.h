@@ -122,6 +122,10 @@ static inline int64_t nyx_vulkan__elems_out(const nyx_vulkan__emit *e, int outpu
 {
     return nyx_value_elems(e->g, e->node->outputs[output]);
 }
+static inline bool nyx_vulkan__is_half(enum nyx_dtype dtype) /* what cast makes of f32 */
+{
+    return dtype == NYX_F16 || dtype == NYX_BF16;
+}
 static inline int64_t nyx_vulkan__width(const nyx_shape *shape) /* of the last axis */
 {
     return shape->rank > 0 ? shape->dims[shape->rank - 1] : 1;

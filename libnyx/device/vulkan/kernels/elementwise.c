@@ -81,11 +81,6 @@ static void emit_unary(nyx_vulkan__emit *e)
     }
 }
 
-static bool is_half(enum nyx_dtype dtype)
-{
-    return dtype == NYX_F16 || dtype == NYX_BF16;
-}
-
 /* Between f32 and 16 bits, two elements an invocation. */
 static void emit_halves(nyx_vulkan__emit *e, enum nyx_dtype from, enum nyx_dtype to)
 {
@@ -97,7 +92,7 @@ static void emit_halves(nyx_vulkan__emit *e, enum nyx_dtype from, enum nyx_dtype
         nyx_vulkan__work work = nyx_vulkan__shader(e, "cast");
 
         nyx_vulkan__spec(&work, from == NYX_BF16 || to == NYX_BF16);
-        nyx_vulkan__spec(&work, is_half(from));
+        nyx_vulkan__spec(&work, nyx_vulkan__is_half(from));
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * in, count * in), true, false);
         nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * out, count * out), false, true);
         nyx_vulkan__push(&work, (uint32_t)count);
@@ -113,7 +108,7 @@ static void emit_cast(nyx_vulkan__emit *e)
 
     if (from == to)
         nyx_vulkan__copy(e, e->in[0], e->out[0]);
-    else if (is_half(from) || is_half(to))
+    else if (nyx_vulkan__is_half(from) || nyx_vulkan__is_half(to))
         emit_halves(e, from, to);
     else
         emit_unary(e);
@@ -125,7 +120,7 @@ static bool takes_cast(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx
     const enum nyx_dtype from = nyx_value_dtype(g, node->inputs[0]), to = nyx_value_dtype(g, node->outputs[0]);
 
     (void)gpu;
-    return from == to || (is_half(from) ? to == NYX_F32 : !is_half(to) || from == NYX_F32);
+    return from == to || (nyx_vulkan__is_half(from) ? to == NYX_F32 : !nyx_vulkan__is_half(to) || from == NYX_F32);
 }
 
 static void emit_select(nyx_vulkan__emit *e)
