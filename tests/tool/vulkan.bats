@@ -100,3 +100,12 @@ PY
     refused 69 "vulkan:7" vulkan:7
     refused 69 "abacus" vulkan:0,abacus
 }
+
+@test "a plan for the GPU is obeyed, and gives the bytes of a run without one" {
+    nyx-profile --plan=tiny.json --data=d.h5 --device=vulkan -o plan.json --quiet
+    grep -q '"device": "vulkan:' plan.json
+    nyx-train tiny.json --data=d.h5 --seed=3 --plan=plan.json -o planned.h5 --report=r.json --quiet
+    grep -q '"device": "vulkan:' r.json
+    nyx-train tiny.json --data=d.h5 --seed=3 --device=vulkan -o m.h5 --quiet
+    cmp planned.h5 m.h5
+}

@@ -256,6 +256,22 @@ static void the_digest_knows_the_device(void **state)
     assert_string_not_equal(here, again);
 }
 
+/* What a plan is made for: the device's own memory, where it has some. */
+static void free_memory_is_the_devices_own(void **state)
+{
+    nyx_device *device;
+
+    (void)state;
+    ok(nyx_device_open(&device, "cpu", 1));
+    assert_int_equal(nyx_device_memory(device), -1);
+    nyx_device_close(device);
+    if (!has_device())
+        skip();
+    ok(nyx_device_open(&device, "vulkan:0,staging", 1));
+    assert_true(nyx_device_memory(device) > 0);
+    nyx_device_close(device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +283,7 @@ int main(void)
         cmocka_unit_test(names_that_mean_nothing_are_refused),
         cmocka_unit_test(loops_that_a_driver_would_end_are_refused),
         cmocka_unit_test(the_digest_knows_the_device),
+        cmocka_unit_test(free_memory_is_the_devices_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
