@@ -73,7 +73,7 @@ static int decide(const work *w, const nyx_convert__part *part, const nyx_block_
         dtype = NYX_F16;
     if (w->options->dtype && part->shape.rank > 1 && !nyx_dtype_find(&dtype, w->options->dtype))
         NYX_BUG_IF(true);
-    if (dtype != NYX_F16 && dtype != NYX_BF16)
+    if (!nyx_dtype_is_half(dtype))
         dtype = NYX_F32;
     if (part->shape.rank == 1 && (w->kind == NYX_FOREIGN_GGUF || entry->coded))
         dtype = NYX_F32;

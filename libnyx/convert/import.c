@@ -99,7 +99,7 @@ static enum nyx_dtype target_of(const work *w, const nyx_foreign_tensor *t)
 
     if (dtype == NYX_FP8_E4M3 || dtype == NYX_FP8_E5M2)
         dtype = NYX_F16;
-    else if (dtype != NYX_F16 && dtype != NYX_BF16)
+    else if (!nyx_dtype_is_half(dtype))
         dtype = NYX_F32;
     if (w->options->dtype && t->shape.rank > 1 && !nyx_dtype_find(&dtype, w->options->dtype))
         NYX_BUG_IF(true);

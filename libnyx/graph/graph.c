@@ -85,7 +85,7 @@ static bool inputs_present(nyx_graph *g, const nyx_op_row *row, const nyx_node *
         }
     for (int i = 0; i < node->input_count; i++) {
         NYX_BUG_IF(node->inputs[i] >= (nyx_value)g->value_count);
-        if (!node->inputs[i] || row->narrow || !nyx_graph__is_narrow(g->values[node->inputs[i]]->dtype))
+        if (!node->inputs[i] || row->narrow || !nyx_dtype_is_half(g->values[node->inputs[i]]->dtype))
             continue;
         nyx_graph_fail(g, NYX_ERR_INPUT, "operation '%s' in '%s' takes no %s", row->name, g->path,
                        nyx_dtype_name(g->values[node->inputs[i]]->dtype));

@@ -40,12 +40,6 @@ static inline const nyx_graph__value *nyx_graph__input(const nyx_graph *g, const
     return g->values[node->inputs[i]];
 }
 
-/* The types of 16 bits that cast makes. */
-static inline bool nyx_graph__is_narrow(enum nyx_dtype dtype)
-{
-    return dtype == NYX_F16 || dtype == NYX_BF16;
-}
-
 /* How b lies on a: see nyx_graph_add. */
 enum nyx_graph__fit { FIT_NONE, FIT_SAME, FIT_ONE, FIT_LAST, FIT_FIRST };
 enum nyx_graph__fit nyx_graph__fit_of(const nyx_shape *a, const nyx_shape *b);

@@ -31,7 +31,7 @@ static int matmul_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtyp
     int64_t                 width = 0;
     bool                    fits = x->shape.rank >= 1;
 
-    if (x->dtype != g->real && !nyx_graph__is_narrow(x->dtype))
+    if (x->dtype != g->real && !nyx_dtype_is_half(x->dtype))
         return nyx_error_set(NYX_ERR_INPUT, "type %s", nyx_dtype_name(x->dtype));
     if (x->dtype != w->dtype)
         return nyx_error_set(NYX_ERR_INPUT, "types %s and %s", nyx_dtype_name(x->dtype), nyx_dtype_name(w->dtype));

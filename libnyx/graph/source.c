@@ -63,7 +63,7 @@ static int same_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype,
 static int cast_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype, nyx_shape *shape)
 {
     const enum nyx_dtype wanted = (enum nyx_dtype)node->ints[0], given = nyx_graph__input(g, node, 0)->dtype;
-    const bool           known = wanted == g->real || wanted == NYX_I32 || nyx_graph__is_narrow(wanted);
+    const bool           known = wanted == g->real || wanted == NYX_I32 || nyx_dtype_is_half(wanted);
 
     if (!known || (wanted != given && wanted != g->real && given != g->real))
         return nyx_error_set(NYX_ERR_INPUT, "no cast of %s to %s", nyx_dtype_name(given), nyx_dtype_name(wanted));

@@ -44,7 +44,7 @@ static nyx_format coding_of(const nyx_entry *entry)
 
     if (entry->coded)
         return entry->format;
-    if (entry->dtype == NYX_F16 || entry->dtype == NYX_BF16)
+    if (nyx_dtype_is_half(entry->dtype))
         NYX_BUG_IF(nyx_format_parse(&format, nyx_dtype_name(entry->dtype)) < 0);
     return format;
 }

@@ -59,6 +59,11 @@ bool nyx_dtype_is_real(enum nyx_dtype dtype)
     return dtypes[dtype].real;
 }
 
+bool nyx_dtype_is_half(enum nyx_dtype dtype)
+{
+    return dtype == NYX_F16 || dtype == NYX_BF16;
+}
+
 nyx_shape nyx_shape_of(int rank, ...)
 {
     nyx_shape shape = { .rank = rank };

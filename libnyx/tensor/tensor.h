@@ -18,6 +18,7 @@ const char *nyx_dtype_name(enum nyx_dtype dtype);            /* "f32", "bf16", "
 bool        nyx_dtype_find(enum nyx_dtype *out, const char *name);
 int64_t     nyx_dtype_bytes(enum nyx_dtype dtype);           /* of one element */
 bool        nyx_dtype_is_real(enum nyx_dtype dtype);
+bool        nyx_dtype_is_half(enum nyx_dtype dtype);         /* f16, bf16: what a cast makes of f32 */
 
 enum { NYX_MAX_RANK = 8 };
 typedef struct {

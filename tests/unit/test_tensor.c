@@ -24,6 +24,7 @@ static void every_dtype_is_found_by_its_name(void **state)
         assert_int_equal(found, d);
         assert_int_equal(nyx_dtype_bytes((enum nyx_dtype)d), bytes[d]);
         assert_int_equal(nyx_dtype_is_real((enum nyx_dtype)d), d <= NYX_FP8_E5M2);
+        assert_int_equal(nyx_dtype_is_half((enum nyx_dtype)d), d == NYX_F16 || d == NYX_BF16);
     }
     assert_false(nyx_dtype_find(&found, "f31"));
 }

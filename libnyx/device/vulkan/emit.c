@@ -178,8 +178,47 @@ nyx_vulkan__range nyx_vulkan__constant(nyx_vulkan__emit *e, const void *data, in
 int64_t nyx_vulkan__rows_at_once(const nyx_vulkan__emit *e, int64_t rows, int64_t row_bytes)
 {
     const int64_t most = e->gpu->facts.buffer_most / (row_bytes > 0 ? row_bytes : 1);
+    int64_t       step = 128;
 
     if (most >= rows)
         return rows;
-    return most >= 64 ? most / 64 * 64 : most > 0 ? most : 1;
+    while (step > most && step > 1)
+        step /= 2;
+    return most > step ? most / step * step : step;
+}
+
+nyx_vulkan__piece nyx_vulkan__pieces_of(int64_t rows, int64_t most)
+{
+    return (nyx_vulkan__piece){ .rows = rows, .most = most };
+}
+
+nyx_vulkan__piece nyx_vulkan__pieces(const nyx_vulkan__emit *e, int64_t rows, int64_t row_bytes)
+{
+    return nyx_vulkan__pieces_of(rows, nyx_vulkan__rows_at_once(e, rows, row_bytes));
+}
+
+bool nyx_vulkan__next(nyx_vulkan__piece *piece)
+{
+    const int64_t first = piece->first + piece->count, left = piece->rows - first;
+
+    piece->first = first;
+    piece->count = left < piece->most ? left : piece->most;
+    return left > 0;
+}
+
+nyx_vulkan__range nyx_vulkan__part_of(nyx_vulkan__range range, const nyx_vulkan__piece *piece, int64_t row_bytes)
+{
+    return nyx_vulkan__part(range, piece->first * row_bytes, piece->count * row_bytes);
+}
+
+void nyx_vulkan__read_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input,
+                            const nyx_vulkan__piece *piece, int64_t row_bytes)
+{
+    nyx_vulkan__bind(work, nyx_vulkan__part_of(e->in[input], piece, row_bytes), true, false);
+}
+
+void nyx_vulkan__write_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output,
+                             const nyx_vulkan__piece *piece, int64_t row_bytes)
+{
+    nyx_vulkan__bind(work, nyx_vulkan__part_of(e->out[output], piece, row_bytes), false, true);
 }

@@ -104,9 +104,33 @@ nyx_vulkan__range nyx_vulkan__constant(nyx_vulkan__emit *e, const void *data, in
 void              nyx_vulkan__turns(nyx_vulkan__emit *e, int64_t turns);
 void              nyx_vulkan__fail(nyx_vulkan__emit *e, int status, const char *fmt, ...) NYX_PRINTF(3, 4);
 
-/* Rows of `bytes` that fit into one binding of each operand: tensors larger
- * than maxStorageBufferRange are worked on in pieces of so many rows, which
- * start at multiples of 256 bytes. */
+/* ---- pieces ------------------------------------------------------------------------ */
+
+/* Tensors larger than a binding are worked on in pieces of rows:
+ *
+ *     for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, rows, row_bytes); nyx_vulkan__next(&p);) {
+ *         ...
+ *         nyx_vulkan__read_piece(&work, e, 0, &p, row_bytes);
+ *         nyx_vulkan__push(&work, (uint32_t)p.count);
+ *
+ * `row_bytes` are those of the operand with the longest rows. */
+typedef struct {
+    int64_t first, count; /* rows [first, first + count) are this piece's */
+    int64_t rows, most;   /* of all pieces, of one */
+} nyx_vulkan__piece;
+
+nyx_vulkan__piece nyx_vulkan__pieces(const nyx_vulkan__emit *e, int64_t rows, int64_t row_bytes);
+nyx_vulkan__piece nyx_vulkan__pieces_of(int64_t rows, int64_t most);
+bool              nyx_vulkan__next(nyx_vulkan__piece *piece);
+/* Where the rows of a piece lie in an operand with rows of `row_bytes`. */
+nyx_vulkan__range nyx_vulkan__part_of(nyx_vulkan__range range, const nyx_vulkan__piece *piece, int64_t row_bytes);
+void              nyx_vulkan__read_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input,
+                                         const nyx_vulkan__piece *piece, int64_t row_bytes);
+void              nyx_vulkan__write_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output,
+                                          const nyx_vulkan__piece *piece, int64_t row_bytes);
+/* How many of `rows` one piece has at most: as many as one binding holds, a
+ * multiple of 128 or a power of two, so that pieces start at multiples of 256
+ * bytes of operands with shorter rows, too. */
 int64_t nyx_vulkan__rows_at_once(const nyx_vulkan__emit *e, int64_t rows, int64_t row_bytes);
 
 /* Shapes: extents of a node's operands. */
@@ -121,10 +145,6 @@ static inline int64_t nyx_vulkan__elems_in(const nyx_vulkan__emit *e, int input)
 static inline int64_t nyx_vulkan__elems_out(const nyx_vulkan__emit *e, int output)
 {
     return nyx_value_elems(e->g, e->node->outputs[output]);
-}
-static inline bool nyx_vulkan__is_half(enum nyx_dtype dtype) /* what cast makes of f32 */
-{
-    return dtype == NYX_F16 || dtype == NYX_BF16;
 }
 static inline int64_t nyx_vulkan__width(const nyx_shape *shape) /* of the last axis */
 {

@@ -81,7 +81,7 @@ static nyx_vulkan__range range_of(const nyx_program *p, nyx_value value)
 
 static bool is_narrow(const nyx_graph *g, nyx_value value)
 {
-    return value && nyx_vulkan__is_half(nyx_value_dtype(g, value));
+    return value && nyx_dtype_is_half(nyx_value_dtype(g, value));
 }
 
 /* Does the node have values of 16 bits? */

@@ -43,11 +43,6 @@ static int64_t height_of(const layout *l, bool twice)
     return (twice && l->width > WIDE_HEAD) || (left > 0 && left <= 32) ? 4 : 8;
 }
 
-static nyx_vulkan__range batches_of(nyx_vulkan__range range, int64_t first, int64_t count, int64_t bytes)
-{
-    return nyx_vulkan__part(range, first * bytes, count * bytes);
-}
-
 /* Constants, push words and grid of the three shaders on tiles. */
 static nyx_vulkan__work tiled(const nyx_vulkan__emit *e, const char *narrow, const char *wide, const layout *l,
                               int64_t height, int64_t heads, int64_t count)
@@ -66,13 +61,13 @@ static nyx_vulkan__work tiled(const nyx_vulkan__emit *e, const char *narrow, con
     return work;
 }
 
-static void forward(nyx_vulkan__emit *e, const layout *l, int64_t first, int64_t count)
+static void forward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p)
 {
-    const nyx_vulkan__range x = batches_of(e->in[0], first, count, l->x_bytes);
-    const nyx_vulkan__range o = batches_of(e->out[0], first, count, l->o_bytes);
-    const nyx_vulkan__range lse = batches_of(e->out[1], first, count, l->row_bytes);
+    const nyx_vulkan__range x = nyx_vulkan__part_of(e->in[0], p, l->x_bytes);
+    const nyx_vulkan__range o = nyx_vulkan__part_of(e->out[0], p, l->o_bytes);
+    const nyx_vulkan__range lse = nyx_vulkan__part_of(e->out[1], p, l->row_bytes);
     const bool              has_o = e->out[0].bytes > 0, has_lse = e->out[1].bytes > 0;
-    nyx_vulkan__work        work = tiled(e, "attention", "attention4", l, height_of(l, false), l->heads, count);
+    nyx_vulkan__work        work = tiled(e, "attention", "attention4", l, height_of(l, false), l->heads, p->count);
 
     nyx_vulkan__turns(e, TURNS * ((l->positions + 63) / 64));
     nyx_vulkan__spec(&work, has_o);
@@ -88,21 +83,21 @@ static void emit_attention(nyx_vulkan__emit *e)
 {
     const layout l = layout_of(e);
 
-    for (int64_t first = 0; first < l.batches; first += l.piece)
-        forward(e, &l, first, l.batches - first < l.piece ? l.batches - first : l.piece);
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces_of(l.batches, l.piece); nyx_vulkan__next(&p);)
+        forward(e, &l, &p);
 }
 
 /* ---- gradient -------------------------------------------------------------------------- */
 
 enum { DELTA_LINES = 16 }; /* of attention_delta.comp */
 
-static void sum_rows(nyx_vulkan__emit *e, const layout *l, int64_t first, int64_t count, nyx_vulkan__range delta)
+static void sum_rows(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p, nyx_vulkan__range delta)
 {
-    const int64_t    rows = count * l->positions * l->heads;
+    const int64_t    rows = p->count * l->positions * l->heads;
     nyx_vulkan__work work = nyx_vulkan__shader(e, "attention_delta");
 
-    nyx_vulkan__bind(&work, batches_of(e->in[1], first, count, l->o_bytes), true, false);
-    nyx_vulkan__bind(&work, batches_of(e->in[3], first, count, l->o_bytes), true, false);
+    nyx_vulkan__read_piece(&work, e, 1, p, l->o_bytes);
+    nyx_vulkan__read_piece(&work, e, 3, p, l->o_bytes);
     nyx_vulkan__bind(&work, delta, false, true);
     nyx_vulkan__push(&work, (uint32_t)rows);
     nyx_vulkan__push(&work, (uint32_t)l->width);
@@ -112,36 +107,36 @@ static void sum_rows(nyx_vulkan__emit *e, const layout *l, int64_t first, int64_
     nyx_vulkan__add(e, &work);
 }
 
-static void bind_gradient(nyx_vulkan__emit *e, const layout *l, int64_t first, int64_t count, nyx_vulkan__range delta,
+static void bind_gradient(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p, nyx_vulkan__range delta,
                           nyx_vulkan__work *work)
 {
-    nyx_vulkan__bind(work, batches_of(e->in[0], first, count, l->x_bytes), true, false);
-    nyx_vulkan__bind(work, batches_of(e->in[3], first, count, l->o_bytes), true, false);
-    nyx_vulkan__bind(work, batches_of(e->out[0], first, count, l->x_bytes), false, true);
-    nyx_vulkan__bind(work, batches_of(e->in[2], first, count, l->row_bytes), true, false);
+    nyx_vulkan__read_piece(work, e, 0, p, l->x_bytes);
+    nyx_vulkan__read_piece(work, e, 3, p, l->o_bytes);
+    nyx_vulkan__write_piece(work, e, 0, p, l->x_bytes);
+    nyx_vulkan__read_piece(work, e, 2, p, l->row_bytes);
     nyx_vulkan__bind(work, delta, true, false);
     nyx_vulkan__add(e, work);
 }
 
-static void backward(nyx_vulkan__emit *e, const layout *l, int64_t first, int64_t count)
+static void backward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p)
 {
-    const nyx_vulkan__range delta = nyx_vulkan__workspace(e, count * l->row_bytes);
+    const nyx_vulkan__range delta = nyx_vulkan__workspace(e, p->count * l->row_bytes);
     const int64_t           height = height_of(l, true);
-    nyx_vulkan__work        dq = tiled(e, "attention_dq", "attention_dq4", l, height, l->heads, count);
-    nyx_vulkan__work        dkv = tiled(e, "attention_dkv", "attention_dkv4", l, height, l->kv_heads, count);
+    nyx_vulkan__work        dq = tiled(e, "attention_dq", "attention_dq4", l, height, l->heads, p->count);
+    nyx_vulkan__work        dkv = tiled(e, "attention_dkv", "attention_dkv4", l, height, l->kv_heads, p->count);
 
     nyx_vulkan__turns(e, TURNS_GRADIENT * (l->heads / l->kv_heads) * ((l->positions + 63) / 64));
-    sum_rows(e, l, first, count, delta);
-    bind_gradient(e, l, first, count, delta, &dq);
-    bind_gradient(e, l, first, count, delta, &dkv);
+    sum_rows(e, l, p, delta);
+    bind_gradient(e, l, p, delta, &dq);
+    bind_gradient(e, l, p, delta, &dkv);
 }
 
 static void emit_attention_grad(nyx_vulkan__emit *e)
 {
     const layout l = layout_of(e);
 
-    for (int64_t first = 0; first < l.batches; first += l.piece)
-        backward(e, &l, first, l.batches - first < l.piece ? l.batches - first : l.piece);
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces_of(l.batches, l.piece); nyx_vulkan__next(&p);)
+        backward(e, &l, &p);
 }
 
 static bool fits(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)

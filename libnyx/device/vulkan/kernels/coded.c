@@ -153,8 +153,8 @@ static void emit_pieces(nyx_vulkan__emit *e, int first_plane)
         piece = written;
     if (!gather && piece < rows && piece >= 64) /* so that pieces of y begin at multiples of 256 bytes */
         piece = piece / 64 * 64;
-    for (int64_t first = 0; first < rows && e->status == 0; first += piece)
-        emit_rows(e, &coded, first, rows - first < piece ? rows - first : piece, gather);
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces_of(rows, piece); nyx_vulkan__next(&p);)
+        emit_rows(e, &coded, p.first, p.count, gather);
 }
 
 static void emit_decode(nyx_vulkan__emit *e)
@@ -247,27 +247,21 @@ static void emit_matmul(nyx_vulkan__emit *e)
     const planes  coded = coded_of(e, 1);
     const int64_t terms = coded.layout.cols, columns = coded.layout.rows;
     const int64_t rows = terms > 0 ? nyx_vulkan__elems_in(e, 0) / terms : 0;
-    const int64_t x_rows = nyx_vulkan__rows_at_once(e, rows, terms * 4);
-    const int64_t y_rows = nyx_vulkan__rows_at_once(e, rows, columns * 4);
-    const int64_t at_once = x_rows < y_rows ? x_rows : y_rows, piece = coded_rows(e, &coded);
+    const int64_t longest = terms > columns ? terms : columns;
     const bool    rounded = nyx_node_activations(e->node) == NYX_ACTIVATIONS_INT8;
 
-    for (int64_t row = 0; row < rows && e->status == 0; row += at_once) {
-        const int64_t count = rows - row < at_once ? rows - row : at_once;
-        product       p = { .x = nyx_vulkan__part(e->in[0], row * terms * 4, count * terms * 4),
-                            .y = nyx_vulkan__part(e->out[0], row * columns * 4, count * columns * 4),
-                            .rows = count, .columns = columns, .terms = terms, .bias = e->in[5].bytes > 0 };
+    for (nyx_vulkan__piece x = nyx_vulkan__pieces(e, rows, longest * 4); nyx_vulkan__next(&x);) {
+        product p = { .x = nyx_vulkan__part_of(e->in[0], &x, terms * 4),
+                      .y = nyx_vulkan__part_of(e->out[0], &x, columns * 4),
+                      .rows = x.count, .columns = columns, .terms = terms, .bias = e->in[5].bytes > 0 };
 
         if (rounded)
             p.x = emit_rounded(e, &p, nyx_vulkan__workspace(e, p.x.bytes));
-        for (int64_t first = 0; first < columns && e->status == 0; first += piece) {
-            const int64_t part = columns - first < piece ? columns - first : piece;
-
-            if (count <= FEW)
-                emit_dots(e, &coded, &p, first, part);
+        for (nyx_vulkan__piece w = nyx_vulkan__pieces_of(columns, coded_rows(e, &coded)); nyx_vulkan__next(&w);)
+            if (x.count <= FEW)
+                emit_dots(e, &coded, &p, w.first, w.count);
             else
-                emit_tiles(e, &coded, &p, first, part);
-        }
+                emit_tiles(e, &coded, &p, w.first, w.count);
     }
 }
 

@@ -29,20 +29,13 @@ static meeting meeting_of(const nyx_shape *a, const nyx_shape *b)
     return m;
 }
 
-/* A tensor that is too long for one binding is worked on in pieces. */
-static int64_t piece_elems(const nyx_vulkan__emit *e, int64_t elems)
-{
-    return nyx_vulkan__rows_at_once(e, elems, 4);
-}
-
 static void emit_binary(nyx_vulkan__emit *e)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
+    const int64_t elems = nyx_vulkan__elems_out(e, 0);
     const meeting m = meeting_of(nyx_vulkan__shape_in(e, 0), nyx_vulkan__shape_in(e, 1));
 
-    for (int64_t first = 0; first < elems; first += piece) {
-        const int64_t           count = elems - first < piece ? elems - first : piece;
-        const nyx_vulkan__range same = nyx_vulkan__part(e->in[1], first * 4, count * 4);
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
+        const nyx_vulkan__range same = nyx_vulkan__part_of(e->in[1], &p, 4);
         nyx_vulkan__work        work = nyx_vulkan__shader(e, m.lanes == 4 ? "binary4" : "binary");
 
         nyx_vulkan__spec(&work, e->node->op);
@@ -50,33 +43,32 @@ static void emit_binary(nyx_vulkan__emit *e)
         nyx_vulkan__spec(&work, e->node->op == NYX_OP_COMPARE ? (uint32_t)e->node->ints[0] : 0);
         nyx_vulkan__spec(&work, m.how);
         nyx_vulkan__spec(&work, (uint32_t)(m.how == MEETS_LAST ? m.divisor / m.lanes : m.divisor));
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * 4, count * 4), true, false);
+        nyx_vulkan__read_piece(&work, e, 0, &p, 4);
         nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
+        nyx_vulkan__write_piece(&work, e, 0, &p, 4);
         nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], true, false);
-        nyx_vulkan__push(&work, (uint32_t)(count / m.lanes));
-        nyx_vulkan__push(&work, (uint32_t)(first / m.lanes));
-        nyx_vulkan__elements(&work, e, count / m.lanes);
+        nyx_vulkan__push(&work, (uint32_t)(p.count / m.lanes));
+        nyx_vulkan__push(&work, (uint32_t)(p.first / m.lanes));
+        nyx_vulkan__elements(&work, e, p.count / m.lanes);
         nyx_vulkan__add(e, &work);
     }
 }
 
 static void emit_unary(nyx_vulkan__emit *e)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems), lanes = nyx_vulkan__lanes(elems);
+    const int64_t elems = nyx_vulkan__elems_out(e, 0), lanes = nyx_vulkan__lanes(elems);
 
-    for (int64_t first = 0; first < elems; first += piece) {
-        const int64_t    count = elems - first < piece ? elems - first : piece;
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
         nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "unary4" : "unary");
 
         nyx_vulkan__spec(&work, e->node->op);
         nyx_vulkan__spec(&work, nyx_value_dtype(e->g, e->node->outputs[0]) == NYX_I32);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * 4, count * 4), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
-        nyx_vulkan__push(&work, (uint32_t)(count / lanes));
+        nyx_vulkan__read_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__write_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__push(&work, (uint32_t)(p.count / lanes));
         nyx_vulkan__push_real(&work, e->node->reals[0]);
         nyx_vulkan__push_real(&work, e->node->reals[1]);
-        nyx_vulkan__elements(&work, e, count / lanes);
+        nyx_vulkan__elements(&work, e, p.count / lanes);
         nyx_vulkan__add(e, &work);
     }
 }
@@ -84,19 +76,18 @@ static void emit_unary(nyx_vulkan__emit *e)
 /* Between f32 and 16 bits, two elements an invocation. */
 static void emit_halves(nyx_vulkan__emit *e, enum nyx_dtype from, enum nyx_dtype to)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
+    const int64_t elems = nyx_vulkan__elems_out(e, 0);
     const int     in = (int)nyx_dtype_bytes(from), out = (int)nyx_dtype_bytes(to);
 
-    for (int64_t first = 0; first < elems; first += piece) {
-        const int64_t    count = elems - first < piece ? elems - first : piece;
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
         nyx_vulkan__work work = nyx_vulkan__shader(e, "cast");
 
         nyx_vulkan__spec(&work, from == NYX_BF16 || to == NYX_BF16);
-        nyx_vulkan__spec(&work, nyx_vulkan__is_half(from));
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * in, count * in), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * out, count * out), false, true);
-        nyx_vulkan__push(&work, (uint32_t)count);
-        nyx_vulkan__elements(&work, e, (count + 1) / 2);
+        nyx_vulkan__spec(&work, nyx_dtype_is_half(from));
+        nyx_vulkan__read_piece(&work, e, 0, &p, in);
+        nyx_vulkan__write_piece(&work, e, 0, &p, out);
+        nyx_vulkan__push(&work, (uint32_t)p.count);
+        nyx_vulkan__elements(&work, e, (p.count + 1) / 2);
         nyx_vulkan__add(e, &work);
     }
 }
@@ -108,7 +99,7 @@ static void emit_cast(nyx_vulkan__emit *e)
 
     if (from == to)
         nyx_vulkan__copy(e, e->in[0], e->out[0]);
-    else if (nyx_vulkan__is_half(from) || nyx_vulkan__is_half(to))
+    else if (nyx_dtype_is_half(from) || nyx_dtype_is_half(to))
         emit_halves(e, from, to);
     else
         emit_unary(e);
@@ -120,28 +111,27 @@ static bool takes_cast(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx
     const enum nyx_dtype from = nyx_value_dtype(g, node->inputs[0]), to = nyx_value_dtype(g, node->outputs[0]);
 
     (void)gpu;
-    return from == to || (nyx_vulkan__is_half(from) ? to == NYX_F32 : !nyx_vulkan__is_half(to) || from == NYX_F32);
+    return from == to || (nyx_dtype_is_half(from) ? to == NYX_F32 : !nyx_dtype_is_half(to) || from == NYX_F32);
 }
 
 static void emit_select(nyx_vulkan__emit *e)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = piece_elems(e, elems);
+    const int64_t elems = nyx_vulkan__elems_out(e, 0);
     const int64_t step = elems / nyx_vulkan__elems_in(e, 0), choices = nyx_vulkan__elems_in(e, 1);
     const int64_t lanes = step % 4 == 0 ? nyx_vulkan__lanes(choices) : 1;
 
-    for (int64_t first = 0; first < elems; first += piece) {
-        const int64_t    count = elems - first < piece ? elems - first : piece;
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
         nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "select4" : "select");
 
         nyx_vulkan__spec(&work, (uint32_t)step);
         nyx_vulkan__spec(&work, (uint32_t)(choices / lanes));
         nyx_vulkan__read_in(&work, e, 0);
         nyx_vulkan__read_in(&work, e, 1);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[2], first * 4, count * 4), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
-        nyx_vulkan__push(&work, (uint32_t)(count / lanes));
-        nyx_vulkan__push(&work, (uint32_t)(first / lanes));
-        nyx_vulkan__elements(&work, e, count / lanes);
+        nyx_vulkan__read_piece(&work, e, 2, &p, 4);
+        nyx_vulkan__write_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__push(&work, (uint32_t)(p.count / lanes));
+        nyx_vulkan__push(&work, (uint32_t)(p.first / lanes));
+        nyx_vulkan__elements(&work, e, p.count / lanes);
         nyx_vulkan__add(e, &work);
     }
 }

@@ -3,45 +3,34 @@
  * (shaders/segments.comp, segment_sum.comp). */
 #include "device/vulkan/kernels/kernels.h"
 
-/* A table that is too long for one binding is worked on in pieces of rows. */
-typedef struct {
-    int64_t rows, width, piece;
-} table_of;
-
-static table_of table_from(const nyx_vulkan__emit *e, const nyx_shape *shape)
+/* These ids in these rows of the table. */
+static void embed(nyx_vulkan__emit *e, const nyx_shape *table, const nyx_vulkan__piece *rows,
+                  const nyx_vulkan__piece *ids)
 {
-    const int64_t rows = shape->dims[0], width = nyx_vulkan__width(shape);
-
-    return (table_of){ rows, width, nyx_vulkan__rows_at_once(e, rows, width * 4) };
-}
-
-/* Ids [first, first + count) of rows [row, row + rows) of the table. */
-static void embed(nyx_vulkan__emit *e, const table_of *t, int64_t row, int64_t first, int64_t count)
-{
-    const int64_t    lanes = nyx_vulkan__lanes(t->width), width = t->width / lanes, bytes = t->width * 4;
-    const int64_t    rows = t->rows - row < t->piece ? t->rows - row : t->piece;
+    const int64_t    bytes = nyx_vulkan__width(table) * 4, lanes = nyx_vulkan__lanes(nyx_vulkan__width(table));
+    const int64_t    width = nyx_vulkan__width(table) / lanes;
     nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "embedding4" : "embedding");
 
-    nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], row * bytes, rows * bytes), true, false);
-    nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[1], first * 4, count * 4), true, false);
-    nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * bytes, count * bytes), false, true);
-    nyx_vulkan__push(&work, (uint32_t)(count * width));
+    nyx_vulkan__read_piece(&work, e, 0, rows, bytes);
+    nyx_vulkan__read_piece(&work, e, 1, ids, 4);
+    nyx_vulkan__write_piece(&work, e, 0, ids, bytes);
+    nyx_vulkan__push(&work, (uint32_t)(ids->count * width));
     nyx_vulkan__push(&work, (uint32_t)width);
-    nyx_vulkan__push(&work, (uint32_t)row);
-    nyx_vulkan__push(&work, (uint32_t)rows);
-    nyx_vulkan__push(&work, (uint32_t)t->rows);
-    nyx_vulkan__elements(&work, e, count * width);
+    nyx_vulkan__push(&work, (uint32_t)rows->first);
+    nyx_vulkan__push(&work, (uint32_t)rows->count);
+    nyx_vulkan__push(&work, (uint32_t)rows->rows);
+    nyx_vulkan__elements(&work, e, ids->count * width);
     nyx_vulkan__add(e, &work);
 }
 
 static void emit_embedding(nyx_vulkan__emit *e)
 {
-    const table_of t = table_from(e, nyx_vulkan__shape_in(e, 0));
-    const int64_t  count = nyx_vulkan__elems_in(e, 1), piece = nyx_vulkan__rows_at_once(e, count, t.width * 4);
+    const nyx_shape *table = nyx_vulkan__shape_in(e, 0);
+    const int64_t    count = nyx_vulkan__elems_in(e, 1), row = nyx_vulkan__width(table) * 4;
 
-    for (int64_t row = 0; row < t.rows; row += t.piece)
-        for (int64_t first = 0; first < count; first += piece)
-            embed(e, &t, row, first, count - first < piece ? count - first : piece);
+    for (nyx_vulkan__piece rows = nyx_vulkan__pieces(e, table->dims[0], row); nyx_vulkan__next(&rows);)
+        for (nyx_vulkan__piece ids = nyx_vulkan__pieces(e, count, row); nyx_vulkan__next(&ids);)
+            embed(e, table, &rows, &ids);
 }
 
 /* ---- sums by id ------------------------------------------------------------------------ */
@@ -66,18 +55,18 @@ static void emit_segments(nyx_vulkan__emit *e, int ids, nyx_vulkan__range *order
     nyx_vulkan__add(e, &work);
 }
 
-/* Sum rows of input `grad` by input `ids` into a table; `scalars`: the first
- * of the two inputs of sign_sgd, -1: none. */
-static void emit_sums(nyx_vulkan__emit *e, int ids, int grad, nyx_vulkan__range table, const table_of *t, int scalars)
+/* Sum rows of input `grad` by input `ids` into a table of this shape;
+ * `scalars`: the first of the two inputs of sign_sgd, -1: none. */
+static void emit_sums(nyx_vulkan__emit *e, int ids, int grad, nyx_vulkan__range table, const nyx_shape *shape,
+                      int scalars)
 {
-    const int64_t     n = nyx_vulkan__elems_in(e, ids), bytes = t->width * 4;
-    const int64_t     lanes = nyx_vulkan__lanes(t->width), width = t->width / lanes;
+    const int64_t     n = nyx_vulkan__elems_in(e, ids), bytes = nyx_vulkan__width(shape) * 4;
+    const int64_t     lanes = nyx_vulkan__lanes(nyx_vulkan__width(shape)), width = nyx_vulkan__width(shape) / lanes;
     const int64_t     columns = e->gpu->group / SEGMENT_LINES, blocks = (width + columns - 1) / columns;
     nyx_vulkan__range order, length;
 
     emit_segments(e, ids, &order, &length);
-    for (int64_t row = 0; row < t->rows; row += t->piece) {
-        const int64_t    rows = t->rows - row < t->piece ? t->rows - row : t->piece;
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, shape->dims[0], bytes); nyx_vulkan__next(&p);) {
         nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "segment_sum4" : "segment_sum");
 
         nyx_vulkan__spec(&work, e->node->op);
@@ -85,14 +74,14 @@ static void emit_sums(nyx_vulkan__emit *e, int ids, int grad, nyx_vulkan__range 
         nyx_vulkan__bind(&work, length, true, false);
         nyx_vulkan__read_in(&work, e, ids);
         nyx_vulkan__read_in(&work, e, grad);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(table, row * bytes, rows * bytes), scalars >= 0, true);
+        nyx_vulkan__bind(&work, nyx_vulkan__part_of(table, &p, bytes), scalars >= 0, true);
         nyx_vulkan__read_in(&work, e, scalars >= 0 ? scalars : ids);
         nyx_vulkan__read_in(&work, e, scalars >= 0 ? scalars + 1 : ids);
         nyx_vulkan__push(&work, (uint32_t)n);
         nyx_vulkan__push(&work, (uint32_t)width);
         nyx_vulkan__push(&work, (uint32_t)blocks);
-        nyx_vulkan__push(&work, (uint32_t)row);
-        nyx_vulkan__push(&work, (uint32_t)rows);
+        nyx_vulkan__push(&work, (uint32_t)p.first);
+        nyx_vulkan__push(&work, (uint32_t)p.count);
         nyx_vulkan__groups(&work, n * blocks);
         nyx_vulkan__add(e, &work);
     }
@@ -100,17 +89,13 @@ static void emit_sums(nyx_vulkan__emit *e, int ids, int grad, nyx_vulkan__range 
 
 static void emit_embedding_grad(nyx_vulkan__emit *e)
 {
-    const table_of t = table_from(e, nyx_value_shape(e->g, e->node->outputs[0]));
-
     nyx_vulkan__fill(e, e->out[0], 0);
-    emit_sums(e, 0, 1, e->out[0], &t, -1);
+    emit_sums(e, 0, 1, e->out[0], nyx_value_shape(e->g, e->node->outputs[0]), -1);
 }
 
 static void emit_sign_sgd(nyx_vulkan__emit *e)
 {
-    const table_of t = table_from(e, nyx_vulkan__shape_in(e, 0));
-
-    emit_sums(e, 1, 2, e->in[0], &t, 3);
+    emit_sums(e, 1, 2, e->in[0], nyx_vulkan__shape_in(e, 0), 3);
 }
 
 const nyx_vulkan__kernel nyx_vulkan__lookup[] = {

@@ -6,23 +6,22 @@ static void emit_cross_entropy(nyx_vulkan__emit *e)
 {
     const bool    gradient = e->node->op == NYX_OP_CROSS_ENTROPY_GRAD;
     const int64_t width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 0)), row = width * 4, ignore = e->node->ints[1];
-    const int64_t rows = nyx_vulkan__elems_in(e, 1), piece = nyx_vulkan__rows_at_once(e, rows, row);
+    const int64_t rows = nyx_vulkan__elems_in(e, 1);
     const bool    ignores = ignore >= INT32_MIN && ignore <= INT32_MAX;
 
-    for (int64_t first = 0; first < rows; first += piece) {
-        const int64_t    count = rows - first < piece ? rows - first : piece;
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, rows, row); nyx_vulkan__next(&p);) {
         const char      *narrow = gradient ? "cross_entropy_grad" : "cross_entropy";
         const char      *wide = gradient ? "cross_entropy_grad4" : "cross_entropy4";
-        nyx_vulkan__work work = nyx_vulkan__row_work(e, narrow, wide, nyx_vulkan__lanes(width), count, width);
+        nyx_vulkan__work work = nyx_vulkan__row_work(e, narrow, wide, nyx_vulkan__lanes(width), p.count, width);
 
         nyx_vulkan__spec(&work, e->node->ints[0] == NYX_STABLEMAX);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[1], first * 4, count * 4), true, false);
+        nyx_vulkan__read_piece(&work, e, 0, &p, row);
+        nyx_vulkan__read_piece(&work, e, 1, &p, 4);
         if (gradient) {
-            nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[2], first * 4, count * 4), true, false);
-            nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * row, count * row), false, true);
+            nyx_vulkan__read_piece(&work, e, 2, &p, 4);
+            nyx_vulkan__write_piece(&work, e, 0, &p, row);
         } else {
-            nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
+            nyx_vulkan__write_piece(&work, e, 0, &p, 4);
         }
         nyx_vulkan__push(&work, (uint32_t)ignore);
         nyx_vulkan__push(&work, ignores);
@@ -32,17 +31,16 @@ static void emit_cross_entropy(nyx_vulkan__emit *e)
 
 static void emit_bce(nyx_vulkan__emit *e)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = nyx_vulkan__rows_at_once(e, elems, 4);
+    const int64_t elems = nyx_vulkan__elems_out(e, 0);
 
-    for (int64_t first = 0; first < elems; first += piece) {
-        const int64_t    count = elems - first < piece ? elems - first : piece;
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
         nyx_vulkan__work work = nyx_vulkan__shader(e, "bce");
 
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * 4, count * 4), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[1], first * 4, count * 4), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
-        nyx_vulkan__push(&work, (uint32_t)count);
-        nyx_vulkan__elements(&work, e, count);
+        nyx_vulkan__read_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__read_piece(&work, e, 1, &p, 4);
+        nyx_vulkan__write_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__push(&work, (uint32_t)p.count);
+        nyx_vulkan__elements(&work, e, p.count);
         nyx_vulkan__add(e, &work);
     }
 }

@@ -22,18 +22,17 @@ static void emit_fill(nyx_vulkan__emit *e)
 /* Pieces start at multiples of 64 elements, so at whole blocks of four. */
 static void emit_random(nyx_vulkan__emit *e)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0), piece = nyx_vulkan__rows_at_once(e, elems, 4);
+    const int64_t elems = nyx_vulkan__elems_out(e, 0);
 
-    for (int64_t first = 0; first < elems; first += piece) {
-        const int64_t    count = elems - first < piece ? elems - first : piece;
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
         nyx_vulkan__work work = nyx_vulkan__shader(e, "random");
 
         nyx_vulkan__read_parameters(&work);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
-        nyx_vulkan__push(&work, (uint32_t)count);
-        nyx_vulkan__push(&work, (uint32_t)(first / 4));
+        nyx_vulkan__write_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__push(&work, (uint32_t)p.count);
+        nyx_vulkan__push(&work, (uint32_t)(p.first / 4));
         nyx_vulkan__push(&work, e->node->stream);
-        nyx_vulkan__elements(&work, e, (count + 3) / 4);
+        nyx_vulkan__elements(&work, e, (p.count + 3) / 4);
         nyx_vulkan__add(e, &work);
     }
 }
@@ -56,23 +55,22 @@ static int64_t extent(const nyx_shape *shape, int64_t from, int64_t to)
     return product;
 }
 
-/* `piece` rows from `row` on. */
-static void view(nyx_vulkan__emit *e, const window *w, int64_t row, int64_t piece)
+static void view(nyx_vulkan__emit *e, const window *w, const nyx_vulkan__piece *p)
 {
     const int64_t    lanes = nyx_vulkan__lanes(w->y_step | w->x_step | w->b_step | w->from | w->to | w->length);
-    const int64_t    sizes[] = { piece * w->y_step, w->y_step, w->x_step, w->b_step, w->from, w->to, w->length };
+    const int64_t    sizes[] = { p->count * w->y_step, w->y_step, w->x_step, w->b_step, w->from, w->to, w->length };
     nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "window4" : "window");
 
     nyx_vulkan__spec(&work, w->b_step > 0);
-    nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], row * w->x_step * 4, piece * w->x_step * 4), true, false);
+    nyx_vulkan__read_piece(&work, e, 0, p, w->x_step * 4);
     if (w->b_step)
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[1], row * w->b_step * 4, piece * w->b_step * 4), true, false);
+        nyx_vulkan__read_piece(&work, e, 1, p, w->b_step * 4);
     else
         nyx_vulkan__bind(&work, work.bindings[0], true, false);
-    nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], row * w->y_step * 4, piece * w->y_step * 4), false, true);
+    nyx_vulkan__write_piece(&work, e, 0, p, w->y_step * 4);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         nyx_vulkan__push(&work, (uint32_t)(sizes[i] / lanes));
-    nyx_vulkan__elements(&work, e, piece * w->y_step / lanes);
+    nyx_vulkan__elements(&work, e, p->count * w->y_step / lanes);
     nyx_vulkan__add(e, &work);
 }
 
@@ -94,16 +92,16 @@ static void copy_row(nyx_vulkan__emit *e, const window *w, int64_t row)
 /* A row alone, and rows of megabytes, are copied; the others go many at once. */
 static void emit_window(nyx_vulkan__emit *e, const window *w)
 {
-    const int64_t longest = w->x_step > w->y_step ? w->x_step : w->y_step;
-    const int64_t piece = nyx_vulkan__rows_at_once(e, w->rows, longest * 4);
+    const int64_t     longest = w->x_step > w->y_step ? w->x_step : w->y_step;
+    nyx_vulkan__piece p = nyx_vulkan__pieces(e, w->rows, longest * 4);
 
-    if (w->rows == 1 || (piece < w->rows && piece < 64)) {
+    if (w->rows == 1 || (p.most < w->rows && p.most < 64)) {
         for (int64_t row = 0; row < w->rows; row++)
             copy_row(e, w, row);
         return;
     }
-    for (int64_t row = 0; row < w->rows; row += piece)
-        view(e, w, row, w->rows - row < piece ? w->rows - row : piece);
+    while (nyx_vulkan__next(&p))
+        view(e, w, &p);
 }
 
 static window window_of(const nyx_vulkan__emit *e)

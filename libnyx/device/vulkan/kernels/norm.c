@@ -5,10 +5,11 @@
 #include "tensor/tensor.h"
 
 /* An output may be unused: then what is bound before stands in its place. */
-static void bind_output(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output, int64_t from, int64_t bytes)
+static void bind_output(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output,
+                        const nyx_vulkan__piece *piece, int64_t row_bytes)
 {
     if (e->out[output].bytes)
-        nyx_vulkan__bind(work, nyx_vulkan__part(e->out[output], from, bytes), false, true);
+        nyx_vulkan__write_piece(work, e, output, piece, row_bytes);
     else
         nyx_vulkan__bind(work, work->bindings[0], true, false);
 }
@@ -16,21 +17,19 @@ static void bind_output(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int o
 static void emit_norm(nyx_vulkan__emit *e)
 {
     const int64_t width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 0)), row = width * 4;
-    const int64_t rows = nyx_vulkan__elems_in(e, 0) / width, piece = nyx_vulkan__rows_at_once(e, rows, row);
-    const int64_t lanes = nyx_vulkan__lanes(width);
+    const int64_t rows = nyx_vulkan__elems_in(e, 0) / width, lanes = nyx_vulkan__lanes(width);
     const bool    residual = nyx_vulkan__elems_in(e, 1) > 0;
 
-    for (int64_t first = 0; first < rows; first += piece) {
-        const int64_t    count = rows - first < piece ? rows - first : piece;
-        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm", "norm4", lanes, count, width);
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, rows, row); nyx_vulkan__next(&p);) {
+        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm", "norm4", lanes, p.count, width);
 
         nyx_vulkan__spec(&work, e->node->op);
         nyx_vulkan__spec(&work, residual);
         nyx_vulkan__spec(&work, (e->out[0].bytes ? 1 : 0) | (e->out[1].bytes ? 2 : 0));
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[residual], first * row, count * row), true, false);
-        bind_output(&work, e, 0, first * row, count * row);
-        bind_output(&work, e, 1, first * 4, count * 4);
+        nyx_vulkan__read_piece(&work, e, 0, &p, row);
+        nyx_vulkan__read_piece(&work, e, residual, &p, row);
+        bind_output(&work, e, 0, &p, row);
+        bind_output(&work, e, 1, &p, 4);
         nyx_vulkan__push_real(&work, (double)width);
         nyx_vulkan__push_real(&work, e->node->reals[0]);
         nyx_vulkan__add(e, &work);
@@ -40,18 +39,16 @@ static void emit_norm(nyx_vulkan__emit *e)
 static void emit_norm_grad(nyx_vulkan__emit *e)
 {
     const int64_t width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 0)), row = width * 4;
-    const int64_t rows = nyx_vulkan__elems_in(e, 0) / width, piece = nyx_vulkan__rows_at_once(e, rows, row);
-    const int64_t lanes = nyx_vulkan__lanes(width);
+    const int64_t rows = nyx_vulkan__elems_in(e, 0) / width, lanes = nyx_vulkan__lanes(width);
 
-    for (int64_t first = 0; first < rows; first += piece) {
-        const int64_t    count = rows - first < piece ? rows - first : piece;
-        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm_grad", "norm_grad4", lanes, count, width);
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, rows, row); nyx_vulkan__next(&p);) {
+        nyx_vulkan__work work = nyx_vulkan__row_work(e, "norm_grad", "norm_grad4", lanes, p.count, width);
 
         nyx_vulkan__spec(&work, e->node->op);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[1], first * 4, count * 4), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[2], first * row, count * row), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * row, count * row), false, true);
+        nyx_vulkan__read_piece(&work, e, 0, &p, row);
+        nyx_vulkan__read_piece(&work, e, 1, &p, 4);
+        nyx_vulkan__read_piece(&work, e, 2, &p, row);
+        nyx_vulkan__write_piece(&work, e, 0, &p, row);
         nyx_vulkan__push_real(&work, (double)width);
         nyx_vulkan__add(e, &work);
     }
@@ -82,22 +79,22 @@ static void emit_rope(nyx_vulkan__emit *e)
     const nyx_shape *x = nyx_vulkan__shape_in(e, 0);
     const int64_t    pitch = nyx_vulkan__width(x), width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 1));
     const int64_t    lanes = width % 2 ? 1 : nyx_vulkan__lanes(width / 2), row = pitch * 4;
-    const int64_t    rows = x->dims[0] * x->dims[1], piece = nyx_vulkan__rows_at_once(e, rows, row);
+    const int64_t    rows = x->dims[0] * x->dims[1];
 
-    for (int64_t first = 0; first < rows; first += piece) {
-        const int64_t    count = rows - first < piece ? rows - first : piece, words = count * pitch / lanes;
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, rows, row); nyx_vulkan__next(&p);) {
+        const int64_t    words = p.count * pitch / lanes;
         nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "rope4" : "rope");
 
         nyx_vulkan__spec(&work, (uint32_t)(pitch / lanes));
         nyx_vulkan__spec(&work, (uint32_t)(width / lanes));
         nyx_vulkan__spec(&work, (uint32_t)(width / 2 / lanes));
         nyx_vulkan__spec(&work, (uint32_t)x->dims[1]);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
+        nyx_vulkan__read_piece(&work, e, 0, &p, row);
         nyx_vulkan__read_in(&work, e, 1);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * row, count * row), false, true);
+        nyx_vulkan__write_piece(&work, e, 0, &p, row);
         nyx_vulkan__push(&work, (uint32_t)words);
         nyx_vulkan__push(&work, (uint32_t)(e->node->ints[0] * width / lanes));
-        nyx_vulkan__push(&work, (uint32_t)first);
+        nyx_vulkan__push(&work, (uint32_t)p.first);
         nyx_vulkan__push_real(&work, e->node->ints[1] ? -1 : 1);
         nyx_vulkan__elements(&work, e, words);
         nyx_vulkan__add(e, &work);

@@ -160,15 +160,13 @@ static void emit_reduce(nyx_vulkan__emit *e)
 static void emit_argmax(nyx_vulkan__emit *e)
 {
     const int64_t width = nyx_vulkan__width(nyx_vulkan__shape_in(e, 0)), row = width * 4;
-    const int64_t rows = nyx_vulkan__elems_out(e, 0), piece = nyx_vulkan__rows_at_once(e, rows, row);
+    const int64_t rows = nyx_vulkan__elems_out(e, 0), lanes = nyx_vulkan__lanes(width);
 
-    for (int64_t first = 0; first < rows; first += piece) {
-        const int64_t    count = least_of(piece, rows - first);
-        nyx_vulkan__work work =
-            nyx_vulkan__row_work(e, "argmax", "argmax4", nyx_vulkan__lanes(width), count, width);
+    for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, rows, row); nyx_vulkan__next(&p);) {
+        nyx_vulkan__work work = nyx_vulkan__row_work(e, "argmax", "argmax4", lanes, p.count, width);
 
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[0], first * row, count * row), true, false);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->out[0], first * 4, count * 4), false, true);
+        nyx_vulkan__read_piece(&work, e, 0, &p, row);
+        nyx_vulkan__write_piece(&work, e, 0, &p, 4);
         nyx_vulkan__add(e, &work);
     }
 }
