@@ -124,7 +124,7 @@ static int look(nyx_report *report, nyx_device *device, const nyx_machine *machi
         goto done;
     profile_print_machine(machine);
     if (asked("vulkan")) {
-        nyx_vulkan_probe(vulkan, args.root[0] ? loader : NULL);
+        nyx_vulkan_probe(vulkan, args.root[0] ? loader : NULL, args.measure);
         profile_describe_vulkan(nyx_report_result(report), nyx_report_run(report), vulkan);
         profile_print_vulkan(vulkan);
     }

@@ -3,6 +3,7 @@
 #define NYX_DEVICE_INTERNAL_H
 
 #include "device/cpu/cpu.h"
+#include "device/gauge.h"
 #include "device/machine.h"
 
 /* What a kind of device does its own way. `own` of a device, a store and a
@@ -19,6 +20,9 @@ typedef struct {
     void (*digest)(const nyx_program *program, nyx_sha256 *hash);
     int64_t (*free_bytes)(const nyx_device *device); /* NULL: memory is the host's */
     int64_t alignment; /* of every value and variable, bytes: a power of two */
+    int     (*gauge_open)(nyx_gauge *gauge); /* NULL: none */
+    int64_t (*gauge_round)(nyx_gauge *gauge); /* nanoseconds; a failure is kept by the device */
+    void    (*gauge_close)(nyx_gauge *gauge); /* after an opening that failed too */
 } nyx_device__backend;
 
 extern const nyx_device__backend nyx_device__cpu, nyx_device__vulkan;
@@ -31,6 +35,16 @@ struct nyx_device {
     void                      *own;
     int                        status; /* the first failure of a device that can fail */
     char                       why[256];
+};
+
+/* A gauge is the backend's, but for the first three. */
+struct nyx_gauge {
+    nyx_device   *device;
+    enum nyx_rate rate;
+    int64_t       bytes;              /* as asked, then as they are */
+    double        work;               /* of a round */
+    int64_t       least_ns, most_ns;  /* that rounds are run before they may agree, and at most */
+    void         *own;
 };
 
 /* Keep the first failure of a device, for nyx_device_check. */

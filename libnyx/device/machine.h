@@ -15,7 +15,7 @@
 #ifndef NYX_DEVICE_MACHINE_H
 #define NYX_DEVICE_MACHINE_H
 
-#include "base/base.h"
+#include "device/gauge.h"
 
 /* ---- processor and memory ------------------------------------------------------- */
 
@@ -71,6 +71,13 @@ typedef struct {
         bool    local;               /* the device's own */
     } heaps[NYX_HEAPS_MOST];
     int heap_count;
+    struct {
+        bool   known;                     /* the rest was measured (device/gauge.h) */
+        bool   steady;                    /* every rate was */
+        double rate[NYX_RATE_COUNT];      /* a second; 0: see reason */
+        double clock_mhz;                 /* of its sensor, after multiply-adds; 0: none tells */
+        char   reason[NYX_RATE_COUNT][160];
+    } measured;
 } nyx_vulkan_device;
 
 typedef struct {
@@ -80,16 +87,17 @@ typedef struct {
 } nyx_vulkan;
 
 /* Ask a child process: a driver that crashes or talks is not ours. `loader`
- * NULL: libvulkan.so.1 as the system finds it, whose devices run a shader too. */
-void nyx_vulkan_probe(nyx_vulkan *out, const char *loader);
+ * NULL: libvulkan.so.1 as the system finds it, whose devices run a shader too,
+ * and are measured when `measure` asks for it: some seconds each. */
+void nyx_vulkan_probe(nyx_vulkan *out, const char *loader, bool measure);
 
 /* ---- sensors ------------------------------------------------------------------------ */
 
-enum nyx_quantity { NYX_TEMPERATURE, NYX_POWER, NYX_ENERGY, NYX_UTILISATION, NYX_QUANTITY_COUNT };
+enum nyx_quantity { NYX_TEMPERATURE, NYX_POWER, NYX_ENERGY, NYX_UTILISATION, NYX_CLOCK, NYX_QUANTITY_COUNT };
 typedef struct {
     char              source[16]; /* hwmon, thermal, powercap, drm, nvml */
     char              device[64], label[64];
-    enum nyx_quantity quantity;   /* degrees C, W, J, percent */
+    enum nyx_quantity quantity;   /* degrees C, W, J, percent, MHz */
     bool              processor;  /* while the processors are busy it must move */
     double            first, last, lowest, highest;
     int               readings;

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DEVICES_MOST = 8, SENSOR_GPU = 0 };
+enum { DEVICES_MOST = 8, SENSOR_GPU = 0, CLOCK_SM = 1 };
 
 struct nyx_device__nvml {
     void *library;
@@ -14,6 +14,7 @@ struct nyx_device__nvml {
     int (*temperature)(void *device, unsigned sensor, unsigned *celsius);
     int (*power)(void *device, unsigned *milliwatts);
     int (*energy)(void *device, unsigned long long *millijoules);
+    int (*clock)(void *device, unsigned which, unsigned *mhz);
     int (*utilisation)(void *device, unsigned percent[2]); /* of the device, of its memory */
 };
 
@@ -31,6 +32,7 @@ static const char *add_devices(nyx_device__nvml *nvml, nyx_sensors *s)
     static const struct { const char *label; enum nyx_quantity quantity; double scale; } kinds[] = {
         { "temperature", NYX_TEMPERATURE, 1.0 }, { "power", NYX_POWER, 1e-3 },
         { "energy", NYX_ENERGY, 1e-3 },          { "busy", NYX_UTILISATION, 1.0 },
+        { "clock", NYX_CLOCK, 1.0 },
     };
     unsigned devices = 0;
 
@@ -43,6 +45,7 @@ static const char *add_devices(nyx_device__nvml *nvml, nyx_sensors *s)
     symbol(nvml->library, "nvmlDeviceGetPowerUsage", &nvml->power);
     symbol(nvml->library, "nvmlDeviceGetTotalEnergyConsumption", &nvml->energy);
     symbol(nvml->library, "nvmlDeviceGetUtilizationRates", &nvml->utilisation);
+    symbol(nvml->library, "nvmlDeviceGetClockInfo", &nvml->clock);
     if (!init || !count || !handle || !name || !nvml->shutdown)
         return "libnvidia-ml.so.1 lacks functions that are asked for";
     if (init() != 0 || count(&devices) != 0 || devices == 0)
@@ -110,6 +113,8 @@ double nyx_device__nvml_read(nyx_device__nvml *nvml, const nyx_device__sensor *s
         return nvml->power && nvml->power(sensor->handle, &value) == 0 ? (double)value : NAN;
     case NYX_ENERGY:
         return nvml->energy && nvml->energy(sensor->handle, &total) == 0 ? (double)total : NAN;
+    case NYX_CLOCK:
+        return nvml->clock && nvml->clock(sensor->handle, CLOCK_SM, &value) == 0 ? (double)value : NAN;
     default:
         return nvml->utilisation && nvml->utilisation(sensor->handle, both) == 0 ? (double)both[0] : NAN;
     }

@@ -1,10 +1,11 @@
 /* sensors -- temperatures, power, energy and utilisation, out of sysfs and NVML.
  *
- *     hwmon     temp*_input m degrees C, power*_input or _average uW
+ *     hwmon     temp*_input m degrees C, power*_input or _average uW, freq*_input Hz
  *     thermal   thermal_zone*: temp m degrees C
  *     powercap  energy_uj, wraps at max_energy_range_uj (RAPL of Intel and AMD; root only)
  *     drm       amdgpu gpu_busy_percent; i915 rc6_residency_ms and xe
- *               idle_residency_ms: time in which the device slept
+ *               idle_residency_ms: time in which the device slept; i915
+ *               rps_act_freq_mhz and xe act_freq
  *     proc      /proc/stat: time in which the processors slept
  *     nvml      what nvml.c asks */
 #include "device/internal.h"
@@ -32,6 +33,7 @@ static const struct {
     [NYX_POWER] = { "W", 0.0, 5000.0 },
     [NYX_ENERGY] = { "J", 0.0, 1e15 },
     [NYX_UTILISATION] = { "%", 0.0, 100.0 },
+    [NYX_CLOCK] = { "MHz", 0.0, 20000.0 },
 };
 
 nyx_device__sensor *nyx_device__sensor_add(nyx_sensors *s, const char *source, const char *device, const char *label,
@@ -222,6 +224,7 @@ static void find_hwmon(nyx_sensors *s)
         { "/sys/class/hwmon/hwmon*/temp*_input", NYX_TEMPERATURE, 1e-3 },
         { "/sys/class/hwmon/hwmon*/power*_input", NYX_POWER, 1e-6 },
         { "/sys/class/hwmon/hwmon*/power*_average", NYX_POWER, 1e-6 },
+        { "/sys/class/hwmon/hwmon*/freq*_input", NYX_CLOCK, 1e-6 },
     };
 
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -286,10 +289,12 @@ static void find_powercap(nyx_sensors *s)
 
 static void find_drm(nyx_sensors *s)
 {
-    static const struct { const char *pattern, *label; enum nyx_device__sensor_kind kind; } kinds[] = {
-        { "/sys/class/drm/card*/device/gpu_busy_percent", "amdgpu busy", SENSOR_VALUE },
-        { "/sys/class/drm/card*/gt/gt*/rc6_residency_ms", "i915 awake", SENSOR_ASLEEP },
-        { "/sys/class/drm/card*/device/tile*/gt*/gtidle/idle_residency_ms", "xe awake", SENSOR_ASLEEP },
+    static const struct { const char *pattern, *label; enum nyx_device__sensor_kind kind; enum nyx_quantity quantity; } kinds[] = {
+        { "/sys/class/drm/card*/device/gpu_busy_percent", "amdgpu busy", SENSOR_VALUE, NYX_UTILISATION },
+        { "/sys/class/drm/card*/gt/gt*/rc6_residency_ms", "i915 awake", SENSOR_ASLEEP, NYX_UTILISATION },
+        { "/sys/class/drm/card*/device/tile*/gt*/gtidle/idle_residency_ms", "xe awake", SENSOR_ASLEEP, NYX_UTILISATION },
+        { "/sys/class/drm/card*/gt/gt*/rps_act_freq_mhz", "i915 clock", SENSOR_VALUE, NYX_CLOCK },
+        { "/sys/class/drm/card*/device/tile*/gt*/freq0/act_freq", "xe clock", SENSOR_VALUE, NYX_CLOCK },
     };
 
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -302,7 +307,7 @@ static void find_drm(nyx_sensors *s)
                 nyx_device__sensor *sensor;
 
                 snprintf(device, sizeof device, "%.*s", (int)strcspn(card, "/"), card);
-                sensor = file_add(s, "drm", device, kinds[k].label, NYX_UTILISATION, found.gl_pathv[i], 1.0);
+                sensor = file_add(s, "drm", device, kinds[k].label, kinds[k].quantity, found.gl_pathv[i], 1.0);
                 if (sensor)
                     sensor->kind = kinds[k].kind;
             }

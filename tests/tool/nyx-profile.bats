@@ -79,11 +79,17 @@ PY
     ls /usr/share/vulkan/icd.d/lvp_icd*.json > /dev/null 2>&1 || skip "package mesa-vulkan-drivers is missing"
     env -u VK_DRIVER_FILES VK_ICD_FILENAMES=$(ls /usr/share/vulkan/icd.d/lvp_icd*.json) nyx-profile --parts=vulkan --report=p.json > lines
     grep -q '^vulkan     llvmpipe.*, cpu$' lines
+    grep -Eq '^arithmetic f32 [0-9.]+, no f16, no bf16, (no int8|int8 [0-9.]+) GFLOP/s$' lines
+    grep -Eq '^moving     read [0-9.]+, copy [0-9.]+, from the host [0-9.]+, to it [0-9.]+ GB/s; an empty submit takes [0-9.]+ ms' lines
     grep -q '^shaders    loops .*; f16 in registers is .*; fma rounds twice; denormals stay$' lines
     "$tests/schema-check" profile p.json
     "$PYTHON" - <<'PY'
 import json
-device = json.load(open("p.json"))["result"]["vulkan"][0]
+report = json.load(open("p.json"))
+measured = report["run"]["vulkan_measured"][0]
+assert measured["operations_per_s"]["f32"] > 1e8 and all(v > 1e7 for v in measured["bytes_per_s"].values())
+assert 0 < measured["submit_s"] < 1 and measured["operations_per_s"]["f16"] is None and "has no matrix units" in measured["operations_per_s"]["f16_reason"]
+device = report["result"]["vulkan"][0]
 assert device["type"] == "cpu" and device["name"].startswith("llvmpipe") and "Mesa" in device["driver"]
 assert device["limits"]["storage_buffer_bytes"] >= 2 ** 27 and device["limits"]["shared_memory_bytes"] >= 16384
 assert device["limits"]["matrix_f16_rows"] >= 0 and device["limits"]["matrix_bf16_terms"] >= 0
@@ -131,6 +137,7 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **d) { *d = (void *)strdup("x
 int nvmlDeviceGetName(void *d, char *name, unsigned room) { (void)d; (void)room; strcpy(name, "Pretend 9000"); return 0; }
 int nvmlDeviceGetTemperature(void *d, unsigned s, unsigned *c) { (void)d; *c = 61 + s; return 0; }
 int nvmlDeviceGetPowerUsage(void *d, unsigned *mw) { (void)d; *mw = 75500; return 0; }
+int nvmlDeviceGetClockInfo(void *d, unsigned which, unsigned *mhz) { (void)d; *mhz = 1979 + which; return 0; }
 int nvmlDeviceGetUtilizationRates(void *d, unsigned *p) { (void)d; p[0] = 33; p[1] = 5; return 0; }
 C
     ${CC:-cc} -shared -fPIC nvml.c -o root/lib/libnvidia-ml.so.1 || skip "package gcc is missing"
@@ -138,6 +145,7 @@ C
     grep -q 'sensor     nvml Pretend 9000 temperature: 61 degrees C' lines
     grep -q 'sensor     nvml Pretend 9000 power: 75.5 W' lines
     grep -q 'sensor     nvml Pretend 9000 busy: 33 %' lines
+    grep -q 'sensor     nvml Pretend 9000 clock: 1980 MHz' lines
     grep -q 'sensor     nvml Pretend 9000 energy: it cannot be read' lines
 }
 

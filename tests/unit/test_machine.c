@@ -207,7 +207,7 @@ static void without_a_loader_there_is_a_reason(void **state)
 
     (void)state;
     assert_non_null(vulkan);
-    nyx_vulkan_probe(vulkan, "/nonexistent/libvulkan.so.1");
+    nyx_vulkan_probe(vulkan, "/nonexistent/libvulkan.so.1", true);
     assert_int_equal(vulkan->count, 0);
     assert_true(vulkan->reason[0]);
     free(vulkan);

@@ -73,7 +73,7 @@ void profile_describe_machine(nyx_json *result, nyx_json *run, const nyx_machine
 
 void profile_describe_sensors(nyx_json *run, const nyx_sensors *sensors)
 {
-    static const char *const quantities[NYX_QUANTITY_COUNT] = { "temperature_c", "power_w", "energy_j", "utilisation_percent" };
+    static const char *const quantities[NYX_QUANTITY_COUNT] = { "temperature_c", "power_w", "energy_j", "utilisation_percent", "clock_mhz" };
     nyx_json *object = nyx_json_add_object(run, "sensors");
 
     for (int i = 0; nyx_sensor_sources[i]; i++) {
@@ -170,7 +170,7 @@ void profile_print_sensors(nyx_report *report, const nyx_sensors *sensors)
         if (nyx_sensors_reason(sensors, nyx_sensor_sources[i]))
             nyx_cli_print("sensors    %s none: %s\n", nyx_sensor_sources[i], nyx_sensors_reason(sensors, nyx_sensor_sources[i]));
     for (int i = 0; i < nyx_sensors_count(sensors); i++) {
-        static const char *const units[NYX_QUANTITY_COUNT] = { "degrees C", "W", "J", "%" };
+        static const char *const units[NYX_QUANTITY_COUNT] = { "degrees C", "W", "J", "%", "MHz" };
         const nyx_sensor *s = nyx_sensors_at(sensors, i);
 
         if (s->reason[0])

@@ -84,12 +84,40 @@ static void describe_device(nyx_json *object, nyx_json *heaps_now, const nyx_vul
             nyx_json_set_null(now, "used_bytes", "the driver has no VK_EXT_memory_budget");
         }
     }
-    nyx_json_set_null(object, "measured", "nyx-bench --device=vulkan measures it");
+}
+
+/* ---- what was measured ------------------------------------------------------------- */
+
+static const struct { const char *object, *key; enum nyx_rate rate; } rates[] = {
+    { "operations_per_s", "f32", NYX_RATE_F32 },     { "operations_per_s", "f16", NYX_RATE_F16 },
+    { "operations_per_s", "bf16", NYX_RATE_BF16 },   { "operations_per_s", "int8", NYX_RATE_INT8 },
+    { "bytes_per_s", "read", NYX_RATE_READ },        { "bytes_per_s", "copy", NYX_RATE_COPY },
+    { "bytes_per_s", "upload", NYX_RATE_UPLOAD },    { "bytes_per_s", "download", NYX_RATE_DOWNLOAD },
+};
+
+static void set_measured(nyx_json *object, const char *key, double value, const char *reason)
+{
+    if (value > 0.0)
+        nyx_json_set_real(object, key, value);
+    else
+        nyx_json_set_null(object, key, reason[0] ? reason : "it was not measured");
+}
+
+static void describe_measured(nyx_json *object, const nyx_vulkan_device *d)
+{
+    nyx_json    *parts[2] = { nyx_json_add_object(object, "operations_per_s"), nyx_json_add_object(object, "bytes_per_s") };
+    const double submits = d->measured.rate[NYX_RATE_SUBMIT];
+
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        set_measured(parts[i / 4], rates[i].key, d->measured.rate[rates[i].rate], d->measured.reason[rates[i].rate]);
+    set_measured(object, "submit_s", submits > 0.0 ? 1.0 / submits : 0.0, d->measured.reason[NYX_RATE_SUBMIT]);
+    set_measured(object, "clock_mhz", d->measured.clock_mhz, "no sensor of its name tells a clock");
+    nyx_json_set_bool(object, "steady", d->measured.steady);
 }
 
 void profile_describe_vulkan(nyx_json *result, nyx_json *run, const nyx_vulkan *vulkan)
 {
-    nyx_json *devices, *heaps;
+    nyx_json *devices, *heaps, *measured;
 
     if (vulkan->reason[0]) {
         nyx_json_set_null(result, "vulkan", vulkan->reason);
@@ -97,12 +125,30 @@ void profile_describe_vulkan(nyx_json *result, nyx_json *run, const nyx_vulkan *
     }
     devices = nyx_json_add_array(result, "vulkan");
     heaps = nyx_json_add_array(run, "vulkan_heaps");
+    measured = nyx_json_add_array(run, "vulkan_measured");
     for (int i = 0; i < vulkan->count; i++) {
         nyx_json *now = nyx_json_array();
 
         describe_device(nyx_json_push_object(devices), now, &vulkan->devices[i]);
         nyx_json_push_take(heaps, now);
+        describe_measured(nyx_json_push_object(measured), &vulkan->devices[i]);
     }
+}
+
+static void print_measured(const nyx_vulkan_device *d)
+{
+    const double *rate = d->measured.rate;
+
+    nyx_cli_print("arithmetic");
+    for (int i = NYX_RATE_F32; i <= NYX_RATE_INT8; i++)
+        nyx_cli_print(rate[i] > 0.0 ? "%s %s %.1f" : "%s no %s", i ? "," : "", nyx_rate_names[i], rate[i] * 1e-9);
+    nyx_cli_print(" GFLOP/s");
+    if (d->measured.clock_mhz > 0.0)
+        nyx_cli_print(" at %.0f MHz", d->measured.clock_mhz);
+    nyx_cli_print("\nmoving     read %.1f, copy %.1f, from the host %.2f, to it %.2f GB/s; an empty submit takes %.3f ms%s\n",
+                  rate[NYX_RATE_READ] * 1e-9, rate[NYX_RATE_COPY] * 1e-9, rate[NYX_RATE_UPLOAD] * 1e-9,
+                  rate[NYX_RATE_DOWNLOAD] * 1e-9, rate[NYX_RATE_SUBMIT] > 0.0 ? 1e3 / rate[NYX_RATE_SUBMIT] : 0.0,
+                  d->measured.steady ? "" : "; not all were steady");
 }
 
 void profile_print_vulkan(const nyx_vulkan *vulkan)
@@ -120,5 +166,7 @@ void profile_print_vulkan(const nyx_vulkan *vulkan)
                           d->shaders.fuses_fma ? "rounds once" : "rounds twice", d->shaders.keeps_denormals ? "stay" : "are zero",
                           d->shaders.fuses_precise ? "; what is precise is fused" : "",
                           d->shaders.compares_nan ? "" : "; NaN compares as a number");
+        if (d->measured.known)
+            print_measured(d);
     }
 }

@@ -2,8 +2,8 @@
  *
  * The loader is opened at run time and asked in a child process: drivers may
  * crash, print and start threads. The child sends one nyx_vulkan through a
- * pipe, then another that also knows what shaders do: a driver that ends there
- * has still said what it is. */
+ * pipe, then another that also knows what shaders do, and one with what was
+ * measured: a driver that ends there has still said what it is. */
 #include "device/machine.h"
 #include "device/vulkan/vulkan.h"
 
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 20000, EXTENSIONS_MOST = 1024 };
+enum { WAIT_MS = 20000, MEASURE_MS = 60000 /* a device */, EXTENSIONS_MOST = 1024 };
 
 typedef nyx_vulkan__api api;
 
@@ -229,8 +229,48 @@ static void send(int to, const nyx_vulkan *found)
     }
 }
 
+/* MHz that a sensor of that very name tells; 0: none does. */
+static double clock_of(nyx_sensors *sensors, const char *device)
+{
+    if (sensors)
+        nyx_sensors_read(sensors);
+    for (int i = 0; sensors && i < nyx_sensors_count(sensors); i++) {
+        const nyx_sensor *s = nyx_sensors_at(sensors, i);
+
+        if (s->quantity == NYX_CLOCK && s->readings > 0 && !strncmp(s->device, device, sizeof s->device - 1))
+            return s->last;
+    }
+    return 0.0;
+}
+
+static void measure(nyx_device *device, nyx_vulkan_device *out)
+{
+    nyx_sensors *sensors = NULL;
+
+    if (nyx_sensors_open(&sensors, "") < 0)
+        sensors = NULL;
+    out->measured.known = out->measured.steady = true;
+    for (int rate = 0; rate < NYX_RATE_COUNT; rate++) {
+        nyx_gauge   *gauge;
+        nyx_measured found = { 0 };
+
+        if (nyx_gauge_open(&gauge, device, (enum nyx_rate)rate, 0) == 0) {
+            found = nyx_gauge_measure(gauge);
+            out->measured.steady = out->measured.steady && found.steady;
+            if (rate == NYX_RATE_F32)
+                out->measured.clock_mhz = clock_of(sensors, out->name);
+        }
+        nyx_gauge_close(gauge);
+        out->measured.rate[rate] = found.rate;
+        if (!(found.rate > 0.0))
+            snprintf(out->measured.reason[rate], sizeof out->measured.reason[rate], "%s",
+                     nyx_device_check(device) < 0 || gauge == NULL ? nyx_error_text() : "it was not measured");
+    }
+    nyx_sensors_close(sensors);
+}
+
 /* Opening a device runs its canary. */
-static void ask_shaders(nyx_vulkan *found)
+static void ask_shaders(nyx_vulkan *found, bool measured)
 {
     for (int i = 0; i < found->count; i++) {
         nyx_device *device;
@@ -240,11 +280,13 @@ static void ask_shaders(nyx_vulkan *found)
         if (nyx_device_open(&device, name, 1) < 0)
             continue;
         found->devices[i].shaders = nyx_vulkan__gpu_of(device)->facts.shaders;
+        if (measured)
+            measure(device, &found->devices[i]);
         nyx_device_close(device);
     }
 }
 
-static _Noreturn void answer(int to, const char *loader)
+static _Noreturn void answer(int to, const char *loader, bool measured)
 {
     const int   silence = open("/dev/null", O_RDWR);
     nyx_vulkan *found;
@@ -256,15 +298,18 @@ static _Noreturn void answer(int to, const char *loader)
     ask(found, loader);
     send(to, found);
     if (!loader)
-        ask_shaders(found);
+        ask_shaders(found, false);
+    send(to, found);
+    if (!loader && measured)
+        ask_shaders(found, true);
     send(to, found);
     _exit(0);
 }
 
 /* Everything, or false: it ended or was silent too long. */
-static bool receive(int from, nyx_vulkan *out)
+static bool receive(int from, nyx_vulkan *out, int64_t wait_ms)
 {
-    const int64_t until = nyx_clock_ns() + WAIT_MS * INT64_C(1000000);
+    const int64_t until = nyx_clock_ns() + wait_ms * 1000000;
     size_t        had = 0;
 
     while (had < sizeof *out) {
@@ -284,12 +329,11 @@ static bool receive(int from, nyx_vulkan *out)
     return true;
 }
 
-void nyx_vulkan_probe(nyx_vulkan *out, const char *loader)
+void nyx_vulkan_probe(nyx_vulkan *out, const char *loader, bool measured)
 {
-    int        pipes[2], status = 0;
+    int        pipes[2], status = 0, messages = 0;
     pid_t      child;
-    bool       whole, more;
-    nyx_vulkan with_shaders;
+    nyx_vulkan next = { .count = 0 };
 
     memset(out, 0, sizeof *out);
     snprintf(out->reason, sizeof out->reason, "cannot start a process to ask Vulkan");
@@ -297,20 +341,20 @@ void nyx_vulkan_probe(nyx_vulkan *out, const char *loader)
         return;
     child = fork();
     if (child == 0)
-        answer(pipes[1], loader);
+        answer(pipes[1], loader, measured);
     close(pipes[1]);
-    whole = child > 0 && receive(pipes[0], out);
-    more = whole && receive(pipes[0], &with_shaders);
-    if (more)
-        *out = with_shaders;
+    while (messages < 3 && child > 0 && receive(pipes[0], &next, messages < 2 || !measured ? WAIT_MS : MEASURE_MS * next.count)) {
+        *out = next;
+        messages++;
+    }
     close(pipes[0]);
     if (child < 0)
         return;
-    if (!more)
+    if (messages < 3)
         kill(child, SIGKILL);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
-    if (whole)
+    if (messages > 0)
         return;
     memset(out, 0, sizeof *out);
     snprintf(out->reason, sizeof out->reason, "a Vulkan driver crashed or did not answer in %d s", WAIT_MS / 1000);

@@ -255,4 +255,5 @@ const nyx_device__backend nyx_device__vulkan = {
     .close = nyx_vulkan__close, .allocate = allocate, .release = release, .write = write_block, .read = read_block,
     .compile = compile, .discard = discard, .run = run_work, .digest = digest,
     .free_bytes = nyx_vulkan__free_bytes, .alignment = 256,
+    .gauge_open = nyx_vulkan__gauge_open, .gauge_round = nyx_vulkan__gauge_round, .gauge_close = nyx_vulkan__gauge_close,
 };

@@ -137,6 +137,12 @@ void nyx_vulkan__barrier(const nyx_vulkan__gpu *gpu, VkCommandBuffer commands);
 /* Run a shader that shows what the driver does to them: facts.shaders. canary.c. */
 int nyx_vulkan__canary(nyx_vulkan__gpu *gpu) NYX_CHECKED;
 
+/* ---- what it does at most: gauge.c; see device/gauge.h ------------------------------------ */
+
+int     nyx_vulkan__gauge_open(nyx_gauge *g) NYX_CHECKED;
+int64_t nyx_vulkan__gauge_round(nyx_gauge *g);
+void    nyx_vulkan__gauge_close(nyx_gauge *g);
+
 /* ---- pipelines: pipeline.c -------------------------------------------------------------------- */
 
 int  nyx_vulkan__pipelines_create(nyx_vulkan__gpu *gpu) NYX_CHECKED;
