@@ -21,7 +21,7 @@ void main()
     if (i >= count)
         return;
     precise float v = uintBitsToFloat(x[i]), t = uintBitsToFloat(target[i]), most = v > 0.0 ? v : 0.0;
-    precise vec2  tail = wide_log(wide_add(vec2(1.0, 0.0), wide_exp(max(-abs(v), -104.0))));
+    precise vec2  tail = wide_log1p(wide_exp(max(-abs(v), -104.0)));
     precise vec2  product = two_product(v, t), one = two_sum(most, -product.x), two = two_sum(one.x, tail.x);
     precise float y = two.x + ((one.y + two.y) + (tail.y - product.y));
 

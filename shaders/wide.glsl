@@ -79,21 +79,37 @@ vec2 wide_exp(float x)
     return y;
 }
 
-/* ln a, to 4e-9 or as much of the result: nyx_log with f and f^2 / 2 in full. */
+/* ln(1 + f) of -0.3 <= f <= 0.42, to 2^-36 of itself: with s = f / (2 + f) it is
+ * 2 (s + s^3/3 + s^5/5 + ...); what follows s^3 is small. */
+vec2 wide_log_near(vec2 f)
+{
+    precise vec2  s = wide_product(f, wide_inverse(wide_add(vec2(2.0, 0.0), f))), z = wide_product(s, s);
+    precise float r = 7.69230798e-2;
+
+    r = r * z.x + 9.09090936e-2;
+    r = r * z.x + 1.11111112e-1;
+    r = r * z.x + 1.42857149e-1;
+    r = (r * z.x + 2.0e-1) * (z.x * z.x);
+    precise vec2 series = wide_add(wide_product(z, vec2(3.33333343e-1, -9.93410776e-9)), vec2(r, 0.0));
+    return 2.0 * wide_add(s, wide_product(s, series));
+}
+
+/* ln(1 + e) of 0 <= e <= 1. */
+vec2 wide_log1p(vec2 e)
+{
+    if (e.x < 0.4)
+        return wide_log_near(e);
+    return wide_add(vec2(6.93147182e-1, -1.90465421e-9), wide_log_near(0.5 * wide_add(e, vec2(-1.0, 0.0))));
+}
+
+/* ln a. */
 vec2 wide_log(vec2 a)
 {
     if (!(a.x > 1.17549435e-38) || !is_finite(a.x))
         return vec2(nyx_log(a.x), 0.0);
     uint          bits = floatBitsToUint(a.x) + (0x3f800000u - 0x3f3504f3u), n = (bits >> 23) - 127u;
     precise float e = float(int(n)), m = uintBitsToFloat((bits & 0x7fffffu) + 0x3f3504f3u);
-    precise vec2  f = two_sum(m - 1.0, a.y * nyx_exp2_int(0u - n)), square = two_product(f.x, f.x);
-    precise float s = f.x / (2.0 + f.x), z = s * s, r = 2.33327628e-1;
+    precise float high = e * 6.93145752e-1, low = e * 1.42860677e-6, rest = a.y * nyx_exp2_int(0u - n);
 
-    r = r * z + 2.85507351e-1;
-    r = r * z + 4.00001228e-1;
-    r = (r * z + 6.66666687e-1) * z;
-    precise vec2  one = two_sum(e * 6.93145752e-1, f.x), two = two_sum(one.x, -0.5 * square.x);
-    precise float tail = s * (0.5 * square.x + r) + e * 1.42860677e-6;
-    precise float rest = ((one.y + two.y) + (f.y - f.x * f.y)) + (tail - 0.5 * square.y);
-    return two_sum_ordered(two.x, rest);
+    return wide_add(two_sum(high, low), wide_log_near(two_sum(m - 1.0, rest)));
 }

@@ -149,6 +149,14 @@ double nyx_log64(double x)
     return e * LN2_HIGH + (f - (h - (s * (h + z * polynomial(z, odd, 11)) + e * LN2_LOW)));
 }
 
+/* What rounding took from 1 + x comes back by the slope of the logarithm. */
+double nyx_log1p64(double x)
+{
+    const double sum = 1.0 + x;
+
+    return sum > 0.0 && sum < __builtin_inf() ? nyx_log64(sum) + (x - (sum - 1.0)) / sum : nyx_log64(sum);
+}
+
 /* ln x to about 2^-65 of itself, for finite x > 0. The terms s and s^3/3 of
  * the series need pairs; what follows is below 2^-12 of the sum. */
 static pair log_pair(double x)

@@ -68,6 +68,7 @@ int64_t nyx_f32_find_nonfinite(const float *values, int64_t elems);
  * initial weights): the same bits everywhere, within 2 ulp. */
 double nyx_exp64(double x);
 double nyx_log64(double x);
+double nyx_log1p64(double x);            /* ln(1 + x), small x too */
 double nyx_sin64(double x);
 double nyx_cos64(double x);
 double nyx_pow64(double x, double y);    /* x > 0 */

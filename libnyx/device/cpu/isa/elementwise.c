@@ -176,7 +176,7 @@ void NYX_ISA_NAME(nyx_cpu__sigmoid)(const nyx_call *call, int part, int parts)
         y[i] = nyx_sigmoidf(x[i]);
 }
 
-/* max(x, 0) - x target + log(1 + e^-|x|), in float64: no exponential of a
+/* max(x, 0) - x target + ln(1 + e^-|x|), in float64: no exponential of a
  * large number. */
 void NYX_ISA_NAME(nyx_cpu__bce)(const nyx_call *call, int part, int parts)
 {
@@ -187,7 +187,7 @@ void NYX_ISA_NAME(nyx_cpu__bce)(const nyx_call *call, int part, int parts)
     nyx_cpu_split(&begin, &end, call->out[0].count, GRAIN, part, parts);
     for (int64_t i = begin; i < end; i++) {
         const double x = (double)logits[i];
-        const double tail = nyx_log64(1.0 + nyx_exp64(x < 0 ? x : -x));
+        const double tail = nyx_log1p64(nyx_exp64(x < 0 ? x : -x));
 
         loss[i] = (float)((x > 0 ? x : 0) - x * (double)target[i] + tail);
     }

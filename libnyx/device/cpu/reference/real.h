@@ -47,7 +47,7 @@ typedef float real;
 #define real_sigmoid(x)        nyx_sigmoidf(x)
 #define wide_exp(x)            nyx_exp64(x)
 #define wide_log(x)            nyx_log64(x)
-#define wide_log1p(x)          nyx_log64(1.0 + (x))
+#define wide_log1p(x)          nyx_log1p64(x)
 #define wide_sin(x)            nyx_sin64(x)
 #define wide_cos(x)            nyx_cos64(x)
 #define wide_pow(x, y)         nyx_pow64(x, y)
