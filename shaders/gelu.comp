@@ -27,15 +27,15 @@ void main()
 
     if (i >= count)
         return;
-    precise REALS v = real(x[i]), square = v * v, z = v * (A + B * square), r;
+    precise REALS v = real(x[i]), square = v * v, z = v * (A + B * square), back, r;
 
     if (OP == OP_GELU) {
-        r = v * nyx_sigmoid(z);
+        r = v * nyx_sigmoid_raised(z, back) * back;
     } else {
-        precise REALS e = nyx_exp(-abs(z)), inverse = nyx_sigmoid(abs(z)); /* 1 / (1 + e) */
+        precise REALS e = nyx_tail(z, back), inverse = nyx_inverse_unit(1.0 + e * back);
         precise REALS s = below_zero(z, e * inverse, inverse);
 
-        r = real(dy[i]) * (s + v * (e * inverse * inverse) * (A + (3.0 * B) * square));
+        r = real(dy[i]) * back * (s + v * (e * inverse * inverse) * (A + (3.0 * B) * square));
     }
     y[i] = floatBitsToUint(r);
 }

@@ -13,6 +13,22 @@ vec4 nyx_exp(vec4 x)
     return vec4(nyx_exp(x.x), nyx_exp(x.y), nyx_exp(x.z), nyx_exp(x.w));
 }
 
+vec4 nyx_tail(vec4 x, out vec4 back)
+{
+    return vec4(nyx_tail(x.x, back.x), nyx_tail(x.y, back.y), nyx_tail(x.z, back.z), nyx_tail(x.w, back.w));
+}
+
+vec4 nyx_inverse_unit(vec4 b)
+{
+    return vec4(nyx_div_unit(1.0, b.x), nyx_div_unit(1.0, b.y), nyx_div_unit(1.0, b.z), nyx_div_unit(1.0, b.w));
+}
+
+vec4 nyx_sigmoid_raised(vec4 x, out vec4 back)
+{
+    return vec4(nyx_sigmoid_raised(x.x, back.x), nyx_sigmoid_raised(x.y, back.y), nyx_sigmoid_raised(x.z, back.z),
+                nyx_sigmoid_raised(x.w, back.w));
+}
+
 vec4 nyx_sigmoid(vec4 x)
 {
     return vec4(nyx_sigmoid(x.x), nyx_sigmoid(x.y), nyx_sigmoid(x.z), nyx_sigmoid(x.w));
@@ -29,6 +45,11 @@ vec4 below_zero(vec4 x, vec4 a, vec4 b)
 #define LANE(v, c) (v)
 #define LANES_JOINED(f, v) (v)
 #define EACH(f, v, at) f(v, at)
+
+float nyx_inverse_unit(float b)
+{
+    return nyx_div_unit(1.0, b);
+}
 
 float below_zero(float x, float a, float b)
 {

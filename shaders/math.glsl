@@ -111,19 +111,25 @@ float nyx_exp2_int(uint n)
     return uintBitsToFloat((n + 127u) << 23);
 }
 
-/* 0.96 ulp. */
-float nyx_exp(float x)
+/* 2^power e^x, power 0 ... 24: with 24 a normal number down to x = -103. */
+float nyx_exp_raised(float x, uint power)
 {
     uint n;
 
     if (is_nan(x))
         return x;
-    x = x < -104.0 ? -104.0 : x;
+    x = x < -121.0 ? -121.0 : x;
     x = x > 89.0 ? 89.0 : x;
     precise float p = 1.0 + nyx_exp_reduce(x, n);
     uint          half_n = uint(int(n) >> 1);
-    precise float y = p * nyx_exp2_int(half_n) * nyx_exp2_int(n - half_n);
+    precise float y = p * nyx_exp2_int(half_n) * nyx_exp2_int(n - half_n + power);
     return y;
+}
+
+/* 0.96 ulp. */
+float nyx_exp(float x)
+{
+    return nyx_exp_raised(x, 0u);
 }
 
 /* 0.84 ulp. */
@@ -156,6 +162,24 @@ float nyx_sigmoid(float x)
 {
     precise float e = nyx_exp(-abs(x));
     precise float below = 1.0 + e;
+    return nyx_div_unit(x < 0.0 ? e : 1.0, below);
+}
+
+/* e^-|x| = y back: where the sigmoid of x might be denormal, which some devices
+ * take for zero, y is 2^24 times as large. A factor multiplied with `back` first
+ * gives a product that loses less than 2^-126. */
+float nyx_tail(float x, out float back)
+{
+    const bool far = x < -64.0;
+
+    back = far ? 5.96046448e-8 : 1.0;
+    return nyx_exp_raised(-abs(x), far ? 24u : 0u);
+}
+
+/* The sigmoid likewise. */
+float nyx_sigmoid_raised(float x, out float back)
+{
+    precise float e = nyx_tail(x, back), below = 1.0 + e * back;
     return nyx_div_unit(x < 0.0 ? e : 1.0, below);
 }
 

@@ -25,16 +25,16 @@ void main()
     if (i >= count)
         return;
     const uint    at = i / WIDTH * 2u * WIDTH + i % WIDTH;
-    precise REALS gate = real(x[at]), up = real(x[at + WIDTH]), s = nyx_sigmoid(gate);
+    precise REALS gate = real(x[at]), up = real(x[at + WIDTH]), back, s = nyx_sigmoid_raised(gate, back);
 
     if (OP == OP_SWIGLU) {
-        precise REALS r = gate * s * up;
+        precise REALS r = gate * s * (up * back);
 
         y[i] = floatBitsToUint(r);
         return;
     }
-    precise REALS d = real(dy[i]);
-    precise REALS dgate = d * up * (s * (1.0 + gate * (1.0 - s)));
+    precise REALS d = real(dy[i]) * back;
+    precise REALS dgate = d * up * (s * (1.0 + gate * (1.0 - s * back)));
     precise REALS dup = d * (gate * s);
     y[at] = floatBitsToUint(dgate);
     y[at + WIDTH] = floatBitsToUint(dup);
