@@ -167,6 +167,7 @@ $(BUILD)/obj/shaders.o: $(BUILD)/shaders.c
 $(BUILD)/%: $(BUILD)/obj/tools/%.o $(BUILD)/libnyx.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) $(LIBS) -o $@
 
+$(BUILD)/nyx-bench: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-bench/*.c))
 $(BUILD)/nyx-data: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-data/*.c))
 $(BUILD)/nyx-eval: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-eval/*.c))
 $(BUILD)/nyx-profile: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/nyx-profile/*.c))

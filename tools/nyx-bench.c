@@ -6,119 +6,30 @@
  * Writes  SCRATCH.h5   with --op=file; removed again
  * Report  schemas/bench.schema.json
  */
-#include "bench/bench.h"
 #include "cli/cli.h"
+#include "nyx-bench/parts.h"
 #include "quant/quant.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static struct {
-    const char *op, *sizes, *modes, *type, *formats, *activations, *config, *model, *scratch, *command, *root, *compare;
+    const char *op, *sizes, *modes, *shapes, *type, *formats, *activations, *config, *model, *scratch, *command, *root, *compare;
     int64_t     length, vocabulary, memory_mib, file_mib;
     double      seconds, spread, threshold;
 } args = { .modes = "nt,nn,tn", .type = "f32", .activations = "real", .length = 36, .vocabulary = 11, .memory_mib = 256, .file_mib = 64,
            .seconds = 2.0, .spread = 10.0, .threshold = 10.0 };
 
-/* ---- lists ------------------------------------------------------------------- */
-
-/* Calls `each` with every word of a comma-separated list. */
-static int each_word(const char *list, int (*each)(const char *word))
-{
-    char *copy, *rest = NULL;
-    int   status = nyx_text_copy(&copy, list), words = 0;
-
-    for (char *word = status < 0 ? NULL : strtok_r(copy, ",", &rest); word && status >= 0; word = strtok_r(NULL, ",", &rest)) {
-        status = each(word);
-        words++;
-    }
-    nyx_free(copy);
-    return status < 0 || words > 0 ? status : nyx_error_set(NYX_ERR_USAGE, "the list is empty");
-}
-
-static const char *names[32] = { "all" }; /* and the rows, which main() fills in */
-
-static int check_row(const char *name)
-{
-    if (strcmp(name, "all") == 0 || nyx_bench_row_find(name))
-        return 0;
-    return nyx_error_set(NYX_ERR_USAGE, "'%s' is no operation; %s%s%sthey are listed by --help", name,
-                         nyx_text_nearest(name, names) ? "did you mean '" : "",
-                         nyx_text_nearest(name, names) ? nyx_text_nearest(name, names) : "",
-                         nyx_text_nearest(name, names) ? "'? " : "");
-}
-
-static int check_rows(const char *list)
-{
-    return each_word(list, check_row);
-}
-
-static const char *const modes[] = { "nt", "nn", "tn", NULL };
-static const char *const types[] = { "f32", "f16", "bf16", NULL };
-
-static int check_mode(const char *mode)
-{
-    for (int i = 0; modes[i]; i++)
-        if (strcmp(mode, modes[i]) == 0)
-            return 0;
-    return nyx_error_set(NYX_ERR_USAGE, "'%s' is no mode; nt, nn and tn are", mode);
-}
-
-static int check_modes(const char *list)
-{
-    return each_word(list, check_mode);
-}
-
-static int check_format(const char *text)
-{
-    nyx_format format;
-
-    return nyx_format_parse(&format, text);
-}
-
-static int check_formats(const char *list)
-{
-    return each_word(list, check_format);
-}
-
-static nyx_bench_options options;
-
-/* "1024x64x256", or "1024" for a cube. */
-static int take_size(const char *text)
-{
-    int64_t extent[3];
-    int     count = 0;
-    char   *end = NULL;
-
-    for (const char *at = text; count < 3; at = end + 1) {
-        extent[count] = strtoll(at, &end, 10);
-        if (end == at || extent[count] < 1 || extent[count] > 1 << 20 || (*end && *end != 'x'))
-            break;
-        count++;
-        if (!*end)
-            break;
-    }
-    if (!end || *end || (count != 1 && count != 3))
-        return nyx_error_set(NYX_ERR_USAGE, "'%s' is no size; write MxNxK, or N for NxNxN, up to 1048576", text);
-    if (options.size_count == (int)(sizeof options.sizes / sizeof *options.sizes))
-        return nyx_error_set(NYX_ERR_USAGE, "there are more than %d sizes", options.size_count);
-    options.sizes[options.size_count++] = (nyx_bench_size){ extent[0], extent[count == 1 ? 0 : 1], extent[count == 1 ? 0 : 2] };
-    return 0;
-}
-
-static int check_sizes(const char *list)
-{
-    options.size_count = 0;
-    return each_word(list, take_size);
-}
+nyx_bench_options bench_options;
 
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, matmul_coded, matvec_coded, quantize, dequantize, forward, step, generate, file, pipeline, or all", .check = check_rows, .choices = names, .required = true },
-    { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec, coded or not: sizes [a few usual ones]", .check = check_sizes },
-    { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = check_modes, .choices = modes },
-    { .kind = NYX_OPT_CHOICE, .name = "type", .value = &args.type, .arg = "NAME", .help = "matmul, matvec: type of what is multiplied [f32]", .choices = types },
-    { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = check_formats, .choices = nyx_format_examples },
+    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, attention, matmul_coded, matvec_coded, quantize, dequantize, forward, step, generate, file, pipeline, or all", .check = bench_check_rows, .choices = bench_row_names, .required = true },
+    { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec, coded or not: sizes [a few usual ones]", .check = bench_check_sizes },
+    { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = bench_check_modes, .choices = bench_modes },
+    { .kind = NYX_OPT_CHOICE, .name = "type", .value = &args.type, .arg = "NAME", .help = "matmul, matvec, attention: type of what is multiplied [f32]", .choices = bench_types },
+    { .kind = NYX_OPT_CHECK, .name = "shapes", .value = &args.shapes, .arg = "BxHxSxD,...", .help = "attention: batch, heads, positions, width of a head [4x8x1024x64]", .check = bench_check_shapes },
+    { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = bench_check_formats, .choices = nyx_format_examples },
     { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "coded products, generate: real or int8, what coded weights multiply [real]", .choices = nyx_activations_names },
     { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "forward, step: configuration of the model [none]" },
     { .kind = NYX_OPT_INPUT, .name = "model", .value = &args.model, .arg = "MODEL.h5", .help = "generate: a decoder, plain or coded [none]" },
@@ -137,52 +48,11 @@ static const nyx_opt opts[] = {
     { 0 },
 };
 
-/* ---- what is said -------------------------------------------------------------- */
-
 static void progress(void *context, const char *what)
 {
     (void)context;
     if (nyx_cli_common->verbose)
         nyx_cli_note("%s", what);
-}
-
-static void cell_rate(nyx_table *table, double work, double seconds)
-{
-    if (work > 0.0 && seconds > 0.0)
-        nyx_table_cell(table, "%.2f", work / seconds * 1e-9);
-    else
-        nyx_table_cell(table, "-");
-}
-
-static void print_figures(const nyx_bench *bench)
-{
-    static const char *const head[] = { "op", "what", "median us", "+-%", "GFLOP/s", "GB/s", "limit us", "by", "of limit", "OpenBLAS us", "peak MiB", "mJ" };
-    nyx_table *table = nyx_table_create((int)(sizeof head / sizeof *head));
-
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
-        nyx_table_cell(table, "%s", head[i]);
-    for (int64_t i = 0; i < nyx_bench_figure_count(bench); i++) {
-        const nyx_bench_figure *f = nyx_bench_figure_at(bench, i);
-        const bool              known = !f->reason[0];
-
-        nyx_table_cell(table, "%s", f->op);
-        nyx_table_cell(table, "%s", f->what);
-        nyx_table_cell(table, known ? "%.2f" : "-", f->median_s * 1e6);
-        nyx_table_cell(table, known ? "%.1f" : "-", known ? 50.0 * (f->high_s - f->low_s) / f->median_s : 0.0);
-        cell_rate(table, f->flops, known ? f->median_s : 0.0);
-        cell_rate(table, f->bytes, known ? f->median_s : 0.0);
-        nyx_table_cell(table, f->limit_s > 0.0 ? "%.2f" : "-", f->limit_s * 1e6);
-        nyx_table_cell(table, "%s", f->limit_s > 0.0 ? f->limited_by : "-");
-        nyx_table_cell(table, known && f->limit_s > 0.0 ? "%.1f %%" : "-", known ? 100.0 * f->limit_s / f->median_s : 0.0);
-        nyx_table_cell(table, f->yardstick_s > 0.0 ? "%.2f" : "-", f->yardstick_s * 1e6);
-        nyx_table_cell(table, known && f->memory_bytes > 0 ? "%.1f" : "-", (double)f->memory_bytes / 1048576.0);
-        nyx_table_cell(table, known && f->energy_j > 0.0 ? "%.3f" : "-", f->energy_j * 1e3);
-    }
-    nyx_table_print(table);
-    nyx_cli_print("register loop: %.1f GFLOP/s on %d threads\n", nyx_bench_peak_flops(bench) * 1e-9,
-                  nyx_cli_common->threads ? nyx_cli_common->threads : nyx_cpu_count());
-    if (nyx_bench_openblas())
-        nyx_cli_print("OpenBLAS: its %s kernels\n", nyx_bench_openblas());
 }
 
 /* ---- the work ------------------------------------------------------------------- */
@@ -191,22 +61,22 @@ static int check_usage(void)
 {
     if (!(args.seconds > 0.0) || !(args.spread > 0.0) || args.threshold < 0.0)
         return nyx_error_set(NYX_ERR_USAGE, "--seconds and --spread must be above 0, --threshold not below");
-    options.seconds = args.seconds;
-    options.spread_most = args.spread / 100.0;
-    options.memory_bytes = args.memory_mib << 20;
-    options.modes = args.modes;
-    (void)nyx_dtype_find(&options.type, args.type);
-    options.formats = args.formats;
-    options.activations = nyx_activations_find(args.activations);
-    options.model = args.model;
-    options.config = args.config;
-    options.length = args.length;
-    options.vocabulary = args.vocabulary;
-    options.scratch = args.scratch;
-    options.command = args.command;
-    options.root = args.root;
-    options.file_bytes = args.file_mib << 20;
-    options.progress = progress;
+    bench_options.seconds = args.seconds;
+    bench_options.spread_most = args.spread / 100.0;
+    bench_options.memory_bytes = args.memory_mib << 20;
+    bench_options.modes = args.modes;
+    (void)nyx_dtype_find(&bench_options.type, args.type);
+    bench_options.formats = args.formats;
+    bench_options.activations = nyx_activations_find(args.activations);
+    bench_options.model = args.model;
+    bench_options.config = args.config;
+    bench_options.length = args.length;
+    bench_options.vocabulary = args.vocabulary;
+    bench_options.scratch = args.scratch;
+    bench_options.command = args.command;
+    bench_options.root = args.root;
+    bench_options.file_bytes = args.file_mib << 20;
+    bench_options.progress = progress;
     return 0;
 }
 
@@ -255,7 +125,7 @@ static int run(nyx_report *report)
         (status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0)
         goto done;
     nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
-    if (nyx_cli_common->dry_run || (status = nyx_bench_create(&bench, device, &options)) < 0)
+    if (nyx_cli_common->dry_run || (status = nyx_bench_create(&bench, device, &bench_options)) < 0)
         goto done;
     for (int i = 0; i < nyx_bench_row_count() && status == 0; i++)
         if (asked(nyx_bench_row_name(i)))
@@ -267,7 +137,7 @@ static int run(nyx_report *report)
         if (nyx_bench_figure_at(bench, i)->reason[0])
             nyx_report_warn(report, "%s %s has no number: %s", nyx_bench_figure_at(bench, i)->op,
                             nyx_bench_figure_at(bench, i)->what, nyx_bench_figure_at(bench, i)->reason);
-    print_figures(bench);
+    bench_print(bench);
     if (old)
         status = compare(report, bench, old);
 done:
@@ -293,8 +163,6 @@ int main(int argc, char **argv)
         .run = run,
     } };
 
-    NYX_BUG_IF(nyx_bench_row_count() + 2 > (int)(sizeof names / sizeof *names));
-    for (int i = 0; i < nyx_bench_row_count(); i++)
-        names[i + 1] = nyx_bench_row_name(i);
+    bench_list_rows();
     return nyx_cli_main(argc, argv, &tool);
 }

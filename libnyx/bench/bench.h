@@ -13,7 +13,8 @@
  *
  * Limits come out of the same run: the most multiply-adds a second of a loop
  * that touches registers only, and the most bytes a second of a loop that only
- * reads, from memory as large as what the figure touches. A figure's limit is
+ * reads, from memory as large as what the figure touches; a GPU's come from
+ * device/gauge.h. A figure's limit is
  * the larger of the two times; the fraction of it that was reached says how
  * much is left. The read loop stops at 256-bit vectors, so that small sets in
  * the first-level cache may do a little better than it.
@@ -24,10 +25,11 @@
 #ifndef NYX_BENCH_H
 #define NYX_BENCH_H
 
-#include "device/device.h"
+#include "device/gauge.h"
 #include "report/report.h"
 
 typedef struct { int64_t m, n, k; } nyx_bench_size;
+typedef struct { int64_t batch, heads, positions, width; } nyx_bench_heads; /* width: of a head */
 
 typedef struct {
     double      seconds;      /* most time a figure, warm-up included */
@@ -36,7 +38,9 @@ typedef struct {
     int         size_count;   /* 0: the usual ones */
     nyx_bench_size sizes[32]; /* matmul, matvec (n x k); the same of coded weights */
     const char *modes;        /* matmul: "nt,nn,tn" */
-    enum nyx_dtype type;      /* matmul, matvec: of what is multiplied, f32 f16 bf16 */
+    int         heads_count;  /* 0: the usual ones */
+    nyx_bench_heads heads[8]; /* attention */
+    enum nyx_dtype type;      /* matmul, matvec, attention: of what is multiplied, f32 f16 bf16 */
     const char *formats;      /* comma-separated; NULL: the examples of quant/, some of them for products */
     enum nyx_activations activations; /* coded products, generate */
     const char *config;       /* step: configuration; NULL: no figure */
@@ -84,7 +88,11 @@ int64_t                 nyx_bench_figure_count(const nyx_bench *bench);
 const nyx_bench_figure *nyx_bench_figure_at(const nyx_bench *bench, int64_t index);
 /* Floating-point operations a second of the register loop, all threads, with
  * the device's instruction set; 0 where there is no such loop. */
-double nyx_bench_peak_flops(const nyx_bench *bench);
+double nyx_bench_peak_flops(nyx_bench *bench);
+bool   nyx_bench_on_gpu(const nyx_bench *bench);
+/* A rate of a GPU, measured when it is first asked for; 0: it has none. */
+double nyx_bench_rate(nyx_bench *bench, enum nyx_rate rate);
+double nyx_bench_rate_known(const nyx_bench *bench, enum nyx_rate rate); /* 0: nobody asked, or none */
 /* The same of another type, f64 f16 bf16 int8, of a processor with the
  * extensions `isa` (nyx_machine.isa); 0: it has no instruction for it. */
 double nyx_bench_type_peak(nyx_bench *bench, const char *type, const char *isa);

@@ -72,7 +72,7 @@ static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_s
                  (long long)s.k);
     figure.bytes = nyx_format_bits(&format, &shape) / 8.0 * (double)s.n * (double)s.k +
                    4.0 * (double)s.m * (double)(s.n + s.k);
-    nyx_bench__limit(bench, &figure);
+    nyx_bench__limit(bench, &figure, strstr(name, "x int8") ? NYX_I8 : NYX_F32);
     if ((status = prepare(&product, bench, &format, s)) == 0)
         status = nyx_bench__product_measure(bench, &figure, &product);
     nyx_bench__product_release(&product);
@@ -184,8 +184,8 @@ int nyx_bench__generate(nyx_bench *bench)
     prompt.bytes = token.bytes;
     snprintf(token.what, sizeof token.what, "one token%s", how);
     snprintf(prompt.what, sizeof prompt.what, "prompt of %lld%s", (long long)text.count, how);
-    nyx_bench__limit(bench, &token);
-    nyx_bench__limit(bench, &prompt);
+    nyx_bench__limit(bench, &token, *how ? NYX_I8 : NYX_F32);
+    nyx_bench__limit(bench, &prompt, *how ? NYX_I8 : NYX_F32);
     if ((status = nyx_bench__measure(bench, &token, token_sample, &text)) == 0) /* a text that begins */
         status = nyx_bench__measure(bench, &prompt, prompt_sample, &text);
     if (status == 0)

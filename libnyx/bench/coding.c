@@ -73,7 +73,10 @@ static int measure(nyx_bench *bench, struct coding *c, nyx_survey *seen, const c
     snprintf(figure.op, sizeof figure.op, "%s", c->decode ? "dequantize" : "quantize");
     snprintf(figure.what, sizeof figure.what, c->decode ? "%s" : "%s %s", name, nyx_method_name(c->method));
     figure.bytes = (4.0 + nyx_format_bits(&format, &shape) / 8.0) * ROWS * COLS;
-    nyx_bench__limit(bench, &figure);
+    if (nyx_bench_on_gpu(bench))
+        figure.limit_reason = "the processor does it, the limits are a GPU's";
+    else
+        nyx_bench__limit(bench, &figure, NYX_F32);
     survey(c, seen);
     status = nyx_bench__measure(bench, &figure, sample, c);
     nyx_coded_release(&c->coded);

@@ -58,6 +58,16 @@ static void describe_figure(nyx_json *object, const nyx_bench_figure *f)
         nyx_json_set_null(object, "openblas_s", f->yardstick_reason ? f->yardstick_reason : "does not apply");
 }
 
+/* Of what was asked; null where the GPU has none. */
+static void describe_gpu(nyx_json *object, const nyx_bench *bench)
+{
+    for (int i = 0; i < NYX_RATE_COUNT; i++)
+        if (bench->gauged[i] && bench->rate[i] > 0.0)
+            nyx_json_set_real(object, nyx_rate_names[i], bench->rate[i]);
+        else if (bench->gauged[i])
+            nyx_json_set_null(object, nyx_rate_names[i], "the device has nothing for it");
+}
+
 static void describe_limits(nyx_json *object, const nyx_bench *bench)
 {
     nyx_json *peaks = nyx_json_add_object(object, "peak_flops_per_s");
@@ -72,7 +82,9 @@ static void describe_limits(nyx_json *object, const nyx_bench *bench)
         if (bench->peak[i] > 0.0)
             nyx_json_set_real(peaks, nyx_bench__isas[i], bench->peak[i]);
         else
-            nyx_json_set_null(peaks, nyx_bench__isas[i], "not on this processor");
+            nyx_json_set_null(peaks, nyx_bench__isas[i], nyx_bench_on_gpu(bench) ? "a GPU was measured" : "not on this processor");
+    if (nyx_bench_on_gpu(bench))
+        describe_gpu(nyx_json_add_object(object, "gpu"), bench);
     for (int i = 0; i < NYX_BENCH__POWERS; i++)
         if (bench->read[i] > 0.0) {
             nyx_json *read = nyx_json_push_object(reads);

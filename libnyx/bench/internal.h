@@ -15,6 +15,8 @@ struct nyx_bench {
     float            *from, *to;                 /* memory_bytes each */
     double            peak[NYX_BENCH__ISAS];     /* in the order of nyx_bench__isas; 0: not here */
     double            read[NYX_BENCH__POWERS];   /* bytes a second of a set of 2^i bytes; 0: not yet */
+    double            rate[NYX_RATE_COUNT];      /* of a GPU */
+    bool              gauged[NYX_RATE_COUNT];    /* it was asked */
     double            samples[NYX_BENCH__SAMPLES_MOST];
     nyx_sensors      *sensors;
     double            joules;                    /* of the meter, when it started */
@@ -54,9 +56,9 @@ bool nyx_bench__forget_peak(void);
 double nyx_bench__median(nyx_bench *bench, nyx_bench__sample sample, void *context);
 /* Add a figure that is complete, or one that has only a reason. */
 int nyx_bench__add(nyx_bench *bench, const nyx_bench_figure *figure) NYX_CHECKED;
-bool nyx_bench__on_gpu(const nyx_bench *bench);
-/* Set limit_s and limited_by from flops and bytes. */
-void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure);
+/* Set limit_s and limited_by from flops and bytes; what is multiplied is of
+ * this type, i8 where what is coded meets coded activations. */
+void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure, enum nyx_dtype type);
 
 /* limits.c */
 void nyx_bench__measure_peaks(nyx_bench *bench);
@@ -77,6 +79,7 @@ int nyx_bench__matvec(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__matmul_coded(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__matvec_coded(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__generate(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__attention(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__copy(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__quantize(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__dequantize(nyx_bench *bench) NYX_CHECKED;

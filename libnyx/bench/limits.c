@@ -1,5 +1,5 @@
-/* limits -- what the processor can do at most: multiply-adds in registers,
- * bytes read.
+/* limits -- what the device can do at most: multiply-adds in registers, bytes
+ * read; of a GPU what its gauges say (device/gauge.h).
  *
  * The register loops are assembly because a compiler would rather spill or
  * fold them. Each instruction waits for its own register of the round before,
@@ -11,7 +11,7 @@
 
 const char *const nyx_bench__isas[NYX_BENCH__ISAS] = { "base", "neon", "avx2", "avx512" };
 
-enum { ROUNDS = 20000, TRIES = 200, PASS_NS = 20000000, PASS_BYTES = 16 << 20 };
+enum { ROUNDS = 20000, TRIES = 200, PASS_NS = 20000000, PASS_BYTES = 16 << 20, SET_OF_GPU = 512 << 20 };
 
 #if defined(__x86_64__)
 #define PAIR128(i, j) "mulps %%xmm15, %%xmm" #i "\n\taddps %%xmm14, %%xmm" #j "\n\t"
@@ -178,6 +178,8 @@ static double best_rate(nyx_pool *pool, void (*loop)(void), double operations)
 
 void nyx_bench__measure_peaks(nyx_bench *bench)
 {
+    if (nyx_bench_on_gpu(bench))
+        return;
     for (int isa = 0; isa < NYX_BENCH__ISAS; isa++)
         if (has(isa))
             bench->peak[isa] = best_rate(nyx_device_pool(bench->device), loops[isa].run, loops[isa].flops);
@@ -203,10 +205,12 @@ double nyx_bench_type_peak(nyx_bench *bench, const char *type, const char *isa)
     return 0.0;
 }
 
-double nyx_bench_peak_flops(const nyx_bench *bench)
+double nyx_bench_peak_flops(nyx_bench *bench)
 {
     const char *name = strchr(nyx_device_name(bench->device), ':');
 
+    if (nyx_bench_on_gpu(bench))
+        return nyx_bench_rate(bench, NYX_RATE_F32);
     for (int isa = 0; isa < NYX_BENCH__ISAS; isa++)
         if (name && strcmp(name + 1, nyx_bench__isas[isa]) == 0)
             return bench->peak[isa];
@@ -274,16 +278,48 @@ int64_t nyx_bench__copy_pass(nyx_bench *bench, int64_t bytes)
     return timed_pass(bench, bytes, true);
 }
 
+static double gauged(nyx_bench *bench, enum nyx_rate rate, int64_t bytes)
+{
+    nyx_measured found = { 0 };
+    nyx_gauge   *gauge;
+    char         what[32];
+
+    snprintf(what, sizeof what, "limit %s", nyx_rate_names[rate]);
+    if (bench->options.progress)
+        bench->options.progress(bench->options.context, what);
+    if (nyx_gauge_open(&gauge, bench->device, rate, bytes) == 0)
+        found = nyx_gauge_measure(gauge);
+    nyx_gauge_close(gauge);
+    return found.rate;
+}
+
+double nyx_bench_rate(nyx_bench *bench, enum nyx_rate rate)
+{
+    if (!bench->gauged[rate])
+        bench->rate[rate] = gauged(bench, rate, 0);
+    bench->gauged[rate] = true;
+    return bench->rate[rate];
+}
+
+double nyx_bench_rate_known(const nyx_bench *bench, enum nyx_rate rate)
+{
+    return bench->rate[rate];
+}
+
 /* The set is the largest power of two that is not larger, and fits the buffer. */
 double nyx_bench_read_bandwidth(nyx_bench *bench, int64_t bytes)
 {
-    int     power = 14;
-    int64_t end, best = INT64_MAX;
+    const bool    gpu = nyx_bench_on_gpu(bench);
+    const int64_t most = gpu ? SET_OF_GPU : bench->options.memory_bytes;
+    int           power = 14;
+    int64_t       end, best = INT64_MAX;
 
-    bytes = bytes < bench->options.memory_bytes ? bytes : bench->options.memory_bytes;
+    bytes = bytes < most ? bytes : most;
     while (power + 1 < NYX_BENCH__POWERS && (int64_t)2 << power <= bytes)
         power++;
-    if (bench->read[power] > 0.0)
+    if (gpu && bench->read[power] == 0.0)
+        bench->read[power] = gauged(bench, NYX_RATE_READ, (int64_t)1 << power);
+    if (gpu || bench->read[power] > 0.0)
         return bench->read[power];
     end = nyx_clock_ns() + PASS_NS;
     for (int i = 0; i < 5 || nyx_clock_ns() < end; i++) {
@@ -295,18 +331,30 @@ double nyx_bench_read_bandwidth(nyx_bench *bench, int64_t bytes)
     return bench->read[power];
 }
 
-bool nyx_bench__on_gpu(const nyx_bench *bench)
+bool nyx_bench_on_gpu(const nyx_bench *bench)
 {
     return !strncmp(nyx_device_name(bench->device), "vulkan", 6);
 }
 
-void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure)
+/* What is multiplied as `type` at most; without units for it, as f32. */
+static double peak_of(nyx_bench *bench, enum nyx_dtype type)
 {
-    if (nyx_bench__on_gpu(bench) || bench->options.type != NYX_F32) {
-        figure->limit_reason = "limits are those of processors in f32";
+    const enum nyx_rate rate = type == NYX_F16    ? NYX_RATE_F16
+                               : type == NYX_BF16 ? NYX_RATE_BF16
+                               : type == NYX_I8   ? NYX_RATE_INT8
+                                                  : NYX_RATE_F32;
+    const double        peak = nyx_bench_on_gpu(bench) ? nyx_bench_rate(bench, rate) : 0.0;
+
+    return peak > 0.0 ? peak : nyx_bench_peak_flops(bench);
+}
+
+void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure, enum nyx_dtype type)
+{
+    if (!nyx_bench_on_gpu(bench) && nyx_dtype_bytes(type) == 2) {
+        figure->limit_reason = "limits of processors are those in f32";
         return;
     }
-    const double peak = nyx_bench_peak_flops(bench);
+    const double peak = figure->flops > 0.0 ? peak_of(bench, type) : 0.0;
     const double compute = peak > 0.0 ? figure->flops / peak : 0.0;
     const double bytes = figure->bytes;
     const double memory = bytes > 0.0 ? bytes / nyx_bench_read_bandwidth(bench, (int64_t)bytes) : 0.0;
@@ -314,5 +362,5 @@ void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure)
     figure->limit_s = compute > memory ? compute : memory;
     figure->limited_by = compute > memory ? "compute" : "memory";
     if (!(figure->limit_s > 0.0))
-        figure->limit_reason = "no register loop for this processor";
+        figure->limit_reason = "its limit could not be measured";
 }

@@ -101,7 +101,7 @@ static int measure_yardstick(nyx_bench *bench, nyx_bench_figure *figure, int mod
     int              status;
 
     figure->yardstick_reason = "libopenblas is not installed";
-    if (bench->options.type != NYX_F32 || nyx_bench__on_gpu(bench)) {
+    if (bench->options.type != NYX_F32 || nyx_bench_on_gpu(bench)) {
         figure->yardstick_reason = "it multiplies f32 on processors only";
         return 0;
     }
@@ -139,7 +139,7 @@ static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
     else
         snprintf(figure.what, sizeof figure.what, "%s%s%s %lldx%lldx%lld", type == NYX_F32 ? "" : nyx_dtype_name(type),
                  type == NYX_F32 ? "" : " ", mode_names[mode], (long long)s.m, (long long)s.n, (long long)s.k);
-    nyx_bench__limit(bench, &figure);
+    nyx_bench__limit(bench, &figure, type);
     if ((status = measure_yardstick(bench, &figure, mode, s)) == 0 &&
         (status = prepare(&product, bench, mode, s)) == 0)
         status = nyx_bench__product_measure(bench, &figure, &product);

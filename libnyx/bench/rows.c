@@ -10,6 +10,7 @@ static const struct {
     { "copy", "bytes read and copied from sets of several sizes", nyx_bench__copy },
     { "matmul", "C = A B in f32: nt, nn, tn, of --sizes", nyx_bench__matmul },
     { "matvec", "one row times a matrix, f32, of --sizes", nyx_bench__matvec },
+    { "attention", "softmax(Q K^T) V and its gradient, of --shapes", nyx_bench__attention },
     { "matmul_coded", "many rows times weights that stay coded, of --sizes and --formats", nyx_bench__matmul_coded },
     { "matvec_coded", "one row times weights that stay coded", nyx_bench__matvec_coded },
     { "quantize", "f32 to the codes of --formats", nyx_bench__quantize },
@@ -127,8 +128,61 @@ static int64_t copy_sample(void *context)
     return nyx_bench__copy_pass(pass->bench, pass->bytes);
 }
 
+/* ---- the same on a GPU --------------------------------------------------------- */
+
+struct moving {
+    nyx_gauge *gauge;
+    double     bytes; /* of one pass over the set */
+};
+
+static int64_t moving_sample(void *context)
+{
+    const struct moving *m = context;
+
+    return (int64_t)((double)nyx_gauge_round(m->gauge) * m->bytes / nyx_gauge_work(m->gauge));
+}
+
+/* Of one set; where `least` is not below it, nothing. */
+static int move(nyx_bench *bench, enum nyx_rate rate, int64_t bytes, int64_t *least)
+{
+    nyx_bench_figure figure = { .op = "copy", .limit_reason = "this row measures a limit" };
+    struct moving    moving;
+    int              status = nyx_gauge_open(&moving.gauge, bench->device, rate, bytes);
+
+    if (status < 0)
+        return status;
+    bytes = nyx_gauge_bytes(moving.gauge);
+    if (bytes > *least) {
+        *least = bytes;
+        moving.bytes = figure.bytes = (double)bytes * (rate == NYX_RATE_COPY ? 2.0 : 1.0);
+        snprintf(figure.what, sizeof figure.what, "%s %lld KiB", nyx_rate_names[rate], (long long)(bytes / 1024));
+        (void)nyx_gauge_measure(moving.gauge); /* clocks rise */
+        status = nyx_bench__measure(bench, &figure, moving_sample, &moving);
+    }
+    nyx_gauge_close(moving.gauge);
+    return status < 0 ? status : nyx_device_check(bench->device);
+}
+
+static int move_all(nyx_bench *bench)
+{
+    static const int64_t sizes[] = { 1 << 20, 32 << 20, 0 };
+    int                  status = 0;
+
+    for (int rate = NYX_RATE_READ; rate <= NYX_RATE_COPY && status == 0; rate++) {
+        int64_t least = 0;
+
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes && status == 0; i++)
+            status = move(bench, (enum nyx_rate)rate, sizes[i], &least);
+    }
+    for (int rate = NYX_RATE_UPLOAD; rate <= NYX_RATE_DOWNLOAD && status == 0; rate++)
+        status = move(bench, (enum nyx_rate)rate, 0, &(int64_t){ 0 });
+    return status;
+}
+
 int nyx_bench__copy(nyx_bench *bench)
 {
+    if (nyx_bench_on_gpu(bench))
+        return move_all(bench);
     static const int64_t sizes[] = { 32 << 10, 1 << 20, 16 << 20, INT64_MAX };
     int64_t              last = 0;
     int                  status = 0;

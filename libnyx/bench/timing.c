@@ -1,7 +1,8 @@
 /* timing -- when is a measurement a number?
  *
  * Warm-up: windows of samples until the median of one is within half of the
- * spread allowed from the median of the one before. Then samples until the time is up. The interval
+ * spread allowed from the median of the one before; of a GPU, whose clock rises
+ * under load, not before a quarter of the time. Then samples until the time is up. The interval
  * of the median is that of its order statistics, ranks n/2 -+ 0.98 sqrt n
  * (binomial, 95 %): it asks nothing of the distribution. */
 #include "bench/internal.h"
@@ -55,20 +56,21 @@ static double sample_s(nyx_bench__sample sample, void *context, int64_t repeat)
 }
 
 /* Returns how often to repeat; *steady: did it settle? */
-static int64_t warm_up(nyx_bench__sample sample, void *context, int64_t until_ns, double near, bool *steady)
+static int64_t warm_up(nyx_bench__sample sample, void *context, int64_t from_ns, int64_t until_ns, double near,
+                       bool *steady)
 {
     double  window[WINDOW], last = 0.0;
     int64_t first = (sample(context), sample(context)), repeat; /* the first touches what is cold */
 
     repeat = first > 0 ? SAMPLE_NS / first + 1 : SAMPLE_NS;
     *steady = false;
-    for (int w = 0; w < WINDOWS_MOST && !*steady && (w < 2 || nyx_clock_ns() < until_ns); w++) {
+    for (int w = 0; (w < WINDOWS_MOST || nyx_clock_ns() < from_ns) && !*steady && (w < 2 || nyx_clock_ns() < until_ns); w++) {
         double now;
 
         for (int i = 0; i < WINDOW; i++)
             window[i] = sample_s(sample, context, repeat);
         now = median_of(window, WINDOW);
-        *steady = w > 0 && fabs(now - last) <= near * last;
+        *steady = w > 0 && fabs(now - last) <= near * last && nyx_clock_ns() >= from_ns;
         last = now;
     }
     return repeat;
@@ -78,7 +80,8 @@ static void take(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample s
 {
     const int64_t start = nyx_clock_ns(), budget = (int64_t)(bench->options.seconds * 1e9);
     bool          steady;
-    const int64_t repeat = warm_up(sample, context, start + budget / 2, 0.5 * bench->options.spread_most, &steady);
+    const int64_t from = nyx_bench_on_gpu(bench) ? start + budget / 4 : start;
+    const int64_t repeat = warm_up(sample, context, from, start + budget / 2, 0.5 * bench->options.spread_most, &steady);
     int64_t       count = 0;
 
     nyx_bench__meter_start(bench);

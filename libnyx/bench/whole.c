@@ -92,7 +92,7 @@ static int train(nyx_bench *bench, nyx_train_options *options)
     nyx_trainer_free(trainer);
     if (status < 0)
         return status;
-    nyx_bench__limit(bench, &figure);
+    nyx_bench__limit(bench, &figure, NYX_F32);
     nyx_bench__judge(&figure, bench->samples, steps.count, bench->options.spread_most);
     return nyx_bench__add(bench, &figure);
 }
@@ -159,7 +159,7 @@ static int forward(nyx_bench *bench, const nyx_config *config, const int32_t *in
         return status;
     if ((status = nyx_evaluator_create(&f.evaluator, f.store, config, f.rows, false)) == 0 &&
         (status = nyx_store_allocate(f.store)) == 0 && (status = start_parameters(f.store, config)) == 0) {
-        nyx_bench__limit(bench, &figure);
+        nyx_bench__limit(bench, &figure, NYX_F32);
         status = nyx_bench__measure(bench, &figure, forward_sample, &f);
     }
     nyx_evaluator_free(f.evaluator);

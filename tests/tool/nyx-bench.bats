@@ -21,7 +21,7 @@ refuses() { # refuses STATUS PART ARGUMENT...
 { "model": { "width": 16, "heads": 2, "inner": 16, "h_layers": 1, "l_layers": 1, "halt_max_steps": 1 },
   "training": { "batch": 4, "steps": 20, "optimizer": { "learning_rate": 1e-3 } } }
 JSON
-    nyx-bench --op=all $quick --sizes=16,3x40x70 --formats=int4:g32,int8:channel,bf16 --config=c.json --length=8 \
+    nyx-bench --op=all $quick --sizes=16,3x40x70 --shapes=2x3x7x4 --formats=int4:g32,int8:channel,bf16 --config=c.json --length=8 \
         --scratch=s.h5 --file-mib=1 --command="nyx-bench --version" --report=b.json > table
     [ ! -e s.h5 ] && [ ! -e s.h5.plain ]
     "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench b.json
@@ -33,6 +33,7 @@ assert [(c["op"], c["what"]) for c in cases] == [(f["op"], f["what"]) for f in f
 ops = [c["op"] for c in cases]
 assert ops.count("matmul") == 6 and ops.count("matvec") == 2 and ops.count("quantize") == 3
 assert ops.count("dequantize") == 3 and ops.count("step") == 1 and ops.count("file") == 3 and ops.count("forward") == 1 and ops.count("pipeline") == 1 and ops.count("copy") >= 4
+assert ops.count("attention") == 4 and next(c for c in cases if c["what"] == "backward f32 2x3x7x4")["flops"] == 10 * 2 * 3 * 7 * 7 * 4
 assert ops.count("matmul_coded") == 6 and ops.count("matvec_coded") == 6 and ops.count("generate") == 1
 row = next(c for c in cases if c["op"] == "matvec_coded" and c["what"] == "int8:channel 40x70")
 assert row["flops"] == 2 * 40 * 70 and row["bytes"] == 40 * 96 + 2 * 40 + 4 * (40 + 70)
@@ -91,8 +92,20 @@ import json
 figures = json.load(open("g.json"))["run"]["figures"]
 assert len(figures) == 4
 for f in figures:
-    assert f["limit_s"] is None and "processors" in f["limit_s_reason"] and "processors" in f["openblas_s_reason"], f
-    assert f["median_s"] is None or f["flops_per_s"] > 0, f
+    assert f["limit_s"] > 0 and f["limited_by"] in ("compute", "memory") and "processors" in f["openblas_s_reason"], f
+    assert f["median_s"] is None or f["flops_per_s"] > 0 and f["fraction_of_limit"] > 0, f
+PY
+    nyx-bench --op=copy,attention $quick --shapes=1x2x9x8 --device=vulkan --report=g.json > table
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench g.json
+    "$PYTHON" - <<'PY'
+import json
+report = json.load(open("g.json"))
+figures, limits = report["run"]["figures"], report["run"]["limits"]
+whats = [f["what"] for f in figures]
+assert [w.split()[0] for w in whats].count("read") >= 2 and any(w.startswith("upload") for w in whats), whats
+for how in "forward", "backward":
+    assert f"{how} f32 1x2x9x8" in whats and f"{how} f32 causal 1x2x9x8" in whats, whats
+assert limits["gpu"]["f32"] > 0 and limits["peak_flops_per_s"]["base"] is None and limits["read"]
 PY
     nyx-bench --op=matvec_coded,matmul_coded $quick --sizes=3x17x40 --formats=int4:g32 --activations=int8 --device=vulkan > table
     [ "$(grep -c 'int4:g32, x int8' table)" -eq 2 ]
@@ -146,6 +159,7 @@ PY
     refuses 64 "did you mean 'matmul'" --op=matmull
     refuses 64 "is no size" --op=matmul --sizes=3x4
     refuses 64 "is no size" --op=matmul --sizes=0
+    refuses 64 "'4x8x1024' is no shape" --op=attention --shapes=4x8x1024
     refuses 64 "is no mode" --op=matmul --modes=tt
     refuses 64 "int5" --op=quantize --formats=int5
     refuses 64 "above 0" --op=copy --seconds=0

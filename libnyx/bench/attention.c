@@ -1,0 +1,113 @@
+/* attention -- fused attention and its gradient through the device. */
+#include "bench/internal.h"
+
+static int fill(nyx_store *store)
+{
+    for (int i = 0; i < nyx_store_count(store); i++) {
+        const nyx_variable *v = nyx_store_variable(store, i);
+        const int64_t       elems = nyx_shape_count(&v->shape);
+        float              *values = NULL;
+        char               *stored = NULL;
+        nyx_random          random;
+        int                 status;
+
+        if (v->role != NYX_ROLE_INPUT)
+            continue;
+        nyx_random_init(&random, 1, (uint64_t)i);
+        if ((status = nyx_alloc(&values, elems * (int64_t)sizeof *values)) == 0 &&
+            (status = nyx_alloc(&stored, elems * nyx_dtype_bytes(v->dtype))) == 0) {
+            for (int64_t k = 0; k < elems; k++)
+                values[k] = (float)(nyx_random_u32(&random) >> 8) * 0x1p-23f - 1.0f;
+            nyx_convert_from_f32(v->dtype, stored, values, elems);
+            nyx_store_write(store, v->name, stored);
+        }
+        nyx_free(stored);
+        nyx_free(values);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+/* sum(w attention(x)) and its gradient of x. */
+static int build(nyx_graph *g, enum nyx_dtype type, nyx_bench_heads h, bool causal)
+{
+    const nyx_shape in = nyx_shape_of(3, h.batch, h.positions, 3 * h.heads * h.width);
+    const nyx_shape out = nyx_shape_of(3, h.batch, h.positions, h.heads * h.width);
+    const nyx_value x = nyx_graph_variable(g, "x", type, in, NYX_ROLE_INPUT);
+    const nyx_value w = nyx_graph_variable(g, "w", NYX_F32, out, NYX_ROLE_INPUT);
+    nyx_value       y = nyx_graph_attention(g, x, h.heads, h.heads, causal), dx;
+    int             status = nyx_graph_check(g);
+
+    if (status < 0)
+        return status;
+    if (nyx_value_dtype(g, y) != NYX_F32)
+        y = nyx_graph_cast(g, y, NYX_F32);
+    y = nyx_graph_mul(g, w, y);
+    y = nyx_graph_reduce(g, NYX_SUM, y, 3, false);
+    if ((status = nyx_pass_gradient(g, y, 1, &x, &dx)) < 0)
+        return status;
+    nyx_graph_assign(g, "dx", NYX_ROLE_OUTPUT, dx);
+    nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, y);
+    return nyx_graph_check(g);
+}
+
+static int prepare(nyx_bench__product *p, nyx_bench *bench, nyx_bench_heads h, bool causal)
+{
+    int status = nyx_graph_create(&p->graph, NYX_F32);
+
+    if (status < 0 || (status = build(p->graph, bench->options.type, h, causal)) < 0 ||
+        (status = nyx_store_create(&p->store, bench->device, 1)) < 0 ||
+        (status = nyx_program_compile(&p->program, p->store, p->graph)) < 0 || (status = nyx_store_allocate(p->store)) < 0)
+        return status;
+    return fill(p->store);
+}
+
+/* One figure for each of the two operations of a program. */
+static int measure_op(nyx_bench *bench, nyx_bench__product *p, enum nyx_op op, nyx_bench_figure figure)
+{
+    for (int n = 0; n < nyx_graph_node_count(p->graph); n++) {
+        const nyx_node *node = nyx_graph_node(p->graph, n);
+        const nyx_cost  cost = nyx_node_cost(p->graph, node);
+
+        figure.flops += node->op == op ? cost.flops : 0.0;
+        figure.bytes += node->op == op ? cost.bytes : 0.0;
+    }
+    p->op = op;
+    nyx_bench__limit(bench, &figure, bench->options.type);
+    return nyx_bench__product_measure(bench, &figure, p);
+}
+
+static int measure(nyx_bench *bench, nyx_bench_heads h, bool causal)
+{
+    nyx_bench__product p = { 0 };
+    nyx_bench_figure   forward = { .op = "attention", .yardstick_reason = NULL }, backward = forward;
+    char               what[64];
+    int                status = prepare(&p, bench, h, causal);
+
+    snprintf(what, sizeof what, "%s%s %lldx%lldx%lldx%lld", nyx_dtype_name(bench->options.type), causal ? " causal" : "",
+             (long long)h.batch, (long long)h.heads, (long long)h.positions, (long long)h.width);
+    snprintf(forward.what, sizeof forward.what, "forward %s", what);
+    snprintf(backward.what, sizeof backward.what, "backward %s", what);
+    if (status == NYX_ERR_INPUT && bench->options.type != NYX_F32) {
+        snprintf(forward.reason, sizeof forward.reason, "%.150s", nyx_error_text());
+        forward.limit_reason = "nothing was run";
+        status = nyx_bench__add(bench, &forward);
+    } else if (status == 0 && (status = measure_op(bench, &p, NYX_OP_ATTENTION, forward)) == 0) {
+        status = measure_op(bench, &p, NYX_OP_ATTENTION_GRAD, backward);
+    }
+    nyx_bench__product_release(&p);
+    return status;
+}
+
+int nyx_bench__attention(nyx_bench *bench)
+{
+    static const nyx_bench_heads usual = { 4, 8, 1024, 64 };
+    const int                    count = bench->options.heads_count;
+    int                          status = 0;
+
+    for (int i = 0; i < (count ? count : 1) && status == 0; i++)
+        for (int causal = 0; causal < 2 && status == 0; causal++)
+            status = measure(bench, count ? bench->options.heads[i] : usual, causal != 0);
+    return status;
+}
