@@ -172,8 +172,9 @@ typedef struct nyx_file__unpacker nyx_file__unpacker;
 int     nyx_file__unpacker_create(nyx_file__unpacker **out, int fd) NYX_CHECKED;
 int64_t nyx_file__unpacker_read(nyx_file__unpacker *unpacker, const void **data, const char **why); /* 0: the end, -1: *why */
 /* Before a reader of libarchive is opened: 3.6 does not look whether it had the
- * memory for this; false when not. Some of its filters do not say so either, so
- * errno is cleared before a call and is asked, too, when it failed. */
+ * memory for this; false when not. Some of its filters do not say so either, and
+ * some formats use what they did not get: errno is cleared before a call and is
+ * asked, too, even when it did not fail. */
 struct archive;
 bool nyx_file__archive_ready(struct archive *archive);
 bool nyx_file__archive_starved(struct archive *archive);

@@ -97,7 +97,7 @@ static int open_archive(nyx_members *m)
             return status;
         result = archive_read_open(m->archive, m, NULL, read_unpacked, NULL);
     }
-    return result == ARCHIVE_OK ? 0 : archive_failed(m);
+    return result == ARCHIVE_OK && errno != ENOMEM ? 0 : archive_failed(m);
 }
 
 /* Behind the last entry of an archive: the sums of what it is packed in. */
@@ -134,7 +134,7 @@ static int open_members(nyx_members **out, const char *path, int fd)
         status = nyx_error_set(NYX_ERR_MEMORY, "cannot allocate a reader for '%s'", path);
         goto fail;
     }
-    if (!enable(m->archive)) {
+    if (!enable(m->archive) || errno == ENOMEM) {
         status = nyx_file__archive_starved(m->archive)
                      ? archive_failed(m)
                      : nyx_error_set(NYX_ERR_UNSUPPORTED, "this libarchive lacks tar, zip or 7z");

@@ -197,12 +197,12 @@ static int64_t open_filter(nyx_file__unpacker *g, const char **why)
     errno = 0;
     if (!(g->archive = archive_read_new()))
         return archive_failed(g, why);
-    if (!enable(g->archive)) {
+    if (!enable(g->archive) || errno == ENOMEM) {
         *why = nyx_file__archive_starved(g->archive) ? nyx_file__starved : "this libarchive lacks bzip2, xz or zstd";
         return -1;
     }
     if (!nyx_file__archive_ready(g->archive) ||
-        archive_read_open(g->archive, g, NULL, read_packed, NULL) != ARCHIVE_OK)
+        archive_read_open(g->archive, g, NULL, read_packed, NULL) != ARCHIVE_OK || errno == ENOMEM)
         return archive_failed(g, why);
     result = archive_read_next_header(g->archive, &entry);
     return result == ARCHIVE_OK ? 1 : result == ARCHIVE_EOF ? 0 : archive_failed(g, why);
