@@ -1,5 +1,6 @@
 /* binary -- arithmetic and comparisons on equal or broadcast shapes.
- *   a, b, y   f32 or i32; comparisons give i32. Element i of a meets of b, by MEETS:
+ *   a, b, y   f32, of 16 bits (halves.glsl) or i32; comparisons give i32. Element i of
+ *             a meets of b, by MEETS:
  *             0 element i, 1 the only one, 2 element i % DIVISOR (b has the last
  *             axes), 3 element i / DIVISOR (the first); 2 counts in LANES
  * Integers wrap around, division truncates, by zero it gives 0. One invocation
@@ -18,10 +19,12 @@ layout(constant_id = 2) const uint INTEGER = 0;
 layout(constant_id = 3) const uint HOW = 0; /* comparison */
 layout(constant_id = 4) const uint MEETS = 0;
 layout(constant_id = 5) const uint DIVISOR = 1;
-layout(set = 0, binding = 0) readonly buffer A { WORDS a[]; };
-layout(set = 0, binding = 1) readonly buffer B { WORDS b[]; };
-layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
-layout(set = 0, binding = 3) readonly buffer C { uint b_one[]; };
+layout(constant_id = 6) const uint HALVES = 0;
+#include "halves.glsl"
+INPUT(0, a)
+INPUT(1, b)
+OUTPUT(2, y)
+layout(set = 0, binding = 3) readonly buffer C { uint b_all[]; };
 layout(push_constant) uniform Push { uint words, first; };
 
 int divided(int p, int q)
@@ -65,13 +68,19 @@ uint of(uint p, uint q)
     return INTEGER != 0u ? of_integers(int(p), int(q)) : of_reals(uintBitsToFloat(p), uintBitsToFloat(q));
 }
 
+/* Element i of b; binding 3 as binding 1. */
+uint b_one(uint i)
+{
+    return (HALVES & 4u) != 0u ? widened(b_all[i / 2u] >> 16u * (i % 2u) & 0xffffu) : b_all[i];
+}
+
 WORDS met(uint i)
 {
     switch (MEETS) {
-    case 0:  return b[i];
-    case 1:  return WORDS(b_one[0]);
-    case 2:  return b[(first + i) % DIVISOR];
-    default: return WORDS(b_one[(first + i) * LANES / DIVISOR]);
+    case 0:  return b_words(i);
+    case 1:  return WORDS(b_one(0u));
+    case 2:  return b_words((first + i) % DIVISOR);
+    default: return WORDS(b_one((first + i) * LANES / DIVISOR));
     }
 }
 
@@ -83,9 +92,9 @@ void main()
         return;
     WORDS q = met(i);
 #if LANES == 4
-    uvec4 p = a[i];
-    y[i] = uvec4(of(p.x, q.x), of(p.y, q.y), of(p.z, q.z), of(p.w, q.w));
+    uvec4 p = a_words(i);
+    y_words(i, uvec4(of(p.x, q.x), of(p.y, q.y), of(p.z, q.z), of(p.w, q.w)));
 #else
-    y[i] = of(a[i], q);
+    y_words(i, of(a_words(i), q));
 #endif
 }

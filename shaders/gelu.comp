@@ -1,9 +1,9 @@
 /* gelu -- x sigmoid(z) with z = x (A + B x^2), and its gradient
  * dy (s + x s (1 - s) (A + 3 B x^2)); s (1 - s) = e / (1 + e)^2 with e = e^-|z|,
  * so that 1 - s loses no bits.
- *   x, y    f32 [count LANES]              gelu
- *   dy, dx  f32 as x                       gelu_grad: bindings x, dy, dx
- * One invocation LANES elements.
+ *   x, y    [count LANES]              gelu
+ *   dy, dx  as x                       gelu_grad: bindings x, dy, dx
+ * Each f32 or of 16 bits (halves.glsl). One invocation LANES elements.
  */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -13,9 +13,11 @@
 #include "lanes.glsl"
 
 layout(constant_id = 1) const uint OP = 0;
-layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
-layout(set = 0, binding = 1) readonly buffer D { WORDS dy[]; };
-layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
+layout(constant_id = 2) const uint HALVES = 0;
+#include "halves.glsl"
+INPUT(0, x)
+INPUT(1, dy)
+OUTPUT(2, y)
 layout(push_constant) uniform Push { uint count; };
 
 const float A = 1.5957691216057308;  /* 2 sqrt(2 / pi) */
@@ -27,7 +29,7 @@ void main()
 
     if (i >= count)
         return;
-    precise REALS v = real(x[i]), square = v * v, z = v * (A + B * square), back, r;
+    precise REALS v = x(i), square = v * v, z = v * (A + B * square), back, r;
 
     if (OP == OP_GELU) {
         r = v * nyx_sigmoid_raised(z, back) * back;
@@ -35,7 +37,7 @@ void main()
         precise REALS e = nyx_tail(z, back), inverse = nyx_inverse_unit(1.0 + e * back);
         precise REALS s = below_zero(z, e * inverse, inverse);
 
-        r = real(dy[i]) * back * (s + v * (e * inverse * inverse) * (A + (3.0 * B) * square));
+        r = dy(i) * back * (s + v * (e * inverse * inverse) * (A + (3.0 * B) * square));
     }
-    y[i] = floatBitsToUint(r);
+    y(i, r);
 }

@@ -1,6 +1,7 @@
 /* norm -- rmsnorm and layernorm of rows.
- *   x, residual   f32 [rows, width]; x + residual is normalised (RESIDUAL)
- *   y             f32 [rows, width] (OUTPUTS & 1)
+ *   x, residual   f32 or of 16 bits (halves.glsl) [rows, width]; x + residual is
+ *                 normalised (RESIDUAL)
+ *   y             as x (OUTPUTS & 1)
  *   rinv          f32 [rows], 1 / sqrt(mean of squares + epsilon) (OUTPUTS & 2)
  * SPAN invocations a row; words = width / LANES.
  */
@@ -15,9 +16,11 @@
 layout(constant_id = 2) const uint OP = 0;
 layout(constant_id = 3) const uint RESIDUAL = 0;
 layout(constant_id = 4) const uint OUTPUTS = 3;
-layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
-layout(set = 0, binding = 1) readonly buffer R { WORDS residual[]; };
-layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
+layout(constant_id = 5) const uint HALVES = 0;
+#include "halves.glsl"
+INPUT(0, x)
+INPUT(1, residual)
+OUTPUT(2, y)
 layout(set = 0, binding = 3) writeonly buffer S { uint rinv[]; };
 layout(push_constant) uniform Push { uint rows, words; float width, epsilon; };
 
@@ -31,10 +34,10 @@ ROW_TREE(float, row_sum, added)
 
 REALS element(uint i)
 {
-    precise REALS t = real(x[i]);
+    precise REALS t = x(i);
 
     if (RESIDUAL != 0u)
-        t = t + real(residual[i]);
+        t = t + residual(i);
     return t;
 }
 
@@ -60,7 +63,7 @@ void main()
     for (uint i = row_lane(); (OUTPUTS & 1u) != 0u && i < end; i += SPAN) {
         precise REALS t = (element(first + i) - mean) * scale;
 
-        y[first + i] = floatBitsToUint(t);
+        y(first + i, t);
     }
     if ((OUTPUTS & 2u) != 0u && row < rows && row_lane() == 0u)
         rinv[row] = floatBitsToUint(scale);

@@ -1,6 +1,6 @@
 /* norm_grad -- rmsnorm_grad and layernorm_grad of rows, from their results:
  * dx = rinv (dy - mean(dy) - y mean(dy y)), without mean(dy) for rmsnorm.
- *   y, dy, dx   f32 [rows, width]
+ *   y, dy, dx   f32 or of 16 bits (halves.glsl) [rows, width]
  *   rinv        f32 [rows]
  * SPAN invocations a row; words = width / LANES.
  */
@@ -13,10 +13,12 @@
 #include "rows.glsl"
 
 layout(constant_id = 2) const uint OP = 0;
-layout(set = 0, binding = 0) readonly buffer Y { WORDS y[]; };
+layout(constant_id = 3) const uint HALVES = 0;
+#include "halves.glsl"
+INPUT(0, y)
 layout(set = 0, binding = 1) readonly buffer S { uint rinv[]; };
-layout(set = 0, binding = 2) readonly buffer D { WORDS dy[]; };
-layout(set = 0, binding = 3) writeonly buffer X { WORDS dx[]; };
+INPUT(2, dy)
+OUTPUT(3, dx)
 layout(push_constant) uniform Push { uint rows, words; float width; };
 
 float added(float a, float b)
@@ -39,17 +41,17 @@ void main()
     precise REALS sum = REALS(0.0), along = REALS(0.0);
 
     for (uint i = row_lane(); i < end; i += SPAN) {
-        precise REALS d = real(dy[first + i]);
+        precise REALS d = dy(first + i);
 
         sum = sum + d;
-        along = along + d * real(y[first + i]);
+        along = along + d * y(first + i);
     }
     const vec2    sums = row_sums(vec2(LANES_JOINED(added, sum), LANES_JOINED(added, along)));
     precise float mean = OP == OP_LAYERNORM_GRAD ? nyx_div(sums.x, width) : 0.0, slope = nyx_div(sums.y, width);
     precise float scale = row < rows ? uintBitsToFloat(rinv[row]) : 0.0;
     for (uint i = row_lane(); i < end; i += SPAN) {
-        precise REALS d = scale * (real(dy[first + i]) - mean - real(y[first + i]) * slope);
+        precise REALS d = scale * (dy(first + i) - mean - y(first + i) * slope);
 
-        dx[first + i] = floatBitsToUint(d);
+        dx(first + i, d);
     }
 }

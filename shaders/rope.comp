@@ -1,6 +1,6 @@
 /* rope -- rotate pairs (k, k + HALF) of the first `heads` heads by the angle of
  * their position; the rest is copied.
- *   x, y    f32 [rows, PITCH], row r at position (first + r) % POSITIONS
+ *   x, y    f32 or of 16 bits (halves.glsl) [rows, PITCH], row r at position (first + r) % POSITIONS
  *   table   f32 [POSITIONS, WIDTH]: cos, then sin (sense -1: the inverse)
  * One invocation LANES words; PITCH, WIDTH and HALF count in LANES.
  */
@@ -14,9 +14,11 @@ layout(constant_id = 1) const uint PITCH = 1; /* divisors are constants: cheap *
 layout(constant_id = 2) const uint WIDTH = 1;
 layout(constant_id = 3) const uint HALF = 1;
 layout(constant_id = 4) const uint POSITIONS = 1;
-layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
+layout(constant_id = 5) const uint HALVES = 0;
+#include "halves.glsl"
+INPUT(0, x)
 layout(set = 0, binding = 1) readonly buffer T { WORDS table[]; };
-layout(set = 0, binding = 2) writeonly buffer Y { WORDS y[]; };
+OUTPUT(2, y)
 layout(push_constant) uniform Push { uint count, turned, first; float sense; };
 
 void main()
@@ -27,15 +29,15 @@ void main()
         return;
     const uint row = i / PITCH, j = i % PITCH, k = j % WIDTH;
     if (j >= turned || k >= 2u * HALF) {
-        y[i] = x[i];
+        y_words(i, x_words(i));
         return;
     }
     const uint    turn = (first + row) % POSITIONS * WIDTH + k % HALF;
     precise REALS c = real(table[turn]), s = real(table[turn + HALF]) * sense, to;
 
     if (k < HALF)
-        to = real(x[i]) * c - real(x[i + HALF]) * s;
+        to = x(i) * c - x(i + HALF) * s;
     else
-        to = real(x[i]) * c + real(x[i - HALF]) * s;
-    y[i] = floatBitsToUint(to);
+        to = x(i) * c + x(i - HALF) * s;
+    y(i, to);
 }

@@ -1,4 +1,4 @@
-/* select -- mask != 0 ? a : b, 4-byte elements.
+/* select -- mask != 0 ? a : b, elements of 4 bytes or of 16 bits (halves.glsl).
  *   mask  i32, repeats along the last axes: element i LANES / STEP
  *   a     element i % COUNT;  b, y  [words]; all but STEP count in LANES
  * One invocation LANES elements. */
@@ -10,10 +10,12 @@
 
 layout(constant_id = 1) const uint STEP = 1;
 layout(constant_id = 2) const uint COUNT = 1;
+layout(constant_id = 3) const uint HALVES = 0;
+#include "halves.glsl"
 layout(set = 0, binding = 0) readonly buffer M { int mask[]; };
-layout(set = 0, binding = 1) readonly buffer A { WORDS a[]; };
-layout(set = 0, binding = 2) readonly buffer B { WORDS b[]; };
-layout(set = 0, binding = 3) writeonly buffer Y { WORDS y[]; };
+INPUT(1, a)
+INPUT(2, b)
+OUTPUT(3, y)
 layout(push_constant) uniform Push { uint words, first; };
 
 void main()
@@ -21,5 +23,5 @@ void main()
     uint i = invocation_index();
 
     if (i < words)
-        y[i] = mask[(first + i) * LANES / STEP] != 0 ? a[(first + i) % COUNT] : b[i];
+        y_words(i, mask[(first + i) * LANES / STEP] != 0 ? a_words((first + i) % COUNT) : b_words(i));
 }

@@ -1,5 +1,5 @@
 /* unary -- functions of one number: affine, sqrt, sigmoid, and conversions.
- *   x, y   f32; y may be x. Conversions: i32 on one side
+ *   x, y   f32 or of 16 bits (halves.glsl). Conversions: i32 on one side
  * One invocation LANES elements; `words` counts in LANES. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -10,8 +10,10 @@
 
 layout(constant_id = 1) const uint OP = 0;
 layout(constant_id = 2) const uint TO_INTEGER = 0;
-layout(set = 0, binding = 0) readonly buffer X { WORDS x[]; };
-layout(set = 0, binding = 1) writeonly buffer Y { WORDS y[]; };
+layout(constant_id = 3) const uint HALVES = 0;
+#include "halves.glsl"
+INPUT(0, x)
+OUTPUT(1, y)
 layout(push_constant) uniform Push { uint words; float scale, shift; };
 
 /* Towards zero; beyond the range of i32 to its ends, NaN to 0. */
@@ -47,9 +49,9 @@ void main()
     if (i >= words)
         return;
 #if LANES == 4
-    uvec4 v = x[i];
-    y[i] = uvec4(of(v.x), of(v.y), of(v.z), of(v.w));
+    uvec4 v = x_words(i);
+    y_words(i, uvec4(of(v.x), of(v.y), of(v.z), of(v.w)));
 #else
-    y[i] = of(x[i]);
+    y_words(i, of(x_words(i)));
 #endif
 }

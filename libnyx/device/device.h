@@ -59,7 +59,7 @@ void nyx_store_read(nyx_store *store, const char *name, void *data);
 
 /* ---- programs ----------------------------------------------------------------- */
 
-/* Prune, plan and bind the graph, which stays borrowed and must not change. */
+/* Prune, fuse, plan and bind the graph, which stays borrowed and must not change. */
 int  nyx_program_compile(nyx_program **out, nyx_store *store, nyx_graph *g) NYX_CHECKED;
 void nyx_program_free(nyx_program *program);
 

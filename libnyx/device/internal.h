@@ -18,6 +18,7 @@ typedef struct {
     void (*discard)(nyx_program *program);
     void (*run)(nyx_program *program, const nyx_run *run);
     void (*digest)(const nyx_program *program, nyx_sha256 *hash);
+    uint32_t (*halves)(const void *device, const nyx_graph *g, const nyx_node *node); /* nyx_pass_fuse; NULL: none */
     int64_t (*free_bytes)(const nyx_device *device); /* NULL: memory is the host's */
     int64_t alignment; /* of every value and variable, bytes: a power of two */
     int     (*gauge_open)(nyx_gauge *gauge); /* NULL: none */

@@ -10,7 +10,9 @@ int nyx_program_compile(nyx_program **out, nyx_store *store, nyx_graph *g)
     int                        status;
 
     *out = NULL;
-    if ((status = nyx_graph_prune(g)) < 0 || (status = nyx_store_declare(store, g)) < 0 ||
+    if ((status = nyx_graph_prune(g)) < 0 ||
+        (backend->halves && (status = nyx_pass_fuse(g, backend->halves, store->device)) < 0) ||
+        (status = nyx_store_declare(store, g)) < 0 ||
         (status = nyx_alloc(&p, sizeof *p)) < 0)
         return status;
     p->store = store;

@@ -216,7 +216,7 @@ static double reduce_flops(const nyx_graph *g, const nyx_node *node)
 
 #define BINARY(op_name, c, rule)                                                                    \
     { .name = op_name, .inputs_least = 2, .inputs_most = 2, .outputs = 1, .error = c, .shape = binary_shape, \
-      .gradient = rule }
+      .gradient = rule, HALVES(3, 1) }
 #define UNARY(op_name, c, rule)                                                                     \
     { .name = op_name, .inputs_least = 1, .inputs_most = 1, .outputs = 1, .error = c, .shape = real_shape, \
       .gradient = rule }
@@ -229,13 +229,13 @@ const nyx_op_row nyx_graph__elementwise_rows[] = {
     BINARY("min", 0.0, NULL),
     BINARY("max", 0.0, NULL),
     { .name = "affine", .real_names = { "scale", "shift" }, .inputs_least = 1, .inputs_most = 1, .outputs = 1,
-      .error = 0.73, .shape = real_shape, .gradient = affine_gradient },
+      .error = 0.73, .shape = real_shape, .gradient = affine_gradient, HALVES(1, 1) },
     UNARY("sqrt", 0.5, sqrt_gradient),
     UNARY("sigmoid", 1.6, sigmoid_gradient),
     { .name = "compare", .int_names = { "how" }, .inputs_least = 2, .inputs_most = 2, .outputs = 1,
       .shape = compare_shape },
     { .name = "select", .inputs_least = 3, .inputs_most = 3, .outputs = 1, .shape = select_shape,
-      .gradient = select_gradient },
+      .gradient = select_gradient, HALVES(6, 1) },
     { .name = "reduce", .int_names = { "how", "axes", "leading" }, .inputs_least = 1, .inputs_most = 1,
       .outputs = 1, .error = 3.2, .shape = reduce_shape, .gradient = reduce_gradient, .flops = reduce_flops },
     { .name = "argmax", .inputs_least = 1, .inputs_most = 1, .outputs = 1, .shape = argmax_shape,

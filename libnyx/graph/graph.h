@@ -89,9 +89,9 @@ typedef struct {
     const char *real_names[NYX_MAX_REALS];
     int         inputs_least, inputs_most, outputs;
     bool        alias;  /* the output is the first input's memory          */
-    bool        in_place; /* kernels take an output that lies on the first
-                           * input, which has its size                     */
+    bool        in_place; /* kernels take an output that lies on the first input, of its size */
     bool        narrow; /* takes f16 and bf16                              */
+    uint8_t     half_inputs, half_outputs; /* bit i: takes them from nyx_pass_fuse */
     double      error;  /* c in |y - y64| <= c eps sum|terms|, measured    */
 
     /* Check inputs and attributes, set dtype and shape of the outputs. */

@@ -30,6 +30,9 @@ struct nyx_graph {
 extern const nyx_op_row nyx_graph__source_rows[], nyx_graph__elementwise_rows[], nyx_graph__layout_rows[],
     nyx_graph__network_rows[], nyx_graph__inference_rows[], nyx_graph__step_rows[];
 
+/* Which inputs and outputs of a row may be kept in 16 bits. */
+#define HALVES(inputs, outputs) .half_inputs = inputs, .half_outputs = outputs
+
 /* inference.c, step.c */
 int       nyx_graph__cache_write_shape(nyx_graph *g, const nyx_node *node, enum nyx_dtype *dtype, nyx_shape *shape);
 int       nyx_graph__variable_of(nyx_graph *g, nyx_value v); /* the variable that v reads; an error when it is none */

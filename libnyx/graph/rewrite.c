@@ -27,10 +27,17 @@ nyx_value nyx_graph_clone(nyx_graph *g, int index, const nyx_value *inputs, cons
 void nyx_graph_input_set(nyx_graph *g, int index, int i, nyx_value v)
 {
     const nyx_graph__value *before = nyx_graph__input(g, g->nodes[index], i), *now = g->values[v];
+    const nyx_op_row       *row = nyx_op_table(g->nodes[index]->op);
 
-    NYX_BUG_IF(before->dtype != now->dtype && !nyx_op_table(g->nodes[index]->op)->narrow);
+    NYX_BUG_IF(before->dtype != now->dtype && !row->narrow && !(row->half_inputs >> i & 1));
     NYX_BUG_IF(!nyx_shape_equal(&before->shape, &now->shape));
     g->nodes[index]->inputs[i] = v;
+}
+
+void nyx_graph_halve(nyx_graph *g, nyx_value v, enum nyx_dtype dtype)
+{
+    NYX_BUG_IF(g->values[v]->dtype != g->real || !nyx_dtype_is_half(dtype));
+    g->values[v]->dtype = dtype;
 }
 
 int nyx_graph_reorder(nyx_graph *g, const int *order)

@@ -10,8 +10,11 @@
  * Returns the first output, 0 on failure; a second one has the next id. */
 nyx_value nyx_graph_clone(nyx_graph *g, int index, const nyx_value *inputs, const char *prefix);
 /* Let node `index` read `v`, of the same shape, as its input `i`; of the same
- * type too, unless the operation takes f16 and bf16. */
+ * type too, unless the operation takes f16 and bf16 there. */
 void nyx_graph_input_set(nyx_graph *g, int index, int i, nyx_value v);
+/* Let a real value be kept in `dtype`, f16 or bf16, where its operation rounds
+ * or hands on; whoever reads it must take that. */
+void nyx_graph_halve(nyx_graph *g, nyx_value v, enum nyx_dtype dtype);
 /* Node order[i] becomes the i-th; `order` names every node once. MEMORY. */
 int nyx_graph_reorder(nyx_graph *g, const int *order) NYX_CHECKED;
 

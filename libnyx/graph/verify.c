@@ -23,6 +23,32 @@ static int variable_behind(const nyx_graph *g, nyx_value v)
     }
 }
 
+/* What the row's shape rule says of a node whose operands were halved: it sees
+ * real ones in their place. */
+static int shape_of(nyx_graph *g, const nyx_node *node, enum nyx_dtype dtype[NYX_MAX_OUTPUTS],
+                    nyx_shape shape[NYX_MAX_OUTPUTS])
+{
+    const nyx_op_row *row = nyx_op_table(node->op);
+    nyx_graph__value  real[NYX_MAX_INPUTS], *kept[NYX_MAX_INPUTS];
+    int               status;
+
+    for (int i = 0; i < node->input_count; i++) {
+        kept[i] = g->values[node->inputs[i]];
+        if (!node->inputs[i] || !(row->half_inputs >> i & 1) || !nyx_dtype_is_half(kept[i]->dtype))
+            continue;
+        real[i] = *kept[i];
+        real[i].dtype = g->real;
+        g->values[node->inputs[i]] = &real[i];
+    }
+    status = row->shape(g, node, dtype, shape);
+    for (int i = node->input_count - 1; i >= 0; i--)
+        g->values[node->inputs[i]] = kept[i];
+    for (int i = 0; i < node->output_count; i++)
+        if (row->half_outputs >> i & 1 && nyx_dtype_is_half(g->values[node->outputs[i]]->dtype))
+            dtype[i] = g->values[node->outputs[i]]->dtype;
+    return status;
+}
+
 static int check_node(nyx_graph *g, int index, bool *written)
 {
     const nyx_node *node = g->nodes[index];
@@ -42,7 +68,7 @@ static int check_node(nyx_graph *g, int index, bool *written)
     for (int i = 0; i < node->write_count; i++)
         if (node->writes[i] < 0 || node->writes[i] >= g->variable_count)
             return broken(node, index, "it writes a variable that is not there");
-    if ((status = nyx_op_table(node->op)->shape(g, node, dtype, shape)) < 0)
+    if ((status = shape_of(g, node, dtype, shape)) < 0)
         return nyx_error_wrap(status, "graph: node %d '%s' in '%s'", index, nyx_op_table(node->op)->name, node->path);
     for (int i = 0; i < node->output_count; i++) {
         const nyx_graph__value *value = g->values[node->outputs[i]];

@@ -28,6 +28,13 @@ int nyx_pass_precision(nyx_graph *g, enum nyx_dtype dtype) NYX_CHECKED;
  * changes. Without a backward graph nothing does. */
 int nyx_pass_recompute(nyx_graph *g) NYX_CHECKED;
 
+/* Which operands of a node a device reads and writes in 16 bits beside real: bit
+ * i of input i, bit NYX_MAX_INPUTS + i of output i; any of them, of one type. */
+typedef uint32_t (*nyx_halves)(const void *context, const nyx_graph *g, const nyx_node *node);
+/* Let operations read and write 16 bits where casts stand between them, as far as
+ * the device does. No bit of a result changes. Behind all others but the plan. */
+int nyx_pass_fuse(nyx_graph *g, nyx_halves halves, const void *context) NYX_CHECKED;
+
 /* ---- passes to choose from --------------------------------------------------- */
 
 /* A pass that a training program may have or not. Whoever looks for what fits

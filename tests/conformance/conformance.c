@@ -23,6 +23,7 @@ typedef struct {
 
 typedef struct {
     nyx_device *device[3]; /* with 1, 2 and 3 threads */
+    nyx_device *unfused;   /* the same GPU, on which casts stay; NULL: they do anyway */
     const char *wanted;    /* operations, between commas; NULL: all */
     bool        verbose, first;
     int         every;
@@ -102,6 +103,34 @@ static bool is_wanted(const suite *u, enum nyx_op op)
     return strstr(list, name) != NULL;
 }
 
+/* Casts that became part of the operation must not change a bit. */
+static void check_halves(suite *u, const spec *s, enum nyx_dtype half, uint32_t halved)
+{
+    spec    cast = *s;
+    outcome fused = { 0 }, apart = { 0 };
+    bool    good;
+
+    cast.half = half;
+    cast.halved = halved;
+    good = execute(&fused, &cast, NYX_F32, u->device[0]) == 0 && execute(&apart, &cast, NYX_F32, u->unfused) == 0;
+    count(u, s, good && outcome_equal(&fused, &apart), good ? "casts around it change its result" : nyx_error_text());
+    count(u, s, fused.intact, "memory that is not the result's was written");
+    outcome_release(&fused);
+    outcome_release(&apart);
+}
+
+static void check_every_half(suite *u, const spec *s)
+{
+    const nyx_op_row *row = nyx_op_table(s->op);
+
+    if (!u->unfused || !(row->half_inputs || row->half_outputs))
+        return;
+    check_halves(u, s, NYX_BF16, UINT32_MAX);
+    check_halves(u, s, NYX_F16, UINT32_MAX);
+    check_halves(u, s, NYX_BF16, 1);
+    check_halves(u, s, NYX_F16, ~1u);
+}
+
 static void check_case(const spec *s, void *context)
 {
     suite  *u = context;
@@ -115,6 +144,7 @@ static void check_case(const spec *s, void *context)
     } else {
         check_values(u, s, &y, &y64);
         check_threads(u, s, &y);
+        check_every_half(u, s);
         if (u->first)
             check_gradient(u, s);
     }
@@ -177,8 +207,10 @@ static void check_device(suite *u, bool first)
 /* Open a device with 1, 2 and 3 threads; one GPU is all three. */
 static int open_devices(suite *u, const char *name)
 {
-    int status = NYX_OK;
+    char unfused[96];
+    int  status = NYX_OK;
 
+    u->unfused = NULL;
     for (int i = 0; i < 3 && status == NYX_OK; i++) {
         u->device[i] = NULL;
         if (i > 0 && !strncmp(name, "vulkan", 6))
@@ -186,11 +218,15 @@ static int open_devices(suite *u, const char *name)
         else
             status = nyx_device_open(&u->device[i], name, i + 1);
     }
+    snprintf(unfused, sizeof unfused, "%s%s,unfused", name, strchr(name, ':') ? "" : ":0");
+    if (status == NYX_OK && !strncmp(name, "vulkan", 6))
+        status = nyx_device_open(&u->unfused, unfused, 1);
     return status;
 }
 
 static void close_devices(suite *u)
 {
+    nyx_device_close(u->unfused);
     for (int i = 2; i >= 0; i--)
         if (i == 0 || u->device[i] != u->device[0])
             nyx_device_close(u->device[i]);

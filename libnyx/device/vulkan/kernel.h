@@ -73,6 +73,10 @@ typedef struct {
 /* Each ends with a row of op NYX_OP_NONE; the list ends with NULL. */
 extern const nyx_vulkan__kernel *const nyx_vulkan__kernels[];
 
+/* Operands that a node's kernel takes in 16 bits beside f32, as nyx_halves says
+ * it; where that is none, `takes` alone decides. */
+uint32_t nyx_vulkan__halves_of(const nyx_graph *g, const nyx_node *node);
+
 /* ---- emitting ---------------------------------------------------------------------- */
 
 nyx_vulkan__work  nyx_vulkan__shader(const nyx_vulkan__emit *e, const char *name); /* constant 0: gpu->group */
@@ -145,6 +149,15 @@ static inline int64_t nyx_vulkan__elems_in(const nyx_vulkan__emit *e, int input)
 static inline int64_t nyx_vulkan__elems_out(const nyx_vulkan__emit *e, int output)
 {
     return nyx_value_elems(e->g, e->node->outputs[output]);
+}
+/* Bytes of one of its elements. */
+static inline int64_t nyx_vulkan__size_in(const nyx_vulkan__emit *e, int input)
+{
+    return nyx_dtype_bytes(nyx_value_dtype(e->g, e->node->inputs[input]));
+}
+static inline int64_t nyx_vulkan__size_out(const nyx_vulkan__emit *e, int output)
+{
+    return nyx_dtype_bytes(nyx_value_dtype(e->g, e->node->outputs[output]));
 }
 static inline int64_t nyx_vulkan__width(const nyx_shape *shape) /* of the last axis */
 {

@@ -79,28 +79,27 @@ static nyx_vulkan__range range_of(const nyx_program *p, nyx_value value)
     return (nyx_vulkan__range){ NYX_VULKAN_ARENA, at->offset, nyx_value_bytes(p->graph, value) };
 }
 
-static bool is_narrow(const nyx_graph *g, nyx_value value)
+/* Its operands of 16 bits, as nyx_halves says it. */
+static uint32_t halves_among(const nyx_graph *g, const nyx_node *node)
 {
-    return value && nyx_dtype_is_half(nyx_value_dtype(g, value));
-}
-
-/* Does the node have values of 16 bits? */
-static bool has_narrow(const nyx_graph *g, const nyx_node *node)
-{
-    bool found = false;
+    uint32_t found = 0;
 
     for (int i = 0; i < node->input_count; i++)
-        found = found || is_narrow(g, node->inputs[i]);
+        if (node->inputs[i] && nyx_dtype_is_half(nyx_value_dtype(g, node->inputs[i])))
+            found |= 1u << i;
     for (int i = 0; i < node->output_count; i++)
-        found = found || is_narrow(g, node->outputs[i]);
+        if (nyx_dtype_is_half(nyx_value_dtype(g, node->outputs[i])))
+            found |= 1u << (NYX_MAX_INPUTS + i);
     return found;
 }
 
 static const nyx_vulkan__kernel *find_kernel(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
 {
+    const bool known = !(halves_among(g, node) & ~nyx_vulkan__halves_of(g, node));
+
     for (int t = 0; nyx_vulkan__kernels[t]; t++)
         for (const nyx_vulkan__kernel *k = nyx_vulkan__kernels[t]; k->op != NYX_OP_NONE; k++)
-            if (k->op == node->op && (k->takes ? k->takes(gpu, g, node) : !has_narrow(g, node)))
+            if (k->op == node->op && (k->takes ? k->takes(gpu, g, node) : known))
                 return k;
     return NULL;
 }
@@ -251,9 +250,14 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
     }
 }
 
+static uint32_t halves(const void *device, const nyx_graph *g, const nyx_node *node)
+{
+    return nyx_vulkan__gpu_of(device)->switches.unfused ? 0 : nyx_vulkan__halves_of(g, node);
+}
+
 const nyx_device__backend nyx_device__vulkan = {
     .close = nyx_vulkan__close, .allocate = allocate, .release = release, .write = write_block, .read = read_block,
     .compile = compile, .discard = discard, .run = run_work, .digest = digest,
-    .free_bytes = nyx_vulkan__free_bytes, .alignment = 256,
+    .halves = halves, .free_bytes = nyx_vulkan__free_bytes, .alignment = 256,
     .gauge_open = nyx_vulkan__gauge_open, .gauge_round = nyx_vulkan__gauge_round, .gauge_close = nyx_vulkan__gauge_close,
 };

@@ -10,7 +10,7 @@ static int read_switch(nyx_vulkan__switches *out, const char *word, size_t lengt
         { "tile=", &out->tile },
     };
     const struct { const char *name; bool *value; } flags[] = {
-        { "staging", &out->staging }, { "short", &out->short_loops },
+        { "staging", &out->staging }, { "short", &out->short_loops }, { "unfused", &out->unfused },
     };
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -27,8 +27,8 @@ static int read_switch(nyx_vulkan__switches *out, const char *word, size_t lengt
         if (end == word + length && *counts[i].value > 0)
             return 0;
     }
-    return nyx_error_set(NYX_ERR_UNSUPPORTED, "no switch '%.*s' of a Vulkan device; staging, short, most=BYTES, lost=N, late=N, "
-                         "full=N and tile=N are", (int)length, word);
+    return nyx_error_set(NYX_ERR_UNSUPPORTED, "no switch '%.*s' of a Vulkan device; staging, short, unfused, most=BYTES, lost=N, "
+                         "late=N, full=N and tile=N are", (int)length, word);
 }
 
 int nyx_vulkan__switches_parse(nyx_vulkan__switches *out, const char *text)

@@ -48,6 +48,7 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
 /* What a name says behind "vulkan:N,": for tests and for reports of faults.
  *     staging    as if the host did not see the device's memory
  *     short      as if loops ended after 65,535 turns
+ *     unfused    casts stay operations of their own (pass/fuse.c)
  *     most=B     as if B bytes could be bound at once
  *     lost=K     the K-th submit loses the device
  *     late=K     the K-th wait takes too long
@@ -55,7 +56,7 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     tile=K     every product takes the K-th tile of kernels/matmul.c
  * Counts go down to 1; 0: never. */
 typedef struct {
-    bool    staging, short_loops;
+    bool    staging, short_loops, unfused;
     int64_t most, lost, late, full, tile;
 } nyx_vulkan__switches;
 

@@ -199,6 +199,13 @@ static nyx_value guard(nyx_graph *g, int index)
     return nyx_graph_variable(g, name_of("guard", index), NYX_I32, nyx_shape_of(1, (int64_t)GUARD), NYX_ROLE_OUTPUT);
 }
 
+static bool goes_through_half(const spec *s, int which)
+{
+    const nyx_op_row *row = nyx_op_table(s->op);
+
+    return s->halved & (row->half_inputs | (uint32_t)row->half_outputs << NYX_MAX_INPUTS) & 1u << which;
+}
+
 static int build_all(nyx_graph *g, const spec *s)
 {
     nyx_value in[MOST_INPUTS], y;
@@ -206,10 +213,17 @@ static int build_all(nyx_graph *g, const spec *s)
 
     if (status < 0)
         return status;
+    for (int i = 0; i < s->input_count; i++)
+        if (in[i] && goes_through_half(s, i) && nyx_value_dtype(g, in[i]) == nyx_graph_real(g))
+            in[i] = nyx_graph_cast(g, nyx_graph_cast(g, in[i], s->half), nyx_graph_real(g));
     y = build(g, s, in);
     guard(g, 0);
     for (int i = 0; i < (s->op == NYX_OP_ASSIGN ? 1 : nyx_op_table(s->op)->outputs); i++) {
-        nyx_graph_assign(g, name_of("out", i), NYX_ROLE_OUTPUT, y ? y + (nyx_value)i : 0);
+        nyx_value out = y ? y + (nyx_value)i : 0;
+
+        if (out && goes_through_half(s, NYX_MAX_INPUTS + i) && nyx_value_dtype(g, out) == nyx_graph_real(g))
+            out = nyx_graph_cast(g, out, s->half);
+        nyx_graph_assign(g, name_of("out", i), NYX_ROLE_OUTPUT, out);
         guard(g, i + 1);
     }
     return nyx_graph_check(g);

@@ -22,6 +22,8 @@ typedef struct {
     operand     in[MOST_INPUTS];
     nyx_shape   shape; /* of an operation without inputs */
     double     *values[MOST_INPUTS];
+    enum nyx_dtype half;   /* f16, bf16: what pass_fuse might keep in it goes through casts, */
+    uint32_t       halved; /* by operand, as nyx_halves says it */
 } spec;
 
 typedef struct {

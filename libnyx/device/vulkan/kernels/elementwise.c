@@ -29,13 +29,19 @@ static meeting meeting_of(const nyx_shape *a, const nyx_shape *b)
     return m;
 }
 
+int64_t nyx_vulkan__binary_lanes(const nyx_graph *g, const nyx_node *node)
+{
+    return meeting_of(nyx_value_shape(g, node->inputs[0]), nyx_value_shape(g, node->inputs[1])).lanes;
+}
+
 static void emit_binary(nyx_vulkan__emit *e)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0);
-    const meeting m = meeting_of(nyx_vulkan__shape_in(e, 0), nyx_vulkan__shape_in(e, 1));
+    const int64_t   elems = nyx_vulkan__elems_out(e, 0);
+    const meeting   m = meeting_of(nyx_vulkan__shape_in(e, 0), nyx_vulkan__shape_in(e, 1));
+    const nyx_value operands[] = { e->node->inputs[0], e->node->inputs[1], e->node->outputs[0] };
 
     for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
-        const nyx_vulkan__range same = nyx_vulkan__part_of(e->in[1], &p, 4);
+        const nyx_vulkan__range same = nyx_vulkan__part_of(e->in[1], &p, nyx_vulkan__size_in(e, 1));
         nyx_vulkan__work        work = nyx_vulkan__shader(e, m.lanes == 4 ? "binary4" : "binary");
 
         nyx_vulkan__spec(&work, e->node->op);
@@ -43,9 +49,10 @@ static void emit_binary(nyx_vulkan__emit *e)
         nyx_vulkan__spec(&work, e->node->op == NYX_OP_COMPARE ? (uint32_t)e->node->ints[0] : 0);
         nyx_vulkan__spec(&work, m.how);
         nyx_vulkan__spec(&work, (uint32_t)(m.how == MEETS_LAST ? m.divisor / m.lanes : m.divisor));
-        nyx_vulkan__read_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 3, operands));
+        nyx_vulkan__read_piece(&work, e, 0, &p, nyx_vulkan__size_in(e, 0));
         nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], true, false);
-        nyx_vulkan__write_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__write_piece(&work, e, 0, &p, nyx_vulkan__size_out(e, 0));
         nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], true, false);
         nyx_vulkan__push(&work, (uint32_t)(p.count / m.lanes));
         nyx_vulkan__push(&work, (uint32_t)(p.first / m.lanes));
@@ -56,15 +63,17 @@ static void emit_binary(nyx_vulkan__emit *e)
 
 static void emit_unary(nyx_vulkan__emit *e)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0), lanes = nyx_vulkan__lanes(elems);
+    const int64_t   elems = nyx_vulkan__elems_out(e, 0), lanes = nyx_vulkan__lanes(elems);
+    const nyx_value operands[] = { e->node->inputs[0], e->node->outputs[0] };
 
     for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
         nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "unary4" : "unary");
 
         nyx_vulkan__spec(&work, e->node->op);
         nyx_vulkan__spec(&work, nyx_value_dtype(e->g, e->node->outputs[0]) == NYX_I32);
-        nyx_vulkan__read_piece(&work, e, 0, &p, 4);
-        nyx_vulkan__write_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 2, operands));
+        nyx_vulkan__read_piece(&work, e, 0, &p, nyx_vulkan__size_in(e, 0));
+        nyx_vulkan__write_piece(&work, e, 0, &p, nyx_vulkan__size_out(e, 0));
         nyx_vulkan__push(&work, (uint32_t)(p.count / lanes));
         nyx_vulkan__push_real(&work, e->node->reals[0]);
         nyx_vulkan__push_real(&work, e->node->reals[1]);
@@ -114,21 +123,29 @@ static bool takes_cast(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx
     return from == to || (nyx_dtype_is_half(from) ? to == NYX_F32 : !nyx_dtype_is_half(to) || from == NYX_F32);
 }
 
+int64_t nyx_vulkan__select_lanes(const nyx_graph *g, const nyx_node *node)
+{
+    const int64_t step = nyx_value_elems(g, node->inputs[2]) / nyx_value_elems(g, node->inputs[0]);
+
+    return step % 4 == 0 ? nyx_vulkan__lanes(nyx_value_elems(g, node->inputs[1])) : 1;
+}
+
 static void emit_select(nyx_vulkan__emit *e)
 {
-    const int64_t elems = nyx_vulkan__elems_out(e, 0);
-    const int64_t step = elems / nyx_vulkan__elems_in(e, 0), choices = nyx_vulkan__elems_in(e, 1);
-    const int64_t lanes = step % 4 == 0 ? nyx_vulkan__lanes(choices) : 1;
+    const int64_t   elems = nyx_vulkan__elems_out(e, 0), lanes = nyx_vulkan__select_lanes(e->g, e->node);
+    const int64_t   step = elems / nyx_vulkan__elems_in(e, 0), choices = nyx_vulkan__elems_in(e, 1);
+    const nyx_value operands[] = { e->node->inputs[0], e->node->inputs[1], e->node->inputs[2], e->node->outputs[0] };
 
     for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
         nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "select4" : "select");
 
         nyx_vulkan__spec(&work, (uint32_t)step);
         nyx_vulkan__spec(&work, (uint32_t)(choices / lanes));
+        nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 4, operands));
         nyx_vulkan__read_in(&work, e, 0);
         nyx_vulkan__read_in(&work, e, 1);
-        nyx_vulkan__read_piece(&work, e, 2, &p, 4);
-        nyx_vulkan__write_piece(&work, e, 0, &p, 4);
+        nyx_vulkan__read_piece(&work, e, 2, &p, nyx_vulkan__size_in(e, 2));
+        nyx_vulkan__write_piece(&work, e, 0, &p, nyx_vulkan__size_out(e, 0));
         nyx_vulkan__push(&work, (uint32_t)(p.count / lanes));
         nyx_vulkan__push(&work, (uint32_t)(p.first / lanes));
         nyx_vulkan__elements(&work, e, p.count / lanes);

@@ -31,6 +31,13 @@ int64_t nyx_vulkan__power_of_two(int64_t least);
 nyx_vulkan__work nyx_vulkan__row_work(nyx_vulkan__emit *e, const char *narrow, const char *wide, int64_t lanes,
                                       int64_t rows, int64_t width);
 
+/* Constant HALVES of shaders/halves.glsl, of operands in the order of bindings. */
+uint32_t nyx_vulkan__halves(const nyx_vulkan__emit *e, int count, const nyx_value *bindings);
+/* Lanes of a node's shader, as its kernel chooses them. */
+int64_t nyx_vulkan__binary_lanes(const nyx_graph *g, const nyx_node *node);
+int64_t nyx_vulkan__select_lanes(const nyx_graph *g, const nyx_node *node);
+int64_t nyx_vulkan__rope_lanes(const nyx_graph *g, const nyx_node *node);
+
 /* Whether matrix units multiply f16 or bf16, which a product of each kind is
  * tried for once. */
 bool nyx_vulkan__matrix_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type);
