@@ -25,6 +25,12 @@ typedef struct nyx_program nyx_program;
  * cpu:avx2, cpu:avx512 (that instruction set), vulkan (the first GPU, else the
  * first device) or vulkan:N. threads 0: all there are. UNSUPPORTED, MEMORY, DEVICE. */
 int         nyx_device_open(nyx_device **out, const char *name, int threads) NYX_CHECKED;
+/* Two as one: `name` is "A+B" with names as above, as cpu+vulkan. B leads: every
+ * program runs on it, but for those of micro-batches (graphs with variables
+ * per micro-batch), which A runs from nyx_store_share on, both at the same
+ * time. The same share gives the same bytes. */
+int         nyx_device_open_pair(nyx_device **out, const char *name, int threads) NYX_CHECKED;
+bool        nyx_device_is_pair(const char *name);
 void        nyx_device_close(nyx_device *device);
 const char *nyx_device_name(const nyx_device *device); /* "cpu:avx2": part of the digest */
 nyx_pool   *nyx_device_pool(nyx_device *device);
@@ -43,7 +49,7 @@ void nyx_store_free(nyx_store *store); /* after its programs */
 int nyx_store_declare(nyx_store *store, const nyx_graph *g) NYX_CHECKED;
 int nyx_store_allocate(nyx_store *store) NYX_CHECKED; /* zeroed; MEMORY */
 
-typedef struct { int64_t variables, arena, workspace; } nyx_memory; /* bytes */
+typedef struct { int64_t variables, arena, workspace, own; } nyx_memory; /* bytes; own: of them in a GPU's own memory */
 nyx_memory nyx_store_memory(const nyx_store *store); /* known before nyx_store_allocate */
 
 int                 nyx_store_count(const nyx_store *store);
@@ -51,6 +57,10 @@ const nyx_variable *nyx_store_variable(const nyx_store *store, int index); /* in
 int                 nyx_store_find(const nyx_store *store, const char *name); /* -1: none */
 int64_t             nyx_store_bytes(const nyx_store *store, int index);     /* all micro-batches */
 int  nyx_store_check(const nyx_store *store) NYX_CHECKED; /* nyx_device_check of its device */
+/* Of a pair: how many micro-batches, the first ones, run on the device that leads
+ * (from 1 to all, which it is at first). Part of its programs' digests. May
+ * change between steps. */
+void nyx_store_share(nyx_store *store, int micro_batches);
 /* Whole variable, all micro-batches. The name must exist (a bug otherwise). */
 void nyx_store_write(nyx_store *store, const char *name, const void *data);
 /* Those planes of a coded tensor (graph/inference.h) that the store has. */

@@ -6,27 +6,49 @@
 #include "device/gauge.h"
 #include "device/machine.h"
 
+/* One variable of the store, in the first graph's words. */
+typedef struct {
+    nyx_variable variable;
+    int          copies; /* one a micro-batch, or one */
+    int64_t      bytes;  /* of all copies, as the host sees them */
+    int64_t      offset; /* of the first copy in the block of its role */
+    int64_t      stride; /* from copy to copy there */
+} nyx_device__slot;
+
+static inline int64_t nyx_device__copy_bytes(const nyx_device__slot *slot)
+{
+    return slot->bytes / slot->copies;
+}
+
+static inline int64_t nyx_device__copy_offset(const nyx_device__slot *slot, int copy)
+{
+    return slot->offset + copy * slot->stride;
+}
+
 /* What a kind of device does its own way. `own` of a device, a store and a
  * program is the backend's. */
 typedef struct {
     void (*close)(nyx_device *device);
+    int  (*create)(nyx_store *store);   /* NULL: there is nothing to do */
     int  (*allocate)(nyx_store *store); /* variables, arena, workspace: zeroed */
     void (*release)(nyx_store *store);
-    void (*write)(nyx_store *store, enum nyx_role role, int64_t offset, const void *data, int64_t bytes);
-    void (*read)(nyx_store *store, enum nyx_role role, int64_t offset, void *data, int64_t bytes);
-    int  (*compile)(nyx_program *program); /* its plan is made */
+    /* One copy of a variable. */
+    void (*write)(nyx_store *store, const nyx_device__slot *slot, int copy, const void *data);
+    void (*read)(nyx_store *store, const nyx_device__slot *slot, int copy, void *data);
+    nyx_memory (*memory)(const nyx_store *store); /* NULL: what the store counted */
+    int  (*compile)(nyx_program *program); /* its plan is made, where there is an alignment */
     void (*discard)(nyx_program *program);
     void (*run)(nyx_program *program, const nyx_run *run);
     void (*digest)(const nyx_program *program, nyx_sha256 *hash);
     uint32_t (*halves)(const void *device, const nyx_graph *g, const nyx_node *node); /* nyx_pass_fuse; NULL: none */
     int64_t (*free_bytes)(const nyx_device *device); /* NULL: memory is the host's */
-    int64_t alignment; /* of every value and variable, bytes: a power of two */
+    int64_t alignment; /* of every value and variable, bytes: a power of two; 0: others place them */
     int     (*gauge_open)(nyx_gauge *gauge); /* NULL: none */
     int64_t (*gauge_round)(nyx_gauge *gauge); /* nanoseconds; a failure is kept by the device */
     void    (*gauge_close)(nyx_gauge *gauge); /* after an opening that failed too */
 } nyx_device__backend;
 
-extern const nyx_device__backend nyx_device__cpu, nyx_device__vulkan;
+extern const nyx_device__backend nyx_device__cpu, nyx_device__vulkan, nyx_device__pair;
 
 struct nyx_device {
     char                       name[32];
@@ -51,14 +73,8 @@ struct nyx_gauge {
 /* Keep the first failure of a device, for nyx_device_check. */
 void nyx_device__fail(nyx_device *device, int status, const char *fmt, ...) NYX_PRINTF(3, 4);
 
-/* One variable of the store, in the first graph's words. */
-typedef struct {
-    nyx_variable variable;
-    int          copies; /* one a micro-batch, or one */
-    int64_t      bytes;  /* of all copies, as the host sees them */
-    int64_t      offset; /* of the first copy in the block of its role */
-    int64_t      stride; /* from copy to copy there */
-} nyx_device__slot;
+/* The slot of a graph's variable; *copy: NAME#k is the k-th, else 0. NULL: none. */
+const nyx_device__slot *nyx_device__slot_of(const nyx_store *store, const nyx_variable *variable, int *copy);
 
 struct nyx_store {
     nyx_device       *device;

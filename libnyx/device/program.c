@@ -17,7 +17,8 @@ int nyx_program_compile(nyx_program **out, nyx_store *store, nyx_graph *g)
         return status;
     p->store = store;
     p->graph = g;
-    if ((status = nyx_pass_plan(&p->plan, g, backend->alignment)) < 0 || (status = backend->compile(p)) < 0) {
+    if ((backend->alignment && (status = nyx_pass_plan(&p->plan, g, backend->alignment)) < 0) ||
+        (status = backend->compile(p)) < 0) {
         nyx_program_free(p);
         return status;
     }

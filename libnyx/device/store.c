@@ -9,7 +9,7 @@ static int64_t aligned(const nyx_store *store, int64_t bytes)
 {
     const int64_t alignment = store->device->backend->alignment;
 
-    return (bytes + alignment - 1) / alignment * alignment;
+    return alignment ? (bytes + alignment - 1) / alignment * alignment : bytes;
 }
 
 int nyx_store_create(nyx_store **out, nyx_device *device, int micro_batches)
@@ -22,6 +22,10 @@ int nyx_store_create(nyx_store **out, nyx_device *device, int micro_batches)
         return status;
     store->device = device;
     store->micro_batches = micro_batches;
+    if (device->backend->create && (status = device->backend->create(store)) < 0) {
+        nyx_store_free(store);
+        return status;
+    }
     *out = store;
     return 0;
 }
@@ -42,6 +46,21 @@ int nyx_store_find(const nyx_store *store, const char *name)
         if (!strcmp(store->slots[i].variable.name, name))
             return i;
     return -1;
+}
+
+const nyx_device__slot *nyx_device__slot_of(const nyx_store *store, const nyx_variable *variable, int *copy)
+{
+    const char *mark = strchr(variable->name, '#');
+    const int   length = mark ? (int)(mark - variable->name) : (int)strlen(variable->name);
+
+    *copy = mark ? (int)strtol(mark + 1, NULL, 10) : 0;
+    for (int i = 0; i < store->slot_count; i++) {
+        const char *name = store->slots[i].variable.name;
+
+        if (!strncmp(name, variable->name, (size_t)length) && !name[length])
+            return &store->slots[i];
+    }
+    return NULL;
 }
 
 static int slot_add(nyx_store *store, const nyx_variable *variable, int copies, int64_t bytes)
@@ -71,16 +90,17 @@ int nyx_store_declare(nyx_store *store, const nyx_graph *g)
     for (int i = 0; i < nyx_graph_variable_count(g); i++) {
         const nyx_variable *variable = nyx_graph_variable_at(g, i);
         const int           copies = variable->per_micro ? store->micro_batches : 1;
-        const int64_t       bytes = copies * nyx_variable_bytes(variable);
-        const int           found = nyx_store_find(store, variable->name);
-        int                 status;
+        const bool          one = strchr(variable->name, '#') != NULL; /* of the copies that there are */
+        int                 copy, status;
 
-        if (found < 0 && store->allocated)
-            return nyx_error_set(NYX_ERR_INPUT, "variable '%s' comes after the store was allocated", variable->name);
-        if (found < 0 && (status = slot_add(store, variable, copies, bytes)) < 0)
+        const nyx_device__slot *slot = nyx_device__slot_of(store, variable, &copy);
+        if (!slot && (store->allocated || one))
+            return nyx_error_set(NYX_ERR_INPUT, "variable '%s' comes %s", variable->name,
+                                 one ? "before that of which it is a copy" : "after the store was allocated");
+        if (!slot && (status = slot_add(store, variable, copies, copies * nyx_variable_bytes(variable))) < 0)
             return status;
-        if (found >= 0 && (store->slots[found].bytes != bytes ||
-                           store->slots[found].variable.dtype != variable->dtype))
+        if (slot && (nyx_device__copy_bytes(slot) != nyx_variable_bytes(variable) || slot->variable.dtype != variable->dtype ||
+                     (one ? copy >= slot->copies : copies != slot->copies)))
             return nyx_error_set(NYX_ERR_INPUT, "variable '%s' has another type or size in another program",
                                  variable->name);
     }
@@ -100,7 +120,12 @@ int nyx_store_allocate(nyx_store *store)
 
 nyx_memory nyx_store_memory(const nyx_store *store)
 {
-    return store->memory;
+    nyx_memory memory = store->memory;
+
+    if (store->device->backend->memory)
+        return store->device->backend->memory(store);
+    memory.own = nyx_device_memory(store->device) >= 0 ? memory.variables + memory.arena + memory.workspace : 0;
+    return memory;
 }
 
 int nyx_store_count(const nyx_store *store)
@@ -129,11 +154,9 @@ static int slot_named(const nyx_store *store, const char *name)
 void nyx_store_write(nyx_store *store, const char *name, const void *data)
 {
     const nyx_device__slot *slot = &store->slots[slot_named(store, name)];
-    const int64_t           bytes = slot->bytes / slot->copies;
 
     for (int i = 0; i < slot->copies; i++)
-        store->device->backend->write(store, slot->variable.role, slot->offset + i * slot->stride,
-                                      (const char *)data + i * bytes, bytes);
+        store->device->backend->write(store, slot, i, (const char *)data + i * nyx_device__copy_bytes(slot));
 }
 
 void nyx_store_write_coded(nyx_store *store, const char *tensor, const nyx_coded *coded)
@@ -157,11 +180,9 @@ void nyx_store_write_coded(nyx_store *store, const char *tensor, const nyx_coded
 void nyx_store_read(nyx_store *store, const char *name, void *data)
 {
     const nyx_device__slot *slot = &store->slots[slot_named(store, name)];
-    const int64_t           bytes = slot->bytes / slot->copies;
 
     for (int i = 0; i < slot->copies; i++)
-        store->device->backend->read(store, slot->variable.role, slot->offset + i * slot->stride,
-                                     (char *)data + i * bytes, bytes);
+        store->device->backend->read(store, slot, i, (char *)data + i * nyx_device__copy_bytes(slot));
 }
 
 int nyx_store_check(const nyx_store *store)

@@ -213,6 +213,24 @@ nyx_value nyx_graph_variable_micro(nyx_graph *g, const char *name, enum nyx_dtyp
     return variable_read(g, &(nyx_variable){ name, dtype, shape, role, true });
 }
 
+nyx_value nyx_graph_variable_copies(nyx_graph *g, const char *name, enum nyx_dtype dtype, nyx_shape shape,
+                                    enum nyx_role role, int64_t copies)
+{
+    nyx_value all = 0;
+
+    if (copies == 1)
+        return nyx_graph_variable(g, name, dtype, shape, role);
+    for (int64_t i = 0; i < copies; i++) {
+        char      copy[96];
+        nyx_value one;
+
+        snprintf(copy, sizeof copy, "%s#%lld", name, (long long)i);
+        one = nyx_graph_variable(g, copy, dtype, shape, role);
+        all = i ? nyx_graph_concat(g, all, one, 0) : one;
+    }
+    return all;
+}
+
 static void variable_assign(nyx_graph *g, const char *name, enum nyx_role role, nyx_value v, bool per_micro)
 {
     if (g->status < 0)

@@ -1,7 +1,6 @@
 /* graph -- what to compute: values, variables, the operation table.
  *
- * A graph is built once, changed by passes (pass/pass.h), compiled and run by
- * a device (device/device.h). It computes nothing itself.
+ * A graph is built once, changed by passes, compiled and run by a device. It computes nothing.
  *
  *     nyx_graph *g;
  *     nyx_graph_create(&g, NYX_F32);
@@ -11,14 +10,13 @@
  *     if ((status = nyx_graph_check(g)) < 0) ...        the first error, if any
  *     nyx_graph_free(g);
  *
- * Values are immutable ids; 0 is no value. A variable lives in a store; a
- * program reads its old contents and writes it at most once, after all reads.
- * Builder calls never fail one by one: the first error sticks and later calls
- * return 0.
+ * Values are immutable ids; 0 is no value. A variable lives in a store; a program reads its
+ * old contents and writes it at most once, after all reads. Builder calls never fail one by
+ * one: the first error sticks and later calls return 0.
  *
- * Shapes are constants. `real` is the type of real values: f32, or f64 when a
- * test wants the float64 reference; f16 and bf16 are what cast makes and only
- * reshape, stop, cast, matmul and assign take. Integers and truth values are i32.
+ * Shapes are constants. `real` is the type of real values: f32, or f64 when a test wants the
+ * float64 reference; f16 and bf16 are what cast makes and only reshape, stop, cast, matmul and
+ * assign take. Integers and truth values are i32.
  */
 #ifndef NYX_GRAPH_H
 #define NYX_GRAPH_H
@@ -110,8 +108,7 @@ void nyx_graph_free(nyx_graph *g);
 /* The first error of the builder, then the verifier: types, shapes, every use
  * after its definition, variables written once and not read afterwards. */
 int nyx_graph_check(nyx_graph *g) NYX_CHECKED;
-/* Drop every node whose results reach no variable. Value ids stay. */
-int nyx_graph_prune(nyx_graph *g) NYX_CHECKED;
+int nyx_graph_prune(nyx_graph *g) NYX_CHECKED; /* drop nodes whose results reach no variable; value ids stay */
 /* One line a node; *out ends with nyx_free. Equal graphs give equal text. */
 int nyx_graph_dump(char **out, const nyx_graph *g) NYX_CHECKED;
 
@@ -141,9 +138,12 @@ void nyx_graph_fail(nyx_graph *g, int code, const char *fmt, ...) NYX_PRINTF(3, 
 /* Old contents of a variable; the same id for the same name. */
 nyx_value nyx_graph_variable(nyx_graph *g, const char *name, enum nyx_dtype dtype, nyx_shape shape,
                              enum nyx_role role);
-/* The same, one copy a micro-batch. */
+/* The same, one copy a micro-batch; and for programs that run once a step: all
+ * copies, one behind the other along the first axis; copy k is read as NAME#k. */
 nyx_value nyx_graph_variable_micro(nyx_graph *g, const char *name, enum nyx_dtype dtype, nyx_shape shape,
                                    enum nyx_role role);
+nyx_value nyx_graph_variable_copies(nyx_graph *g, const char *name, enum nyx_dtype dtype, nyx_shape shape,
+                                    enum nyx_role role, int64_t copies);
 /* Write `v` to a variable, made when the graph has none of that name. */
 void nyx_graph_assign(nyx_graph *g, const char *name, enum nyx_role role, nyx_value v);
 void nyx_graph_assign_micro(nyx_graph *g, const char *name, enum nyx_role role, nyx_value v);

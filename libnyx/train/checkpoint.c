@@ -70,6 +70,10 @@ int nyx_train__identity(nyx_json **out, const nyx_trainer *t)
         nyx_program_digest(t->programs[i], hex);
         nyx_json_set_text(json, names[i], hex);
     }
+    if (t->options.share > 0) {
+        snprintf(hex, sizeof hex, "%d/%lld", t->options.share, (long long)t->config.training.micro_batches);
+        nyx_json_set_text(json, "share", hex);
+    }
     if (t->scaled)
         nyx_json_set_real(json, "loss_scale", nyx_train__scaling_first(t));
     if (t->options.init) {

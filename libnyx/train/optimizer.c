@@ -88,17 +88,17 @@ static void dense_step(nyx_graph *g, const nyx_config *config, const nyx_paramet
 }
 
 /* All micro-batches at once, so that one id in two of them moves once. */
-static void puzzle_step(nyx_graph *g, const nyx_parameter *p, int64_t slots, nyx_value scale)
+static void puzzle_step(nyx_graph *g, const nyx_parameter *p, int64_t slots, int64_t micros, nyx_value scale)
 {
-    nyx_value ids = nyx_graph_variable(g, "carry.ids", NYX_I32, nyx_shape_of(1, slots), NYX_ROLE_CARRY);
-    nyx_value gradient = nyx_graph_variable(g, "grad.puzzle", nyx_graph_real(g),
-                                            nyx_shape_of(2, slots, p->shape.dims[1]), NYX_ROLE_GRADIENT);
+    nyx_value ids = nyx_graph_variable_copies(g, "carry.ids", NYX_I32, nyx_shape_of(1, slots / micros), NYX_ROLE_CARRY, micros);
+    nyx_value gradient = nyx_graph_variable_copies(g, "grad.puzzle", nyx_graph_real(g),
+                                                   nyx_shape_of(2, slots / micros, p->shape.dims[1]), NYX_ROLE_GRADIENT, micros);
     nyx_value scalars = scalars_of(g, "step.puzzle_scalars"), table = value_of(g, p);
 
     nyx_graph_sign_sgd(g, table, ids, gradient, scalars, scale);
 }
 
-void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, bool accumulate, bool scaled)
+void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, int64_t micros, bool scaled)
 {
     const int count = nyx_model_parameter_count(config);
     nyx_value norm, scale, scalars, plain, inverse = 0;
@@ -118,14 +118,14 @@ void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, 
         const nyx_parameter p = nyx_model_parameter(config, i);
 
         if (p.trained && p.sparse)
-            puzzle_step(g, &p, slots, scale);
+            puzzle_step(g, &p, slots, micros, scale);
         else if (p.trained)
             dense_step(g, config, &p, p.decayed ? scalars : plain, scale);
     }
     nyx_graph_assign(g, "out.grad_norm", NYX_ROLE_OUTPUT, norm);
     if (scaled)
         nyx_train__scaling_update(g, norm);
-    for (int i = 0; accumulate && i < count; i++) {
+    for (int i = 0; micros > 1 && i < count; i++) {
         const nyx_parameter p = nyx_model_parameter(config, i);
         char                name[48];
 

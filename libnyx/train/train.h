@@ -14,19 +14,19 @@
 /* ---- optimizer ------------------------------------------------------------------- */
 
 /* Update every parameter from its gradient. `slots` counts those of all
- * micro-batches. Variables beside parameters and grad.NAME:
+ * `micros` micro-batches. Variables beside parameters and grad.NAME:
  *   MOMENT  moment.m.NAME, moment.v.NAME of every trained dense parameter
  *   INPUT   step.scalars, step.puzzle_scalars real [4] (nyx_optimizer_scalars),
  *           step.plain_scalars, the first with a decay of 1: of parameters that
  *           do not decay, only where there are some
  *   OUTPUT  out.grad_norm real []: global norm of all dense gradients before
  *           clipping; when it is not finite nothing is updated
- * The puzzle table moves by carry.ids and grad.puzzle. With `accumulate` the
- * gradients are cleared. With `scaled` they are those of a scaled loss
+ * The puzzle table moves by carry.ids and grad.puzzle. Where there are
+ * several micro-batches gradients are cleared. With `scaled` they are those of a scaled loss
  * (nyx_step_options); norm and steps are as without, and the apply program
  * moves the factor: MOMENT scaling.factor real [], scaling.good (steps in a
  * row), scaling.skipped (steps in all) i32 []. Errors stick in the graph. */
-void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, bool accumulate, bool scaled);
+void nyx_optimizer_build(nyx_graph *g, const nyx_config *config, int64_t slots, int64_t micros, bool scaled);
 
 /* ema.NAME = ema NAME + ... for every trained dense parameter, after a step.
  * The host starts ema.NAME (role MOMENT) as a copy of NAME. */
@@ -56,6 +56,8 @@ typedef struct {
     const char        *dataset_sha256; /* of the file */
     uint64_t           seed;
     double             loss_scale;     /* f16: the first factor of the loss; 0: NYX_SCALING_START */
+    int                share;          /* a pair of devices: so many micro-batches run on the one that
+                                          leads; 0: all, as on a single device */
     const char        *init;           /* model file to start from; NULL: random */
     const char        *checkpoint;     /* NULL: none is written */
     int64_t            checkpoint_steps;
@@ -82,13 +84,16 @@ typedef struct {
     nyx_train_scaling scaling;         /* the same */
 } nyx_train_result;
 
+/* USAGE: a share that is not of the micro-batches, on a pair of devices. */
 typedef struct nyx_trainer nyx_trainer;
 int  nyx_trainer_create(nyx_trainer **out, nyx_device *device, const nyx_train_options *options) NYX_CHECKED;
 void nyx_trainer_free(nyx_trainer *trainer);
 
 /* Peak memory that a run will need, dataset and host buffers included, known
- * from the plan alone. Floating-point operations of one step. */
+ * from the plan alone; of it, what lies in a GPU's own memory. Floating-point
+ * operations of one step. */
 int64_t nyx_trainer_bytes(const nyx_trainer *trainer);
+int64_t nyx_trainer_own_bytes(const nyx_trainer *trainer);
 double  nyx_trainer_flops(const nyx_trainer *trainer);
 
 /* The two for options that may not fit: compiled and planned, never run. A

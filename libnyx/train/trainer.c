@@ -13,7 +13,6 @@ enum { STEP, APPLY, EMA };
 static int build_program(nyx_trainer *t, int which)
 {
     const int64_t slots = t->config.training.batch, micros = t->config.training.micro_batches;
-    const bool    accumulate = micros > 1;
     nyx_graph    *g;
     int           status = nyx_graph_create(&t->graphs[which], NYX_F32);
 
@@ -22,14 +21,34 @@ static int build_program(nyx_trainer *t, int which)
     g = t->graphs[which];
     if (which == STEP)
         nyx_model_build_step(g, &t->config, &(nyx_step_options){ .slots = slots / micros, .batch = slots,
-                                                                 .accumulate = accumulate, .scaled = t->scaled });
+                                                                 .accumulate = micros > 1, .scaled = t->scaled });
     else if (which == APPLY)
-        nyx_optimizer_build(g, &t->config, slots, accumulate, t->scaled);
+        nyx_optimizer_build(g, &t->config, slots, micros, t->scaled);
     else
         nyx_optimizer_build_ema(g, &t->config);
     if (which == STEP && (status = nyx_pass_apply(g, &t->options.passes)) < 0)
         return status;
     return nyx_program_compile(&t->programs[which], t->store, g);
+}
+
+/* What of a step runs where, on a pair of devices. */
+static int check_share(const nyx_trainer *t, const nyx_device *device)
+{
+    const int64_t micros = t->config.training.micro_batches;
+
+    if (!nyx_device_is_pair(nyx_device_name(device))) {
+        if (t->options.share > 0)
+            return nyx_error_set(NYX_ERR_USAGE, "a share is of two devices, this run has %s alone; --device=cpu+vulkan has two",
+                                 nyx_device_name(device));
+        return 0;
+    }
+    if (micros < 2)
+        return nyx_error_set(NYX_ERR_USAGE, "'%s' share out micro-batches, and this run has one; --micro-batches=4, say, makes more",
+                             nyx_device_name(device));
+    if (t->options.share > micros)
+        return nyx_error_set(NYX_ERR_USAGE, "a share of %d micro-batches is more than the %lld that there are",
+                             t->options.share, (long long)micros);
+    return 0;
 }
 
 static int build_programs(nyx_trainer *t, nyx_device *device)
@@ -38,8 +57,12 @@ static int build_programs(nyx_trainer *t, nyx_device *device)
     const int64_t slots = t->config.training.batch / t->config.training.micro_batches;
     int           status;
 
-    if ((status = nyx_store_create(&t->store, device, (int)t->config.training.micro_batches)) < 0 ||
-        (status = build_program(t, STEP)) < 0 || (status = build_program(t, APPLY)) < 0 ||
+    if ((status = check_share(t, device)) < 0 ||
+        (status = nyx_store_create(&t->store, device, (int)t->config.training.micro_batches)) < 0)
+        return status;
+    if (t->options.share > 0)
+        nyx_store_share(t->store, t->options.share);
+    if ((status = build_program(t, STEP)) < 0 || (status = build_program(t, APPLY)) < 0 ||
         (ema && (status = build_program(t, EMA)) < 0))
         return status;
     return nyx_evaluator_create_sums(&t->evaluator, t->store, &t->config, slots, ema);
@@ -143,6 +166,11 @@ static int64_t graph_bytes(const nyx_trainer *t)
     for (int i = 0; i < 3; i++)
         bytes += t->graphs[i] ? nyx_graph_node_count(t->graphs[i]) * (int64_t)NODE_BYTES : 0;
     return bytes;
+}
+
+int64_t nyx_trainer_own_bytes(const nyx_trainer *t)
+{
+    return nyx_store_memory(t->store).own;
 }
 
 int64_t nyx_trainer_bytes(const nyx_trainer *t)

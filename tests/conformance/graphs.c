@@ -20,7 +20,7 @@ static void build(nyx_graph *g, const nyx_config *config, int program, int micro
         nyx_model_build_step(g, config, &(nyx_step_options){ .slots = ROWS / micros, .batch = ROWS, .accumulate = micros > 1 });
         return;
     case 1:
-        nyx_optimizer_build(g, config, ROWS, micros > 1, false);
+        nyx_optimizer_build(g, config, ROWS, micros, false);
         return;
     case 2:
         nyx_optimizer_build_ema(g, config);

@@ -245,7 +245,7 @@ static inline void run_open(run *r, nyx_device *device, const nyx_config *config
     if (train_slots > 0) {
         nyx_model_build_step(r->graphs[STEP], config, &options);
         must(nyx_pass_apply(r->graphs[STEP], &passes));
-        nyx_optimizer_build(r->graphs[APPLY], config, train_slots, false, false);
+        nyx_optimizer_build(r->graphs[APPLY], config, train_slots, 1, false);
     }
     nyx_model_build_eval(r->graphs[EVAL], config, eval_slots, false);
     for (int i = train_slots > 0 ? STEP : EVAL; i < PROGRAMS; i++)

@@ -137,7 +137,7 @@ static void dense_parameters_follow_the_formulas(void **state)
         char             gradient[48];
 
         machine_open(&m, 1);
-        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, false, false);
+        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, 1, false);
         machine_compile(&m);
         fill_parameters(&m, &config);
         snprintf(gradient, sizeof gradient, "grad.%s", rows[k].tensor);
@@ -179,7 +179,7 @@ static void nothing_moves_without_a_finite_norm(void **state)
         static const char *const names[3] = { "head", "moment.m.head", "puzzle" };
 
         machine_open(&m, 1);
-        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, false, false);
+        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, 1, false);
         machine_compile(&m);
         fill_parameters(&m, &config);
         fill_gradients(&m, &config, 1);
@@ -205,17 +205,29 @@ static void nothing_moves_without_a_finite_norm(void **state)
 
 /* ---- puzzle table, accumulation, averages ------------------------------------------------ */
 
-static void puzzle_rows_move_by_the_sign_of_their_sum(void **state)
+/* The optimizer behind a program that has what micro-batches leave; the last program. */
+static void open_behind(machine *m, const nyx_config *config, int micros)
+{
+    nyx_graph *g;
+
+    machine_open(m, micros);
+    g = machine_graph(m, NYX_F64);
+    nyx_graph_assign_micro(g, "carry.ids", NYX_ROLE_CARRY, nyx_graph_fill(g, NYX_I32, nyx_shape_of(1, (int64_t)SLOTS / micros), 0.0));
+    nyx_graph_assign_micro(g, "grad.puzzle", NYX_ROLE_GRADIENT,
+                           nyx_graph_fill(g, NYX_F64, nyx_shape_of(2, (int64_t)SLOTS / micros, (int64_t)8), 0.0));
+    nyx_optimizer_build(machine_graph(m, NYX_F64), config, SLOTS, micros, false);
+    machine_compile(m);
+}
+
+/* Rows of all micro-batches count together, however many there are. */
+static void puzzle_rows_move_by_the_sign_of_their_sum(int micros)
 {
     const nyx_config config = config_of("\"learning_rate\":0.01", "");
     const int32_t    ids[SLOTS] = { 2, 5, 2, 0 };
     machine          m;
     double           before[48], after[48], g[SLOTS * 8];
 
-    (void)state;
-    machine_open(&m, 1);
-    nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, true, false);
-    machine_compile(&m);
+    open_behind(&m, &config, micros);
     fill_parameters(&m, &config);
     fill_gradients(&m, &config, 4);
     write_scalars(&m, &config, 1, STEPS);
@@ -225,7 +237,7 @@ static void puzzle_rows_move_by_the_sign_of_their_sum(void **state)
     nyx_store_write(m.store, "grad.puzzle", g);
     nyx_store_write(m.store, "carry.ids", ids);
     nyx_store_read(m.store, "puzzle", before);
-    machine_run(&m, 0, 0, 0);
+    machine_run(&m, 1, 0, 0);
     nyx_store_read(m.store, "puzzle", after);
     for (int row = 0; row < 6; row++) {
         for (int i = 0; i < 8; i++) {
@@ -241,26 +253,32 @@ static void puzzle_rows_move_by_the_sign_of_their_sum(void **state)
     machine_close(&m);
 }
 
-static void accumulators_are_cleared_when_asked(void **state)
+static void puzzle_rows_move_alike_in_micro_batches(void **state)
+{
+    (void)state;
+    puzzle_rows_move_by_the_sign_of_their_sum(1);
+    puzzle_rows_move_by_the_sign_of_their_sum(2);
+    puzzle_rows_move_by_the_sign_of_their_sum(4);
+}
+
+static void accumulators_of_micro_batches_are_cleared(void **state)
 {
     const nyx_config config = config_of("\"learning_rate\":0.01", "");
 
     (void)state;
-    for (int accumulate = 0; accumulate < 2; accumulate++) {
+    for (int micros = 1; micros <= 2; micros++) {
         machine m;
         double *g;
         bool    zero = true;
 
-        machine_open(&m, 1);
-        nyx_optimizer_build(machine_graph(&m, NYX_F64), &config, SLOTS, accumulate, false);
-        machine_compile(&m);
+        open_behind(&m, &config, micros);
         fill_gradients(&m, &config, 1);
         write_scalars(&m, &config, 1, STEPS);
-        machine_run(&m, 0, 0, 0);
+        machine_run(&m, 1, 0, 0);
         g = machine_copy(&m, "grad.H.0.attn.out");
         for (int64_t i = 0; i < machine_bytes(&m, "grad.H.0.attn.out") / 8; i++)
             zero = zero && g[i] == 0;
-        assert_true(zero == (accumulate == 1));
+        assert_true(zero == (micros > 1));
         nyx_free(g);
         machine_close(&m);
     }
@@ -340,8 +358,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_parameters_follow_the_formulas),
         cmocka_unit_test(nothing_moves_without_a_finite_norm),
-        cmocka_unit_test(puzzle_rows_move_by_the_sign_of_their_sum),
-        cmocka_unit_test(accumulators_are_cleared_when_asked),
+        cmocka_unit_test(puzzle_rows_move_alike_in_micro_batches),
+        cmocka_unit_test(accumulators_of_micro_batches_are_cleared),
         cmocka_unit_test(averages_follow_the_parameters),
         cmocka_unit_test(rates_follow_the_schedule),
         cmocka_unit_test(scalars_are_corrected_for_the_start),

@@ -13,7 +13,7 @@ static void open_apply(machine *m, const nyx_config *config, float factor)
     const float scalars[4] = { 0.9f, 0.1f, 1.5f, 0.0f };
 
     machine_open(m, 1);
-    nyx_optimizer_build(machine_graph(m, NYX_F32), config, SLOTS, false, factor > 0);
+    nyx_optimizer_build(machine_graph(m, NYX_F32), config, SLOTS, 1, factor > 0);
     machine_compile(m);
     for (int i = 0; i < nyx_store_count(m->store); i++) {
         const nyx_variable *v = nyx_store_variable(m->store, i);

@@ -181,7 +181,7 @@ static void only_matrices_decay(void **state)
     ok(parse(&config, gpt2_text));
     ok(nyx_config_bind(&config, 7, 0, -1, 1, "d"));
     machine_open(&m, 1);
-    nyx_optimizer_build(machine_graph(&m, NYX_F32), &config, 4, false, false);
+    nyx_optimizer_build(machine_graph(&m, NYX_F32), &config, 4, 1, false);
     machine_compile(&m);
     nyx_store_write(m.store, "step.scalars", dense);
     nyx_store_write(m.store, "step.plain_scalars", plain);

@@ -43,18 +43,21 @@ static int allocate(nyx_store *store)
     return 0;
 }
 
-static void write_block(nyx_store *store, enum nyx_role role, int64_t offset, const void *data, int64_t bytes)
+static char *copy_at(const nyx_store *store, const nyx_device__slot *slot, int copy)
 {
     const memory *m = store->own;
 
-    memcpy(m->blocks[role] + offset, data, (size_t)bytes);
+    return m->blocks[slot->variable.role] + nyx_device__copy_offset(slot, copy);
 }
 
-static void read_block(nyx_store *store, enum nyx_role role, int64_t offset, void *data, int64_t bytes)
+static void write_copy(nyx_store *store, const nyx_device__slot *slot, int copy, const void *data)
 {
-    const memory *m = store->own;
+    memcpy(copy_at(store, slot, copy), data, (size_t)nyx_device__copy_bytes(slot));
+}
 
-    memcpy(data, m->blocks[role] + offset, (size_t)bytes);
+static void read_copy(nyx_store *store, const nyx_device__slot *slot, int copy, void *data)
+{
+    memcpy(data, copy_at(store, slot, copy), (size_t)nyx_device__copy_bytes(slot));
 }
 
 /* ---- programs --------------------------------------------------------------------- */
@@ -144,13 +147,13 @@ static void discard(nyx_program *p)
 static void bind_variable(nyx_program *p, void **data, int variable)
 {
     calls                  *own = p->own;
-    const memory           *m = p->store->own;
     const nyx_variable     *v = nyx_graph_variable_at(p->graph, variable);
-    const nyx_device__slot *slot = &p->store->slots[nyx_store_find(p->store, v->name)];
-    char                   *at = m->blocks[slot->variable.role] + slot->offset;
+    int                     copy;
+    const nyx_device__slot *slot = nyx_device__slot_of(p->store, v, &copy);
+    char                   *at = copy_at(p->store, slot, copy);
 
     *data = at;
-    if (slot->copies > 1)
+    if (v->per_micro && slot->copies > 1)
         own->micros[own->micro_count++] = (micro_operand){ data, at, slot->stride };
 }
 
@@ -231,7 +234,7 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
 }
 
 const nyx_device__backend nyx_device__cpu = {
-    .allocate = allocate, .release = release, .write = write_block, .read = read_block,
+    .allocate = allocate, .release = release, .write = write_copy, .read = read_copy,
     .compile = compile, .discard = discard, .run = run_calls, .digest = digest,
     .alignment = 64,
 };

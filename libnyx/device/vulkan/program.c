@@ -45,27 +45,31 @@ static int allocate(nyx_store *store)
     return nyx_vulkan__block_create(gpu, &memory->workspace, store->memory.workspace, NYX_VULKAN_LOCAL);
 }
 
-static void write_block(nyx_store *store, enum nyx_role role, int64_t offset, const void *data, int64_t bytes)
+static void write_copy(nyx_store *store, const nyx_device__slot *slot, int copy, const void *data)
 {
     nyx_vulkan__store *memory = store->own;
 
-    nyx_vulkan__write(nyx_vulkan__gpu_of(store->device), &memory->roles[role], offset, data, bytes);
+    nyx_vulkan__write(nyx_vulkan__gpu_of(store->device), &memory->roles[slot->variable.role],
+                      nyx_device__copy_offset(slot, copy), data, nyx_device__copy_bytes(slot));
 }
 
-static void read_block(nyx_store *store, enum nyx_role role, int64_t offset, void *data, int64_t bytes)
+static void read_copy(nyx_store *store, const nyx_device__slot *slot, int copy, void *data)
 {
     nyx_vulkan__store *memory = store->own;
 
-    nyx_vulkan__read(nyx_vulkan__gpu_of(store->device), &memory->roles[role], offset, data, bytes);
+    nyx_vulkan__read(nyx_vulkan__gpu_of(store->device), &memory->roles[slot->variable.role],
+                     nyx_device__copy_offset(slot, copy), data, nyx_device__copy_bytes(slot));
 }
 
 /* ---- compiling --------------------------------------------------------------------- */
 
 static nyx_vulkan__range range_of_variable(const nyx_program *p, int variable)
 {
-    const nyx_variable *v = nyx_graph_variable_at(p->graph, variable);
+    const nyx_variable     *v = nyx_graph_variable_at(p->graph, variable);
+    int                     copy;
+    const nyx_device__slot *slot = nyx_device__slot_of(p->store, v, &copy);
 
-    return (nyx_vulkan__range){ nyx_store_find(p->store, v->name), 0, nyx_variable_bytes(v) };
+    return (nyx_vulkan__range){ (int)(slot - p->store->slots), copy * slot->stride, nyx_variable_bytes(v) };
 }
 
 static nyx_vulkan__range range_of(const nyx_program *p, nyx_value value)
@@ -256,7 +260,7 @@ static uint32_t halves(const void *device, const nyx_graph *g, const nyx_node *n
 }
 
 const nyx_device__backend nyx_device__vulkan = {
-    .close = nyx_vulkan__close, .allocate = allocate, .release = release, .write = write_block, .read = read_block,
+    .close = nyx_vulkan__close, .allocate = allocate, .release = release, .write = write_copy, .read = read_copy,
     .compile = compile, .discard = discard, .run = run_work, .digest = digest,
     .halves = halves, .free_bytes = nyx_vulkan__free_bytes, .alignment = 256,
     .gauge_open = nyx_vulkan__gauge_open, .gauge_round = nyx_vulkan__gauge_round, .gauge_close = nyx_vulkan__gauge_close,
