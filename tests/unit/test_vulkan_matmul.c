@@ -1,6 +1,7 @@
 /* vulkan_matmul: products on a Vulkan device in every way they are cut: whole
  * tiles, pieces that bindings allow, tiles asked for, parts of the terms, few
  * rows. Operands are small integers, so sums are exact and must be equal. */
+#include "device/tune.h"
 #include "vulkan_device.h"
 
 typedef struct { int64_t m, n, k; } size;
@@ -144,12 +145,88 @@ static void a_tile_is_taken_by_its_number(void **state)
     nyx_device_close(device);
 }
 
+/* A few of those that a device is offered, and neighbours of them. */
+static void products_are_exact_whichever_constants_are_taken(void **state)
+{
+    const size             s = { 37, 44, 52 };
+    const nyx_tune_problem problems[] = { { "matmul", NYX_F32, NYX_MATMUL_NT, { s.m, s.n, s.k } },
+                                          { "matmul", NYX_F16, NYX_MATMUL_TN, { s.m, s.n, s.k } },
+                                          { "matvec", NYX_BF16, NYX_MATMUL_NT, { 3, s.n, s.k } } };
+    nyx_genome             genomes[64];
+    nyx_device            *device;
+    nyx_random             random;
+    int                    done = 0;
+
+    (void)state;
+    if (!has_device())
+        return;
+    ok(nyx_device_open(&device, "vulkan", 1));
+    nyx_random_init(&random, 1, 1);
+    for (size_t p = 0; p < sizeof problems / sizeof *problems; p++) {
+        const int64_t count = nyx_tune_propose(genomes, 64, device, &problems[p]);
+
+        assert_true(count > 1);
+        for (int turn = 0; turn < 3; turn++) {
+            nyx_genome *one = &genomes[nyx_random_below(&random, (uint64_t)count)];
+            int32_t    *gene = &one->genes[nyx_random_below(&random, 5)];
+
+            *gene = nyx_random_below(&random, 2) ? *gene * 2 : *gene / 2;
+            if (one->genes[0] * one->genes[1] > 64 * 64 || !nyx_tune_fits(device, &problems[p], one))
+                continue; /* large ones are long in a compiler */
+            nyx_tune_force(device, problems[p].kernel, one);
+            multiply(device, problems[p].type, (enum nyx_matmul_mode)problems[p].variant,
+                     (size){ problems[p].extents[0], s.n, s.k });
+            done++;
+        }
+        nyx_tune_force(device, NULL, NULL);
+    }
+    assert_true(done > 0);
+    nyx_device_close(device);
+}
+
+/* Whatever a table says: nothing but what the device runs. */
+static void genes_that_are_none_do_not_fit(void **state)
+{
+    static const nyx_genome wrong[] = {
+        { { 0 } },
+        { { -64, 64, 8, 8, 4, 2, 8, 0 } },
+        { { 64, 64, 8, 0, 4, 2, 8, 0 } },
+        { { 64, 64, 8, 8, 4, 2, 0, 0 } },
+        { { 64, 64, 8, 8, 4, 3, 8, 0 } },
+        { { 64, 64, 8, 8, 4, 2, 8, 2 } },
+        { { 64, 64, 6, 8, 4, 2, 8, 0 } },
+        { { 60, 64, 8, 8, 4, 2, 8, 0 } },
+        { { 512, 512, 512, 4, 4, 2, 8, 0 } },
+        { { 0x40000000, 0x40000000, 4, 4, 4, 1, 8, 0 } },
+        { { 64, 64, 8, 8, 4, 2, 7, 0 } },
+    };
+    const nyx_tune_problem tiles = { "matmul", NYX_F32, NYX_MATMUL_NT, { 64, 64, 64 } };
+    const nyx_tune_problem rows = { "matvec", NYX_F32, NYX_MATMUL_NT, { 1, 64, 64 } };
+    nyx_device            *device;
+
+    (void)state;
+    if (!has_device())
+        return;
+    ok(nyx_device_open(&device, "vulkan", 1));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_false(nyx_tune_fits(device, &tiles, &wrong[i]));
+        assert_false(nyx_tune_fits(device, &rows, &wrong[i]) && i != 1);
+    }
+    assert_true(nyx_tune_fits(device, &tiles, &(nyx_genome){ { 64, 64, 8, 8, 4, 2, 8, 0 } }));
+    assert_true(nyx_tune_fits(device, &rows, &(nyx_genome){ { 32, 2, 64 } }));
+    assert_false(nyx_tune_fits(device, &rows, &(nyx_genome){ { 128, 2, 64 } }));
+    assert_false(nyx_tune_fits(device, &rows, &(nyx_genome){ { 24, 2, 64 } }));
+    nyx_device_close(device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_of_whole_and_cut_tiles_are_exact),
         cmocka_unit_test(products_are_cut_where_bindings_are_small),
         cmocka_unit_test(a_tile_is_taken_by_its_number),
+        cmocka_unit_test(products_are_exact_whichever_constants_are_taken),
+        cmocka_unit_test(genes_that_are_none_do_not_fit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,7 +55,7 @@ void nyx_vulkan__cache_read(char **out, int64_t *bytes, const char *path, const 
 }
 
 /* The folders on the way to a file; those that cannot be made are missed later. */
-static void make_folders(const char *path)
+void nyx_vulkan__make_folders(const char *path)
 {
     char *part;
 
@@ -74,7 +74,7 @@ void nyx_vulkan__cache_write(const char *path, const nyx_vulkan__version *versio
     const header h = header_of(version, data, bytes);
     nyx_output  *out;
 
-    make_folders(path);
+    nyx_vulkan__make_folders(path);
     if (nyx_output_open(&out, path) < 0)
         return;
     if (nyx_output_write(out, &h, sizeof h) < 0 || nyx_output_write(out, data, bytes) < 0)
@@ -85,7 +85,7 @@ void nyx_vulkan__cache_write(const char *path, const nyx_vulkan__version *versio
 
 /* ---- of a GPU ------------------------------------------------------------------------ */
 
-static nyx_vulkan__version version_of(const nyx_vulkan__gpu *gpu)
+nyx_vulkan__version nyx_vulkan__version_of(const nyx_vulkan__gpu *gpu)
 {
     VkPhysicalDeviceProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2 };
     nyx_vulkan__version         version = { 0 };
@@ -98,16 +98,24 @@ static nyx_vulkan__version version_of(const nyx_vulkan__gpu *gpu)
     return version;
 }
 
+int nyx_vulkan__cache_path(const nyx_vulkan__gpu *gpu, char **out, const char *ending)
+{
+    const nyx_vulkan__version version = nyx_vulkan__version_of(gpu);
+    char                      hash[NYX_SHA256_HEX];
+
+    nyx_sha256_bytes(hash, &version, sizeof version);
+    return nyx_text_format(out, "%s/vulkan-%.16s.%s", nyx_cache_folder(), hash, ending);
+}
+
 /* A pipeline cache with what the file holds, else an empty one. */
 VkResult nyx_vulkan__cache_open(nyx_vulkan__gpu *gpu)
 {
-    const nyx_vulkan__version version = version_of(gpu);
+    const nyx_vulkan__version version = nyx_vulkan__version_of(gpu);
     VkPipelineCacheCreateInfo info = { .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO };
-    char                      hash[NYX_SHA256_HEX], *data = NULL;
+    char                     *data = NULL;
     VkResult                  result;
 
-    nyx_sha256_bytes(hash, &version, sizeof version);
-    if (*nyx_cache_folder() && nyx_text_format(&gpu->cache_path, "%s/vulkan-%.16s.cache", nyx_cache_folder(), hash) == 0)
+    if (*nyx_cache_folder() && nyx_vulkan__cache_path(gpu, &gpu->cache_path, "cache") == 0)
         nyx_vulkan__cache_read(&data, &gpu->cache_bytes, gpu->cache_path, &version);
     info.initialDataSize = (size_t)gpu->cache_bytes;
     info.pInitialData = data;
@@ -133,7 +141,7 @@ void nyx_vulkan__cache_close(nyx_vulkan__gpu *gpu)
         gpu->vk.GetPipelineCacheData(gpu->handle, gpu->cache, &bytes, NULL) == VK_SUCCESS && bytes > 0 &&
         (int64_t)bytes != gpu->cache_bytes && nyx_alloc(&data, (int64_t)bytes) == 0 &&
         gpu->vk.GetPipelineCacheData(gpu->handle, gpu->cache, &bytes, data) == VK_SUCCESS) {
-        const nyx_vulkan__version version = version_of(gpu);
+        const nyx_vulkan__version version = nyx_vulkan__version_of(gpu);
 
         nyx_vulkan__cache_write(gpu->cache_path, &version, data, (int64_t)bytes);
     }

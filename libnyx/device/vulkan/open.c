@@ -1,5 +1,5 @@
 /* open -- choosing a Vulkan device and making it ready. */
-#include "device/vulkan/vulkan.h"
+#include "device/vulkan/tune.h"
 
 #include <string.h>
 
@@ -143,6 +143,7 @@ void nyx_vulkan__close(nyx_device *device)
         gpu->vk.DestroyDevice(gpu->handle, NULL);
     }
     nyx_vulkan__api_close(&gpu->vk);
+    nyx_vulkan__tune_release(gpu);
     nyx_free(gpu);
 }
 

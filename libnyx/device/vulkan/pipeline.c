@@ -155,6 +155,11 @@ static int shader_named(const char *name)
     nyx_bug(__FILE__, __LINE__, name);
 }
 
+const nyx_shader_source *nyx_vulkan__shader_source(const char *name)
+{
+    return &nyx_shader_sources[shader_named(name)];
+}
+
 int nyx_vulkan__pipeline_find(nyx_vulkan__gpu *gpu, int *index, const char *shader, const uint32_t *spec, int spec_count)
 {
     nyx_vulkan__pipeline wanted = { .shader = shader_named(shader), .spec_count = spec_count };

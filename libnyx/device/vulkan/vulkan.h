@@ -62,6 +62,8 @@ typedef struct {
 
 enum nyx_vulkan__trust { NYX_VULKAN_UNTRIED, NYX_VULKAN_TRUSTED, NYX_VULKAN_REFUSED };
 
+typedef struct nyx_vulkan__tuning nyx_vulkan__tuning; /* vulkan/tune.h */
+
 typedef struct {
     nyx_device                      *device;
     nyx_vulkan__switches             switches;
@@ -87,6 +89,7 @@ typedef struct {
     nyx_vulkan__frame                frames[NYX_VULKAN_FRAMES];
     int                              frame; /* the one being filled */
     nyx_vulkan__block                download, parameters;
+    nyx_vulkan__tuning              *tuning; /* NULL: nobody asked */
     enum nyx_vulkan__trust           matrix[2]; /* in its matrix units, for f16 and bf16 */
 } nyx_vulkan__gpu;
 
@@ -163,6 +166,10 @@ typedef struct {
 /* NULL and 0 bytes where there is no whole file of that version. */
 void     nyx_vulkan__cache_read(char **out, int64_t *bytes, const char *path, const nyx_vulkan__version *version);
 void     nyx_vulkan__cache_write(const char *path, const nyx_vulkan__version *version, const void *data, int64_t bytes);
+nyx_vulkan__version nyx_vulkan__version_of(const nyx_vulkan__gpu *gpu);
+/* The file of a device and driver that ends so; the folders on the way to it. */
+int      nyx_vulkan__cache_path(const nyx_vulkan__gpu *gpu, char **out, const char *ending) NYX_CHECKED;
+void     nyx_vulkan__make_folders(const char *path);
 VkResult nyx_vulkan__cache_open(nyx_vulkan__gpu *gpu); /* below nyx_cache_folder() */
 void     nyx_vulkan__cache_close(nyx_vulkan__gpu *gpu);
 
@@ -173,5 +180,6 @@ typedef struct {
     int64_t         bytes;
 } nyx_shader_source;
 extern const nyx_shader_source nyx_shader_sources[];
+const nyx_shader_source *nyx_vulkan__shader_source(const char *name); /* it is there, or a bug */
 
 #endif

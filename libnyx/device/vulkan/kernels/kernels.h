@@ -25,6 +25,12 @@ static inline int64_t nyx_vulkan__lanes(int64_t width)
 
 int64_t nyx_vulkan__power_of_two(int64_t least);
 
+/* Of matmul.c: workgroups that keep the device busy. Of matvec.c: products of few
+ * rows. */
+int64_t nyx_vulkan__wanted_groups(const nyx_vulkan__gpu *gpu);
+bool    nyx_vulkan__is_few_rows(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node);
+void    nyx_vulkan__emit_few_rows(nyx_vulkan__emit *e);
+
 /* A shader on rows (shaders/rows.glsl), by its names with 1 and 4 lanes:
  * constant 1 is set, so are push words 0 and 1 (rows, words of a row) and the
  * grid. */

@@ -1,5 +1,5 @@
 /* matmul -- products of matrices (shaders/matmul.comp, matmul_matrix.comp,
- * matmul_parts.comp, matvec.comp).
+ * matmul_parts.comp); few rows are matvec.c's.
  *
  * y[i, j] = sum over k of a(i, k) b(j, k): in every mode an operand is lines of
  * elements, one for each i (or j) with terms side by side, or one for each k.
@@ -7,6 +7,7 @@
  * a piece with few tiles is split along its terms, so that the device has work
  * enough, and the parts are added in order. */
 #include "device/vulkan/kernels/kernels.h"
+#include "device/vulkan/tune.h"
 
 #include <string.h>
 
@@ -14,7 +15,8 @@
 
 enum { SOFTWARE = 1, UNIFIED = 2, DISCRETE = 4, GPUS = 6 }; /* kinds of devices */
 
-/* A workgroup makes rows x columns elements, an invocation (or by matrix units
+/* Others are made of genes (device/tune.h), which are the first seven and `units`.
+ * A workgroup makes rows x columns elements, an invocation (or by matrix units
  * a subgroup) own_rows x own_columns, a step takes `terms`. */
 typedef struct {
     int    rows, columns, terms, own_rows, own_columns, buffers, lanes;
@@ -106,7 +108,7 @@ static int kind_of(const nyx_vulkan__gpu *gpu)
 }
 
 /* Workgroups that keep the device busy: two on each of its cores, about. */
-static int64_t wanted_groups(const nyx_vulkan__gpu *gpu)
+int64_t nyx_vulkan__wanted_groups(const nyx_vulkan__gpu *gpu)
 {
     const int kind = kind_of(gpu);
 
@@ -128,15 +130,15 @@ typedef struct {
     int64_t        bytes; /* of an element of a, b */
 } product;
 
-static product product_of(const nyx_vulkan__emit *e)
+static product product_of(const nyx_graph *g, const nyx_node *node)
 {
-    const nyx_shape *x = nyx_vulkan__shape_in(e, 0), *w = nyx_vulkan__shape_in(e, 1);
-    const int        mode = (int)e->node->ints[0];
+    const nyx_shape *x = nyx_value_shape(g, node->inputs[0]), *w = nyx_value_shape(g, node->inputs[1]);
+    const int        mode = (int)node->ints[0];
     const int64_t    x_line = nyx_vulkan__width(x), w_line = nyx_vulkan__width(w);
-    product          p = { .dtype = nyx_value_dtype(e->g, e->node->inputs[0]) };
+    product          p = { .dtype = nyx_value_dtype(g, node->inputs[0]) };
 
-    p.a = (operand){ e->in[0], nyx_shape_count(x) / x_line, x_line, mode != NYX_MATMUL_TN };
-    p.b = (operand){ e->in[1], nyx_shape_count(w) / w_line, w_line, mode == NYX_MATMUL_NT };
+    p.a = (operand){ .lines = nyx_shape_count(x) / x_line, .line = x_line, .terms = mode != NYX_MATMUL_TN };
+    p.b = (operand){ .lines = nyx_shape_count(w) / w_line, .line = w_line, .terms = mode == NYX_MATMUL_NT };
     p.m = p.a.terms ? p.a.lines : p.a.line;
     p.n = p.b.terms ? p.b.lines : p.b.line;
     p.k = p.a.terms ? p.a.line : p.a.lines;
@@ -153,12 +155,12 @@ static uint32_t type_of(const product *p)
 typedef struct { int64_t first, count; } extent;
 typedef struct { extent m, n, k; } piece;
 
-static int64_t parts_of(const nyx_vulkan__emit *e, const tile *t, const piece *at, int64_t *terms)
+static int64_t parts_of(const nyx_vulkan__gpu *gpu, const tile *t, const piece *at, int64_t *terms)
 {
     const int64_t count = (at->m.count + t->rows - 1) / t->rows * ((at->n.count + t->columns - 1) / t->columns);
-    const int64_t least = 128, most = (e->gpu->facts.buffer_most < (64 << 20) ? e->gpu->facts.buffer_most : 64 << 20) /
+    const int64_t least = 128, most = (gpu->facts.buffer_most < (64 << 20) ? gpu->facts.buffer_most : 64 << 20) /
                                       (at->m.count * at->n.count * 4);
-    int64_t       parts = (wanted_groups(e->gpu) + count - 1) / count;
+    int64_t       parts = (nyx_vulkan__wanted_groups(gpu) + count - 1) / count;
 
     parts = parts > at->k.count / least ? at->k.count / least : parts;
     parts = parts > most ? most : parts;
@@ -169,11 +171,11 @@ static int64_t parts_of(const nyx_vulkan__emit *e, const tile *t, const piece *a
 }
 
 /* Share of the fastest rate: of the tile, of what is not cut away, of a busy device. */
-static double merit(const nyx_vulkan__emit *e, const tile *t, const piece *at)
+static double merit(const nyx_vulkan__gpu *gpu, const tile *t, const piece *at)
 {
     const int64_t down = (at->m.count + t->rows - 1) / t->rows, across = (at->n.count + t->columns - 1) / t->columns;
     int64_t       terms;
-    const int64_t groups = down * across * parts_of(e, t, at, &terms), wanted = wanted_groups(e->gpu);
+    const int64_t groups = down * across * parts_of(gpu, t, at, &terms), wanted = nyx_vulkan__wanted_groups(gpu);
     const double  made = (double)(down * t->rows) * (double)(across * t->columns);
     const double  used = (double)at->m.count * (double)at->n.count / made;
 
@@ -188,28 +190,59 @@ static bool takes(nyx_vulkan__gpu *gpu, const tile *t, const product *p)
            nyx_vulkan__matrix_works(gpu, p->dtype);
 }
 
-static const tile *choose_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
+static tile tile_of(const nyx_genome *genome)
 {
-    const int64_t asked = e->gpu->switches.tile;
-    const tile   *best = NULL;
-    double        most = 0;
+    const int32_t *g = genome->genes;
 
-    if (asked > 0 && asked <= TILES && takes(e->gpu, &tiles[asked - 1], p))
-        return &tiles[asked - 1];
-    if (asked > 0)
-        nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' has no tile %lld for this product", e->gpu->facts.name,
-                         (long long)asked);
+    return (tile){ .rows = g[0], .columns = g[1], .terms = g[2], .own_rows = g[3], .own_columns = g[4], .buffers = g[5],
+                   .lanes = g[6], .units = g[7] != 0 };
+}
+
+static nyx_genome genome_of(const tile *t)
+{
+    return (nyx_genome){ { t->rows, t->columns, t->terms, t->own_rows, t->own_columns, t->buffers, t->lanes, t->units } };
+}
+
+static nyx_tune_problem problem_of(const product *p)
+{
+    const int mode = !p->a.terms ? NYX_MATMUL_TN : p->b.terms ? NYX_MATMUL_NT : NYX_MATMUL_NN;
+
+    return (nyx_tune_problem){ .kernel = "matmul", .type = p->dtype, .variant = mode, .extents = { p->m, p->n, p->k } };
+}
+
+/* The best of the list, by the cost rule. */
+static const tile *usual_tile(nyx_vulkan__gpu *gpu, const product *p, const piece *at)
+{
+    const tile *best = NULL;
+    double      most = 0;
+
     for (int i = 0; i < TILES; i++) {
         const tile  *t = &tiles[i];
-        const double now = t->where & kind_of(e->gpu) ? merit(e, t, at) : 0;
+        const double now = t->where & kind_of(gpu) ? merit(gpu, t, at) : 0;
 
-        if (now > most && takes(e->gpu, t, p)) {
+        if (now > most && takes(gpu, t, p)) {
             best = t;
             most = now;
         }
     }
     NYX_BUG_IF(!best);
     return best;
+}
+
+static tile choose_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
+{
+    const int64_t          asked = e->gpu->switches.tile;
+    const nyx_tune_problem problem = problem_of(p);
+    nyx_genome             genome;
+
+    if (asked > 0 && asked <= TILES && takes(e->gpu, &tiles[asked - 1], p))
+        return tiles[asked - 1];
+    if (asked > 0)
+        nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' has no tile %lld for this product", e->gpu->facts.name,
+                         (long long)asked);
+    if (nyx_vulkan__tuned(&genome, e->gpu, &nyx_vulkan__tune_matmul, &problem))
+        return tile_of(&genome);
+    return *usual_tile(e->gpu, p, at);
 }
 
 /* The lines of an operand that a piece needs, and where in a line it starts. */
@@ -277,7 +310,7 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
 {
     const nyx_vulkan__range y = nyx_vulkan__part(e->out[0], at->m.first * p->n * 4, at->m.count * p->n * 4);
     int64_t                 terms;
-    const int64_t           parts = parts_of(e, t, at, &terms), elems = at->m.count * at->n.count;
+    const int64_t           parts = parts_of(e->gpu, t, at, &terms), elems = at->m.count * at->n.count;
     const nyx_vulkan__range shares = parts > 1 ? nyx_vulkan__workspace(e, parts * elems * 4) : y;
     const bool              has_bias = e->in[2].bytes > 0 && at->k.first == 0 && parts == 1;
     const int64_t           y_line = parts > 1 ? at->n.count : p->n;
@@ -317,19 +350,6 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
-/* How many of `count` lines fit into a binding of each operand that has them,
- * one of `bytes` and one of `others` a line (0: none). Pieces start at multiples
- * of 256 bytes and of `step`, a power of two. What never fits is left whole, and
- * refused when it is bound. */
-static int64_t lines_at_once(const nyx_vulkan__emit *e, int64_t count, int64_t step, int64_t bytes, int64_t others)
-{
-    const int64_t most = e->gpu->facts.buffer_most / (bytes > others ? bytes : others);
-
-    while (step * bytes % 256 || step * others % 256)
-        step *= 2;
-    return most >= count || most < step ? count : most / step * step;
-}
-
 static int64_t lesser(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -340,12 +360,12 @@ static int64_t lesser(int64_t a, int64_t b)
 static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
 {
     const int64_t a = p->a.line * p->bytes, b = p->b.line * p->bytes;
-    piece         at = { { 0, lines_at_once(e, p->m, 8, p->n * 4, p->a.terms ? a : 0) }, { 0, p->n }, { 0, p->k } };
+    piece         at = { { 0, nyx_vulkan__lines_at_once(e, p->m, 8, p->n * 4, p->a.terms ? a : 0) }, { 0, p->n }, { 0, p->k } };
 
     if (p->b.terms)
-        at.n.count = lines_at_once(e, p->n, 64, b, 0);
+        at.n.count = nyx_vulkan__lines_at_once(e, p->n, 64, b, 0);
     if (!p->a.terms || !p->b.terms)
-        at.k.count = lines_at_once(e, p->k, 8, p->a.terms ? 0 : a, p->b.terms ? 0 : b);
+        at.k.count = nyx_vulkan__lines_at_once(e, p->k, 8, p->a.terms ? 0 : a, p->b.terms ? 0 : b);
     at.m.count = lesser(at.m.count, 1 << 19); /* tiles of 16 rows, 32 columns in 65,535 groups */
     at.n.count = lesser(at.n.count, 1 << 20);
     if (kind_of(e->gpu) == SOFTWARE)
@@ -359,7 +379,7 @@ static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
 static void emit_tiles(nyx_vulkan__emit *e, const product *p)
 {
     const piece most = largest_piece(e, p);
-    const tile *t = choose_tile(e, p, &most);
+    const tile  t = choose_tile(e, p, &most);
 
     for (int64_t i = 0; i < p->m; i += most.m.count)
         for (int64_t j = 0; j < p->n; j += most.n.count)
@@ -368,53 +388,77 @@ static void emit_tiles(nyx_vulkan__emit *e, const product *p)
                                    { j, lesser(p->n - j, most.n.count) },
                                    { k, lesser(p->k - k, most.k.count) } };
 
-                emit_piece(e, p, t, &at);
+                emit_piece(e, p, &t, &at);
             }
 }
 
-/* ---- few rows ------------------------------------------------------------------------------------- */
+/* ---- what can be tuned ----------------------------------------------------------------------- */
 
-enum { VECTOR_ROWS = 8, VECTOR_TERMS = 1 << 18 };
-
-static void emit_rows(nyx_vulkan__emit *e, const product *p)
+static product product_for(const nyx_tune_problem *problem)
 {
-    const int64_t columns = p->m > 2 && p->n >= 1024 ? 2 : 1, once = lines_at_once(e, p->n, 64, p->k * p->bytes, 0);
-    const bool    has_bias = e->in[2].bytes > 0;
-    int64_t       lanes = 32;
+    const int64_t m = problem->extents[0], n = problem->extents[1], k = problem->extents[2];
+    const bool    a_terms = problem->variant != NYX_MATMUL_TN, b_terms = problem->variant == NYX_MATMUL_NT;
 
-    while (lanes < e->gpu->group && lanes * 4 < p->k && p->n * lanes < wanted_groups(e->gpu) * 512)
-        lanes *= 2;
-    for (int64_t first = 0; first < p->n; first += once) {
-        const int64_t    count = lesser(p->n - first, once);
-        const int64_t    line = p->k * p->bytes;
-        nyx_vulkan__work work = nyx_vulkan__shader(e, "matvec");
-
-        nyx_vulkan__spec(&work, (uint32_t)lanes);
-        nyx_vulkan__spec(&work, (uint32_t)p->m);
-        nyx_vulkan__spec(&work, (uint32_t)columns);
-        nyx_vulkan__spec(&work, type_of(p));
-        nyx_vulkan__spec(&work, p->k % 4 == 0);
-        nyx_vulkan__spec(&work, (uint32_t)e->gpu->group);
-        nyx_vulkan__read_in(&work, e, 0);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(p->b.at, first * line, count * line), true, false);
-        nyx_vulkan__bind(&work, has_bias ? bias_of(e, (extent){ first, count }) : e->in[0], true, false);
-        nyx_vulkan__write_out(&work, e, 0);
-        nyx_vulkan__push(&work, (uint32_t)count);
-        nyx_vulkan__push(&work, (uint32_t)p->k);
-        nyx_vulkan__push(&work, (uint32_t)p->n);
-        nyx_vulkan__push(&work, (uint32_t)first);
-        nyx_vulkan__push(&work, has_bias);
-        nyx_vulkan__groups(&work, (count + e->gpu->group / lanes * columns - 1) / (e->gpu->group / lanes * columns));
-        nyx_vulkan__add(e, &work);
-    }
+    return (product){ .a = { .lines = a_terms ? m : k, .line = a_terms ? k : m, .terms = a_terms },
+                      .b = { .lines = b_terms ? n : k, .line = b_terms ? k : n, .terms = b_terms },
+                      .m = m, .n = n, .k = k, .dtype = problem->type, .bytes = nyx_dtype_bytes(problem->type) };
 }
+
+static void usual_genes(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem)
+{
+    const product p = product_for(problem);
+
+    *out = genome_of(usual_tile(gpu, &p, &(piece){ { 0, p.m }, { 0, p.n }, { 0, p.k } }));
+}
+
+static bool seed_tile(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, int64_t index)
+{
+    (void)gpu;
+    (void)problem;
+    if (index < TILES)
+        *out = genome_of(&tiles[index]);
+    return index < TILES;
+}
+
+/* Grids hold tiles of 16 rows and 32 columns; sums stay in registers. */
+static bool genes_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome)
+{
+    const int32_t *g = genome->genes;
+    const product  p = product_for(problem);
+
+    for (int i = 0; i < 5; i++)
+        if (g[i] < 4 || g[i] > 512)
+            return false;
+    if (g[0] < 16 || g[1] < 32 || g[5] < 1 || g[5] > 2 || g[7] < 0 || g[7] > 1)
+        return false;
+    if (!g[7] && (g[6] < 1 || 32 % g[6] || g[3] * g[4] > 256))
+        return false;
+    const tile t = tile_of(genome);
+    return (!t.units || (t.lanes == 0 && t.own_rows * t.own_columns <= 64 * 128)) && takes(gpu, &t, &p);
+}
+
+static bool asks_tile(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    if (node->op != NYX_OP_MATMUL || nyx_vulkan__is_few_rows(gpu, g, node))
+        return false;
+    const product p = product_of(g, node);
+    *out = problem_of(&p);
+    return true;
+}
+
+const nyx_vulkan__tunable nyx_vulkan__tune_matmul = {
+    .name = "matmul", .shaders = { "matmul", "matmul_f16", "matmul_bf16" }, .asks = asks_tile, .usual = usual_genes,
+    .seed = seed_tile, .fits = genes_fit,
+};
 
 static void emit_matmul(nyx_vulkan__emit *e)
 {
-    const product p = product_of(e);
+    product p = product_of(e->g, e->node);
 
-    if (p.b.terms && p.m <= VECTOR_ROWS && p.k <= VECTOR_TERMS && e->gpu->switches.tile == 0)
-        emit_rows(e, &p);
+    p.a.at = e->in[0];
+    p.b.at = e->in[1];
+    if (nyx_vulkan__is_few_rows(e->gpu, e->g, e->node))
+        nyx_vulkan__emit_few_rows(e);
     else
         emit_tiles(e, &p);
 }
