@@ -12,7 +12,7 @@
 #include <string.h>
 
 static struct {
-    const char *config, *data, *output, *init, *checkpoint, *log, *trace, *passes, *plan, *precision;
+    const char *config, *data, *output, *init, *checkpoint, *log, *trace, *passes, *plan, *precision, *share;
     int64_t     steps, batch, micro_batches, checkpoint_every;
     double      learning_rate, checkpoint_seconds, loss_scale;
     bool        resume;
@@ -35,6 +35,18 @@ static int check_precision(const char *text)
     return nyx_passes_parse(&passes, choice);
 }
 
+static int share_of[2]; /* micro-batches, of all; 0: not asked for */
+
+static int check_share(const char *text)
+{
+    int end = 0;
+
+    if (sscanf(text, "%4d/%4d%n", &share_of[0], &share_of[1], &end) == 2 && !text[end] && share_of[0] > 0 &&
+        share_of[0] <= share_of[1])
+        return 0;
+    return nyx_error_set(NYX_ERR_USAGE, "'%s' is no share; 3/4 gives the GPU three of four micro-batches", text);
+}
+
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INPUT, .value = &args.config, .arg = "CONFIG.json", .help = "model and training", .required = true },
     { .kind = NYX_OPT_GROUP, .help = "Files" },
@@ -51,6 +63,8 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INT, .name = "batch", .value = &args.batch, .arg = "N", .help = "rows a step [the configuration's]", .least = 1 },
     { .kind = NYX_OPT_INT, .name = "micro-batches", .value = &args.micro_batches, .arg = "N",
       .help = "parts of the batch, one after the other: less memory [the configuration's]", .least = 1 },
+    { .kind = NYX_OPT_CHECK, .name = "share", .value = &args.share, .arg = "N/M", .check = check_share,
+      .help = "with --device=cpu+vulkan: N of the M micro-batches run on the GPU [what is fastest]" },
     { .kind = NYX_OPT_CHECK, .name = "precision", .value = &args.precision, .arg = "TYPE", .check = check_precision,
       .help = "f32; bf16 or f16: operands of products and kept activations have 16 bits, all else has 32 [f32]" },
     { .kind = NYX_OPT_REAL, .name = "loss-scale", .value = &args.loss_scale, .arg = "X",
@@ -130,6 +144,9 @@ static int read_config(nyx_report *report, nyx_config *out)
     if (out->training.batch % out->training.micro_batches)
         return nyx_error_set(NYX_ERR_USAGE, "%lld micro-batches do not divide a batch of %lld",
                              (long long)out->training.micro_batches, (long long)out->training.batch);
+    if (args.share && share_of[1] != out->training.micro_batches)
+        return nyx_error_set(NYX_ERR_USAGE, "'%s' is no share of %lld micro-batches; --micro-batches=%d, or another share",
+                             args.share, (long long)out->training.micro_batches, share_of[1]);
     return 0;
 }
 
@@ -192,7 +209,8 @@ static int run(nyx_report *report)
     nyx_train_options options = { .dataset = &dataset, .seed = nyx_cli_common->seed, .init = args.init,
                                   .checkpoint = args.checkpoint, .checkpoint_steps = args.checkpoint_every,
                                   .checkpoint_seconds = args.checkpoint_seconds, .resume = args.resume,
-                                  .log = args.log, .trace = args.trace, .progress = progress, .loss_scale = args.loss_scale };
+                                  .log = args.log, .trace = args.trace, .progress = progress, .loss_scale = args.loss_scale, .share = share_of[0] };
+    nyx_placement     place;
     int               status;
 
     if ((status = check_usage()) < 0 || (status = read_config(report, &options.config)) < 0 ||
@@ -206,12 +224,13 @@ static int run(nyx_report *report)
     }
     options.passes = passes;
     options.dataset_sha256 = nyx_report_input_sha256(report, args.data);
-    if ((status = nyx_device_open(&device, args.plan && !strcmp(nyx_cli_common->device, "auto") ? fit.device : nyx_cli_common->device,
-                                  args.plan && !nyx_cli_common->threads ? fit.threads : nyx_cli_common->threads)) < 0 ||
+    if ((status = nyx_train_place(&device, &place, args.plan && !strcmp(nyx_cli_common->device, "auto") ? fit.device : nyx_cli_common->device,
+                                  args.plan && !nyx_cli_common->threads ? fit.threads : nyx_cli_common->threads, &options)) < 0 ||
         (status = nyx_trainer_create(&trainer, device, &options)) < 0 || (status = check_plan(report, trainer)) < 0)
         goto done;
     nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
-    train_describe_plan(report, trainer, &options.config, &passes);
+    train_describe_plan(report, trainer, &options);
+    nyx_placement_describe(&place, nyx_report_run(report));
     if (nyx_cli_common->dry_run)
         print_plan(trainer, &options.config);
     else
@@ -236,7 +255,7 @@ int main(int argc, char **argv)
                        "threads.\n\n"
                        "SIGINT, SIGTERM and SIGUSR1 finish the step, write the checkpoint and end with status 75; the same "
                        "line with --resume goes on, also after SIGKILL, to the bytes of an undisturbed run.",
-        .see_also = "nyx-data(1), nyx-quantize(1), nyx-eval(1); docs/resume.md, docs/train.md",
+        .see_also = "nyx-data(1), nyx-quantize(1), nyx-eval(1); docs/gpu.md, docs/resume.md, docs/train.md",
         .opts = opts,
         .run = run,
     } };

@@ -17,18 +17,22 @@ struct nyx_cli__line nyx_cli__line = { .progress = "auto" };
 
 static int64_t seed, threads;
 
-/* auto, cpu, cpu:SET (an instruction set, known to device/), vulkan, vulkan:N; behind
- * a comma the switches of a Vulkan device, known to device/vulkan/. */
+/* auto, cpu, cpu:SET (an instruction set, known to device/), vulkan, vulkan:N, and
+ * cpu+vulkan; behind a comma the switches of a Vulkan device, known to
+ * device/vulkan/, or of auto, known to run/. */
 static int check_device(const char *value)
 {
+    const char  *plus = strchr(value, '+');
     const size_t length = strcspn(value, ",");
     const char  *number = strncmp(value, "vulkan:", 7) == 0 ? value + 7 : NULL;
     const size_t digits = number ? strspn(number, "0123456789") : 0;
 
-    if (strcmp(value, "auto") == 0 || strcmp(value, "cpu") == 0 || (strncmp(value, "cpu:", 4) == 0 && value[4]) ||
+    if (plus && strncmp(value, "cpu", 3) == 0 && (value[3] == ':' || value[3] == '+') && strncmp(plus, "+vulkan", 7) == 0)
+        return check_device(plus + 1);
+    if ((length == 4 && strncmp(value, "auto", 4) == 0) || strcmp(value, "cpu") == 0 || (strncmp(value, "cpu:", 4) == 0 && value[4]) ||
         (length == 6 && strncmp(value, "vulkan", 6) == 0) || (digits > 0 && digits < 3 && length == 7 + digits))
         return 0;
-    return nyx_error_set(NYX_ERR_USAGE, "'%s' is no device; auto, cpu, vulkan and vulkan:N are",
+    return nyx_error_set(NYX_ERR_USAGE, "'%s' is no device; auto, cpu, vulkan, vulkan:N and cpu+vulkan are",
                          value);
 }
 
@@ -43,7 +47,7 @@ const nyx_opt nyx_cli__options[] = {
     { .kind = NYX_OPT_INT, .name = "seed", .value = &seed, .arg = "N",
       .help = "seed of every random choice [0]" },
     { .kind = NYX_OPT_CHECK, .name = "device", .value = &nyx_cli__common.device, .arg = "DEVICE",
-      .help = "auto, cpu, vulkan or vulkan:N [auto]", .check = check_device, .choices = devices },
+      .help = "auto, cpu, vulkan or vulkan:N; to train also cpu+vulkan:N, both [auto]", .check = check_device, .choices = devices },
     { .kind = NYX_OPT_INT, .name = "threads", .value = &threads, .arg = "N",
       .help = "processor threads, 0: as many as the machine has; results never depend on it [0]" },
     { .kind = NYX_OPT_CHOICE, .name = "progress", .value = &nyx_cli__line.progress, .arg = "WHEN",

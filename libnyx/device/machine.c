@@ -2,6 +2,7 @@
 #include "device/internal.h"
 
 #include <ctype.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -266,4 +267,20 @@ int64_t nyx_machine_available(const nyx_machine *m)
     if (m->limit >= 0 && (most < 0 || within < most))
         return within > 0 ? within : 0;
     return most;
+}
+
+/* DRM, NVIDIA, AMD compute, WSL, Mali and PowerVR, Adreno. */
+bool nyx_gpu_is_there(void)
+{
+    static const char *const patterns[] = { "/dev/dri/renderD*", "/dev/nvidia[0-9]*", "/dev/kfd", "/dev/dxg",
+                                            "/dev/mali*", "/dev/pvr*", "/dev/kgsl*" };
+    bool                     found = false;
+
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns && !found; i++) {
+        glob_t list;
+
+        found = glob(patterns[i], GLOB_NOSORT, NULL, &list) == 0;
+        globfree(&list);
+    }
+    return found;
 }

@@ -91,6 +91,9 @@ typedef struct {
  * and are measured when `measure` asks for it: some seconds each. */
 void nyx_vulkan_probe(nyx_vulkan *out, const char *loader, bool measure);
 
+/* Is there a device file of some GPU? Asks no driver. */
+bool nyx_gpu_is_there(void);
+
 /* ---- sensors ------------------------------------------------------------------------ */
 
 enum nyx_quantity { NYX_TEMPERATURE, NYX_POWER, NYX_ENERGY, NYX_UTILISATION, NYX_CLOCK, NYX_QUANTITY_COUNT };

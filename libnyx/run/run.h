@@ -1,6 +1,6 @@
 /* run -- models on devices: loading parameters into stores, evaluating.
  *
- *     nyx_device_open(&device, "auto", 0);
+ *     nyx_device_open(&device, "cpu", 0);
  *     nyx_session_open(&session, device, "model.h5", 64);
  *     nyx_session_logits(session, inputs, ids, rows, logits);
  *     nyx_session_close(session);
@@ -72,6 +72,41 @@ int64_t   nyx_fit_memory(int64_t available);
 int       nyx_profile_memory(int64_t *out, const char *path) NYX_CHECKED;
 /* Rung `rung` of the ladder below `config`; false: it is not smaller than the one before. */
 bool nyx_fit_rung(nyx_config *out, const nyx_config *config, bool free_vocabulary, int rung);
+
+/* ---- where work is done ------------------------------------------------------------ */
+
+/* What was tried before a device was chosen. */
+enum { NYX_TRIALS_MOST = 32 };
+typedef struct {
+    char   device[32], reason[160];
+    int    share;   /* of a pair: micro-batches on the device that leads */
+    double seconds; /* of a step or a batch; -1: not tried, `reason` says why */
+} nyx_trial;
+typedef struct {
+    nyx_trial trials[NYX_TRIALS_MOST];
+    int       count;   /* 0: there was nothing to choose */
+    int       share;   /* that was taken, of a pair */
+    double    seconds; /* that trying took */
+} nyx_placement;
+
+typedef struct {
+    double  flops; /* of all of it; 0: not known */
+    int64_t parts; /* micro-batches, which two devices could share out; 0: none */
+    /* Do a little of it there: the seconds that all of it would take, *share of
+     * a pair; says what it timed with nyx_placement_add. */
+    int   (*measure)(void *context, nyx_device *device, nyx_placement *place, int *share, double *seconds);
+    void   *context;
+} nyx_work;
+
+/* Open a device by its name (nyx_device_open). "auto": the processor where no
+ * GPU is, or the work is short; else whichever is faster: both are tried and,
+ * where there are parts, the pair of them. "auto,software": processors with a
+ * Vulkan driver count as GPUs, and no work is short. */
+int        nyx_place_open(nyx_device **out, nyx_placement *place, const char *name, int threads,
+                          const nyx_work *work) NYX_CHECKED;
+bool       nyx_place_is_auto(const char *name);
+nyx_trial *nyx_placement_add(nyx_placement *place, const char *device);
+void       nyx_placement_describe(const nyx_placement *place, nyx_json *run); /* "placement" */
 
 /* ---- evaluation ------------------------------------------------------------------ */
 

@@ -64,15 +64,13 @@ int nyx_train__identity(nyx_json **out, const nyx_trainer *t)
     nyx_json_set_text(json, "seed", hex);
     nyx_json_set_text(json, "dataset", t->options.dataset_sha256);
     nyx_json_set_text(json, "precision", nyx_dtype_name(nyx_passes_dtype(&t->options.passes)));
+    if (t->options.share > 0)
+        nyx_json_set_int(json, "gpu_share", t->options.share);
     for (int i = 0; i < 3; i++) {
         if (!t->programs[i])
             continue;
         nyx_program_digest(t->programs[i], hex);
         nyx_json_set_text(json, names[i], hex);
-    }
-    if (t->options.share > 0) {
-        snprintf(hex, sizeof hex, "%d/%lld", t->options.share, (long long)t->config.training.micro_batches);
-        nyx_json_set_text(json, "share", hex);
     }
     if (t->scaled)
         nyx_json_set_real(json, "loss_scale", nyx_train__scaling_first(t));
@@ -175,6 +173,9 @@ static int progress_write(nyx_writer *file, nyx_trainer *t)
     nyx_json *json = nyx_json_object();
     int       status = t->journal ? nyx_journal_sync(t->journal) : 0;
 
+    nyx_json_set_text(json, "device", t->device);
+    if (t->options.share > 0)
+        nyx_json_set_int(json, "share", t->options.share);
     nyx_json_set_int(json, "step", t->step);
     nyx_json_set_real(json, "loss", t->loss);
     nyx_json_set_int(json, "position", t->sampler.position);

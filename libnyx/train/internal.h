@@ -7,6 +7,7 @@
 struct nyx_trainer {
     nyx_train_options options;
     nyx_config        config;
+    const char       *device;      /* its name */
     nyx_store        *store;
     nyx_graph        *graphs[3];   /* step, apply, ema */
     nyx_program      *programs[3]; /* ema: NULL without */
@@ -30,6 +31,12 @@ struct nyx_trainer {
 /* Write and read everything that the next step depends on. */
 int nyx_train__checkpoint_write(nyx_trainer *t) NYX_CHECKED;
 int nyx_train__checkpoint_read(nyx_trainer *t, int64_t *journal_offset) NYX_CHECKED;
+
+/* Everything ready for the first step, fresh or from the checkpoint; one step. */
+int nyx_train__start(nyx_trainer *t) NYX_CHECKED;
+int nyx_train__step(nyx_trainer *t) NYX_CHECKED;
+/* One line of the log, if there is one; takes `json`, adds the step. */
+int nyx_train__log(nyx_trainer *t, nyx_json *json) NYX_CHECKED;
 
 /* options.trace: before the step, behind each program's run, behind the step. */
 void nyx_train__trace_begin(nyx_trainer *t);

@@ -100,6 +100,13 @@ double  nyx_trainer_flops(const nyx_trainer *trainer);
  * dataset that only has counts will do. */
 int nyx_trainer_predict(int64_t *bytes, double *flops, nyx_device *device, const nyx_train_options *options) NYX_CHECKED;
 
+/* Open the device of a run by its name, and set options->share of a pair that
+ * has none. nyx_place_open says what "auto" is; steps are timed that leave
+ * nothing behind. Who resumes gets the checkpoint's device for "auto", and its
+ * share for a pair. */
+int nyx_train_place(nyx_device **out, nyx_placement *place, const char *name, int threads,
+                    nyx_train_options *options) NYX_CHECKED;
+
 /* Train up to config.training.steps. NUMERIC when loss or gradients stop being
  * finite (no later checkpoint is written; with f16 gradients may, while the
  * factor is above 1), STOPPED when asked to stop (after

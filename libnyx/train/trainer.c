@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { STEP, APPLY, EMA };
 
@@ -114,6 +113,7 @@ int nyx_trainer_create(nyx_trainer **out, nyx_device *device, const nyx_train_op
         return status;
     t->options = *options;
     t->config = options->config;
+    t->device = nyx_device_name(device);
     t->scaled = nyx_passes_dtype(&options->passes) == NYX_F16;
     t->outer = t->config.model.kind == NYX_MODEL_HRM || t->config.model.kind == NYX_MODEL_TRANSFORMER;
     if ((status = build_rows(t)) < 0 || (status = build_programs(t, device)) < 0 || (status = build_buffers(t)) < 0 ||
@@ -165,6 +165,8 @@ static int64_t graph_bytes(const nyx_trainer *t)
 
     for (int i = 0; i < 3; i++)
         bytes += t->graphs[i] ? nyx_graph_node_count(t->graphs[i]) * (int64_t)NODE_BYTES : 0;
+    if (nyx_device_is_pair(t->device)) /* it is there twice */
+        bytes += nyx_graph_node_count(t->graphs[STEP]) * (int64_t)NODE_BYTES;
     return bytes;
 }
 
@@ -205,90 +207,6 @@ int nyx_trainer_predict(int64_t *bytes, double *flops, nyx_device *device, const
     *flops = nyx_trainer_flops(t);
     nyx_trainer_free(t);
     return 0;
-}
-
-/* ---- starting values ----------------------------------------------------------------- */
-
-static int init_parameter(nyx_trainer *t, int index)
-{
-    const nyx_parameter p = nyx_model_parameter(&t->config, index);
-    float              *values;
-    int status = nyx_alloc(&values, nyx_shape_count(&p.shape) * (int64_t)sizeof *values);
-
-    if (status < 0)
-        return status;
-    nyx_model_init(&t->config, index, t->options.seed, values);
-    nyx_store_write(t->store, p.name, values);
-    nyx_free(values);
-    return 0;
-}
-
-static int load_init(nyx_trainer *t)
-{
-    nyx_reader *file;
-    int         status = nyx_reader_open(&file, t->options.init);
-
-    if (status < 0)
-        return status;
-    status = nyx_parameters_load(t->store, &t->config, file);
-    nyx_reader_close(file);
-    return status;
-}
-
-/* ema.NAME starts as a copy of NAME. */
-static int copy_averages(nyx_trainer *t)
-{
-    for (int i = 0; i < nyx_model_parameter_count(&t->config); i++) {
-        const nyx_parameter p = nyx_model_parameter(&t->config, i);
-        char                name[64];
-        void               *values;
-        int                 status;
-
-        snprintf(name, sizeof name, "ema.%s", p.name);
-        const int index = nyx_store_find(t->store, name);
-        if (index < 0)
-            continue;
-        if ((status = nyx_alloc(&values, nyx_store_bytes(t->store, index))) < 0)
-            return status;
-        nyx_store_read(t->store, p.name, values);
-        nyx_store_write(t->store, name, values);
-        nyx_free(values);
-    }
-    return 0;
-}
-
-static int start_fresh(nyx_trainer *t)
-{
-    int status = 0;
-
-    for (int i = 0; i < nyx_model_parameter_count(&t->config) && status == 0 && !t->options.init; i++)
-        status = init_parameter(t, i);
-    if (status == 0 && t->options.init)
-        status = load_init(t);
-    for (int64_t i = 0; i < t->config.training.batch; i++)
-        t->flags[i] = 1;
-    if (t->outer)
-        nyx_store_write(t->store, "carry.halted", t->flags);
-    nyx_train__scaling_start(t);
-    return status < 0 ? status : copy_averages(t);
-}
-
-static int start(nyx_trainer *t)
-{
-    int64_t offset = 0;
-    int     status = nyx_store_allocate(t->store);
-
-    if (status == 0 && t->options.checkpoint)
-        status = nyx_output_try(t->options.checkpoint);
-    if (status < 0)
-        return status;
-    if (t->options.resume && t->options.checkpoint && access(t->options.checkpoint, F_OK) == 0)
-        status = nyx_train__checkpoint_read(t, &offset);
-    else
-        status = start_fresh(t);
-    if (status == 0 && t->options.log)
-        status = nyx_journal_open(&t->journal, t->options.log, offset);
-    return status;
 }
 
 /* ---- one step ------------------------------------------------------------------------------ */
@@ -426,9 +344,16 @@ static int train_step(nyx_trainer *t, step_outcome *outcome)
     return t->outer ? sum_halted(t, outcome) : 0;
 }
 
+int nyx_train__step(nyx_trainer *t)
+{
+    step_outcome outcome;
+
+    return train_step(t, &outcome);
+}
+
 /* ---- log and evaluation ------------------------------------------------------------------------ */
 
-static int log_line(nyx_trainer *t, nyx_json *json)
+int nyx_train__log(nyx_trainer *t, nyx_json *json)
 {
     char *line = NULL;
     int   status = 0;
@@ -461,7 +386,7 @@ static int log_step(nyx_trainer *t, const step_outcome *outcome)
         nyx_json_set_int(json, "exact", outcome->exact);
         nyx_json_set_int(json, "tokens_right", outcome->tokens_right);
     }
-    return log_line(t, json);
+    return nyx_train__log(t, json);
 }
 
 static int evaluate(nyx_trainer *t, nyx_evaluation *out)
@@ -478,7 +403,7 @@ static int evaluate(nyx_trainer *t, nyx_evaluation *out)
     nyx_json_set_int(json, "tokens", out->tokens);
     nyx_json_set_int(json, "tokens_right", out->tokens_right);
     nyx_json_set_real(json, "loss", out->loss);
-    return log_line(t, json);
+    return nyx_train__log(t, json);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------------- */
@@ -573,7 +498,7 @@ static int loop(nyx_trainer *t, nyx_train_result *result)
 
 int nyx_trainer_run(nyx_trainer *t, nyx_train_result *result)
 {
-    int status = start(t);
+    int status = nyx_train__start(t);
 
     memset(result, 0, sizeof *result);
     if (status < 0)

@@ -18,17 +18,25 @@ static void describe_evaluation(nyx_json *object, const nyx_evaluation *e, bool 
     nyx_json_set_real(object, "loss", e->loss);
 }
 
-void train_describe_plan(nyx_report *report, const nyx_trainer *trainer, const nyx_config *config, const nyx_passes *passes)
+void train_describe_plan(nyx_report *report, const nyx_trainer *trainer, const nyx_train_options *options)
 {
-    nyx_json *result = nyx_report_result(report);
+    const nyx_config *config = &options->config;
+    nyx_json         *result = nyx_report_result(report);
+    char              share[32];
+
+    if (options->share > 0) {
+        snprintf(share, sizeof share, "%d/%lld", options->share, (long long)config->training.micro_batches);
+        nyx_json_set_text(nyx_report_run(report), "share", share);
+    }
 
     nyx_json_set_int(result, "parameters", nyx_model_trained_elems(config));
     nyx_json_set_int(result, "steps", config->training.steps);
     nyx_json_set_int(result, "batch", config->training.batch);
     nyx_json_set_int(result, "micro_batches", config->training.micro_batches);
     nyx_json_set_int(result, "predicted_peak_bytes", nyx_trainer_bytes(trainer));
+    nyx_json_set_int(result, "predicted_gpu_bytes", nyx_trainer_own_bytes(trainer));
     nyx_json_set_real(result, "flops_per_step", nyx_trainer_flops(trainer));
-    nyx_json_set_take(result, "passes", nyx_passes_json(passes));
+    nyx_json_set_take(result, "passes", nyx_passes_json(&options->passes));
 }
 
 void train_describe_run(nyx_report *report, const nyx_train_result *r, const nyx_train_options *options, int64_t before)

@@ -44,30 +44,22 @@ static const tile tiles[] = {
     { 128, 128, 16, 16, 8, 2, 8, 0, 0, false },
     { 128, 256, 8, 8, 16, 2, 4, 0, 0, false },
     { 256, 128, 8, 16, 8, 2, 4, 0, 0, false },
-    { 128, 128, 64, 64, 32, 1, 0, 6.0, DISCRETE, true }, /* 19: by matrix units */
-    { 64, 64, 64, 32, 32, 1, 0, 4.0, GPUS, true },
-    { 32, 32, 32, 16, 16, 1, 0, 1.5, GPUS | SOFTWARE, true },
-    { 128, 128, 64, 64, 64, 1, 0, 0, 0, true },
-    { 128, 128, 64, 32, 64, 1, 0, 0, 0, true },
-    { 128, 256, 32, 64, 64, 1, 0, 0, 0, true },
+    { 128, 128, 64, 64, 64, 1, 0, 6.0, DISCRETE, true }, /* 19: by matrix units */
+    { 64, 64, 32, 32, 32, 2, 0, 3.0, GPUS, true },
+    { 32, 32, 32, 16, 16, 2, 0, 1.5, GPUS | SOFTWARE, true },
+    { 128, 128, 32, 64, 64, 2, 0, 0, 0, true },
+    { 128, 128, 32, 64, 32, 2, 0, 0, 0, true },
     { 256, 128, 32, 64, 64, 1, 0, 0, 0, true },
+    { 128, 256, 32, 64, 64, 1, 0, 0, 0, true },
+    { 128, 64, 32, 32, 32, 2, 0, 0, 0, true },
+    { 128, 128, 64, 64, 32, 1, 0, 0, 0, true },
+    { 128, 128, 64, 32, 64, 1, 0, 0, 0, true },
+    { 128, 128, 64, 32, 32, 1, 0, 0, 0, true },
     { 128, 64, 64, 32, 32, 1, 0, 0, 0, true },
-    { 64, 128, 64, 32, 32, 1, 0, 0, 0, true },
+    { 64, 64, 64, 32, 32, 1, 0, 0, 0, true },
+    { 64, 128, 64, 32, 64, 1, 0, 0, 0, true },
 };
 enum { TILES = sizeof tiles / sizeof *tiles };
-
-typedef struct {
-    nyx_vulkan__range at;
-    int64_t           lines, line; /* elements of a line */
-    bool              terms;       /* terms lie side by side, a line is a row of the product */
-} operand;
-
-typedef struct {
-    operand        a, b;
-    int64_t        m, n, k;
-    enum nyx_dtype dtype;
-    int64_t        bytes; /* of an element of a, b */
-} product;
 
 static int own_tiles(const tile *t)
 {
@@ -95,18 +87,17 @@ static int64_t shared_lines(int lines, int elems)
     return (int64_t)lines * (elems / 8 + 1) * 16;
 }
 
-static bool units_fit(const nyx_vulkan__gpu *gpu, const tile *t, const product *p)
+static bool units_fit(const nyx_vulkan__gpu *gpu, const tile *t, int type)
 {
-    const int     type = p->dtype == NYX_BF16;
     const int     m = gpu->facts.matrix[type].m, n = gpu->facts.matrix[type].n, k = gpu->facts.matrix[type].k;
-    const int     a_line = p->a.terms ? t->terms : t->rows, b_line = p->b.terms ? t->terms : t->columns;
-    const int64_t a = shared_lines(p->a.terms ? t->rows : t->terms, a_line), stage = (int64_t)own_tiles(t) * m * n * 4;
-    const int64_t shared = (a > stage ? a : stage) + shared_lines(p->b.terms ? t->columns : t->terms, b_line);
-    const int     threads = invocations(gpu, t);
+    const int64_t as_rows = shared_lines(t->rows + t->columns, t->terms);
+    const int64_t as_terms = shared_lines(t->terms, t->rows) + shared_lines(t->terms, t->columns);
+    const int64_t stage = (int64_t)own_tiles(t) * m * n * 4;
+    const int64_t most = t->buffers * (as_rows > as_terms ? as_rows : as_terms);
 
     return m > 0 && m % 8 == 0 && n % 8 == 0 && k % 8 == 0 && t->own_rows % m == 0 && t->own_columns % n == 0 &&
-           t->rows % t->own_rows == 0 && t->columns % t->own_columns == 0 && t->buffers == 1 && t->terms % k == 0 && shared <= gpu->facts.shared_bytes && threads > 0 &&
-           threads <= gpu->facts.group_invocations && threads % (a_line / 8) == 0 && threads % (b_line / 8) == 0;
+           t->terms % k == 0 && (most > stage ? most : stage) <= gpu->facts.shared_bytes && gpu->facts.subgroup > 0 &&
+           invocations(gpu, t) <= gpu->facts.group_invocations;
 }
 
 static int kind_of(const nyx_vulkan__gpu *gpu)
@@ -125,6 +116,19 @@ int64_t nyx_vulkan__wanted_groups(const nyx_vulkan__gpu *gpu)
 }
 
 /* ---- products ----------------------------------------------------------------------- */
+
+typedef struct {
+    nyx_vulkan__range at;
+    int64_t           lines, line; /* elements of a line */
+    bool              terms;       /* terms lie side by side, a line is a row of the product */
+} operand;
+
+typedef struct {
+    operand        a, b;
+    int64_t        m, n, k;
+    enum nyx_dtype dtype;
+    int64_t        bytes; /* of an element of a, b */
+} product;
 
 static product product_of(const nyx_graph *g, const nyx_node *node)
 {
@@ -182,7 +186,7 @@ static bool takes(nyx_vulkan__gpu *gpu, const tile *t, const product *p)
 {
     if (!t->units)
         return tile_fits(gpu, t);
-    return p->dtype != NYX_F32 && p->a.line % 8 == 0 && p->b.line % 8 == 0 && units_fit(gpu, t, p) &&
+    return p->dtype != NYX_F32 && p->a.line % 8 == 0 && p->b.line % 8 == 0 && units_fit(gpu, t, p->dtype == NYX_BF16) &&
            nyx_vulkan__matrix_works(gpu, p->dtype);
 }
 
@@ -288,14 +292,13 @@ static nyx_vulkan__work tile_work(const nyx_vulkan__emit *e, const product *p, c
     nyx_vulkan__spec(&work, (uint32_t)t->terms);
     nyx_vulkan__spec(&work, (uint32_t)t->own_rows);
     nyx_vulkan__spec(&work, (uint32_t)t->own_columns);
+    nyx_vulkan__spec(&work, (uint32_t)t->buffers);
+    nyx_vulkan__spec(&work, t->units ? (uint32_t)e->gpu->facts.subgroup : (uint32_t)t->lanes);
     if (t->units) {
-        nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.subgroup);
         nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.matrix[type].m);
         nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.matrix[type].n);
         nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.matrix[type].k);
     } else {
-        nyx_vulkan__spec(&work, (uint32_t)t->buffers);
-        nyx_vulkan__spec(&work, (uint32_t)t->lanes);
         nyx_vulkan__spec(&work, type_of(p));
     }
     nyx_vulkan__spec(&work, p->a.terms);
@@ -310,8 +313,6 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
     const int64_t           parts = parts_of(e->gpu, t, at, &terms), elems = at->m.count * at->n.count;
     const nyx_vulkan__range shares = parts > 1 ? nyx_vulkan__workspace(e, parts * elems * 4) : y;
     const bool              has_bias = e->in[2].bytes > 0 && at->k.first == 0 && parts == 1;
-    const bool              add = parts == 1 && at->k.first > 0;
-    const bool              whole = at->m.count % t->rows == 0 && at->n.count % t->columns == 0 && at->k.count % t->terms == 0;
     const int64_t           y_line = parts > 1 ? at->n.count : p->n;
     uint32_t                a_start, b_start;
     const nyx_vulkan__range a = lines_of(&p->a, at->m, at->k, p->bytes, &a_start);
@@ -323,13 +324,11 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
         nyx_vulkan__spec(&work, p->b.line % 4 == 0 && b_start % 4 == 0);
         nyx_vulkan__spec(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && elems % 4 == 0);
     }
-    nyx_vulkan__spec(&work, whole);
-    if (t->units)
-        nyx_vulkan__spec(&work, whole && !has_bias && !add && y_line % 4 == 0 && at->n.first % 4 == 0);
+    nyx_vulkan__spec(&work, at->m.count % t->rows == 0 && at->n.count % t->columns == 0 && at->k.count % t->terms == 0);
     nyx_vulkan__bind(&work, a, true, false);
     nyx_vulkan__bind(&work, b, true, false);
     nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : a, true, false);
-    nyx_vulkan__bind(&work, shares, add, true);
+    nyx_vulkan__bind(&work, shares, parts == 1 && at->k.first > 0, true);
     nyx_vulkan__push(&work, (uint32_t)at->m.count);
     nyx_vulkan__push(&work, (uint32_t)at->n.count);
     nyx_vulkan__push(&work, (uint32_t)at->k.count);
@@ -342,7 +341,7 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
     nyx_vulkan__push(&work, parts > 1 ? 0 : (uint32_t)at->n.first);
     nyx_vulkan__push(&work, (uint32_t)elems);
     nyx_vulkan__push(&work, has_bias);
-    nyx_vulkan__push(&work, add);
+    nyx_vulkan__push(&work, parts == 1 && at->k.first > 0);
     nyx_vulkan__grid(&work, (at->n.count + t->columns - 1) / t->columns, (at->m.count + t->rows - 1) / t->rows, parts);
     nyx_vulkan__add(e, &work);
     if (parts > 1)

@@ -1,0 +1,136 @@
+# --device=cpu+vulkan shares out micro-batches; --device=auto takes what is fastest.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
+    cd "$BATS_FILE_TMPDIR"
+    nyx-profile --parts=vulkan --quiet | grep -q '^vulkan  *none' && touch no-device
+    cat > tiny.json <<'JSON'
+{ "model": { "width": 32, "heads": 2, "inner": 64, "h_layers": 1, "l_layers": 1, "halt_max_steps": 3,
+             "puzzle_width": 32 },
+  "training": { "batch": 16, "micro_batches": 4, "steps": 6, "ema": 0.9,
+                "optimizer": { "learning_rate": 1e-3, "warmup_steps": 5, "floor": 0.1, "clip": 1.0 } } }
+JSON
+    nyx-data sudoku --size=4 --count=200 --test=20 --seed=7 -o d.h5 --quiet
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    ln -s "$BATS_FILE_TMPDIR"/* .
+}
+
+need_device() {
+    [ ! -e no-device ] || skip "no Vulkan device; package mesa-vulkan-drivers"
+}
+
+train() { # MODEL OPTIONS...
+    local model=$1; shift
+    nyx-train tiny.json --data=d.h5 --seed=3 -o "$model" --quiet "$@"
+}
+
+refused() { # STATUS TEXT OPTIONS...
+    local want=$1 text=$2; shift 2
+    run --separate-stderr nyx-train tiny.json --data=d.h5 -o m.h5 --quiet "$@"
+    echo "status $status, stderr: $stderr"
+    [ "$status" -eq "$want" ]
+    [ "$(wc -l <<< "$stderr")" -eq 1 ]
+    [[ "$stderr" == *"$text"* ]]
+    [ ! -e m.h5 ]
+}
+
+# EXPRESSION over what REPORT says, as `run` and `result`.
+holds() { # REPORT EXPRESSION
+    "${PYTHON:-python3}" -c 'import json, sys
+report = json.load(open(sys.argv[1]))
+run, result = report["run"], report["result"]
+assert eval(sys.argv[2]), (run, result)' "$@"
+}
+
+@test "a share on each device: as on the processor to rounding, twice the same bytes" {
+    need_device
+    train cpu.h5 --device=cpu --log=cpu.jsonl
+    train a.h5 --device=cpu+vulkan --share=2/4 --log=a.jsonl --report=r.json
+    train b.h5 --device=cpu+vulkan:0,staging --share=2/4 --threads=1
+    cmp a.h5 b.h5
+    holds r.json 'run["device"].startswith("cpu:") and "+vulkan:" in run["device"] and run["share"] == "2/4"'
+    holds r.json '"placement" not in run and result["predicted_gpu_bytes"] >= 0'
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" train r.json
+    "${PYTHON:-python3}" - <<'PY'
+import json
+one, two = ([json.loads(l) for l in open(f)] for f in ("cpu.jsonl", "a.jsonl"))
+first = two.pop(0)
+assert first["kind"] == "place" and "+vulkan:" in first["device"] and first["share"] == "2/4", first
+assert len(one) == len(two) == 7
+for x, y in zip(one, two):
+    assert abs(x["loss"] - y["loss"]) <= 1e-4 * abs(x["loss"]), (x, y)
+assert any(x["loss"] != y["loss"] for x, y in zip(one, two))
+PY
+}
+
+@test "killed and resumed: the checkpoint's share, the same bytes; another share is refused" {
+    need_device
+    train whole.h5 --device=cpu+vulkan --share=3/4 --log=whole.jsonl
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --quiet --device=cpu+vulkan --share=3/4 --log=m.jsonl \
+        --checkpoint=ck.h5 --checkpoint-every=1 & local pid=$!
+    until [ -e ck.h5 ]; do sleep 0.02; done
+    kill -KILL $pid
+    wait $pid || true
+    rm -f m.h5
+    refused 65 "its gpu_share is 3, not 2" --seed=3 --device=cpu+vulkan --share=2/4 --checkpoint=ck.h5 --resume
+    train m.h5 --device=cpu+vulkan --checkpoint=ck.h5 --resume --log=m.jsonl --report=r.json
+    cmp whole.h5 m.h5
+    cmp whole.jsonl m.jsonl
+    holds r.json 'run["share"] == "3/4" and "placement" not in run'
+}
+
+@test "without a share some are tried, and the one that is taken is written down" {
+    need_device
+    train m.h5 --device=cpu+vulkan --report=r.json
+    holds r.json 'len(run["placement"]["trials"]) >= 2 and all(t["seconds"] > 0 for t in run["placement"]["trials"])'
+    holds r.json 'run["share"] == "%d/4" % min(run["placement"]["trials"], key=lambda t: t["seconds"])["share"]'
+    local share; share=$("${PYTHON:-python3}" -c 'import json; print(json.load(open("r.json"))["run"]["share"])')
+    train again.h5 --device=cpu+vulkan --share="$share"
+    cmp m.h5 again.h5
+}
+
+@test "auto: the fastest of what there is, with the bytes of that device" {
+    need_device
+    train m.h5 --device=auto,software --report=r.json
+    holds r.json 'min((t for t in run["placement"]["trials"] if t["seconds"]), key=lambda t: t["seconds"])["device"] == run["device"]'
+    holds r.json '{"cpu", "vulkan"} <= {t["device"][:6].split(":")[0] for t in run["placement"]["trials"]}'
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" train r.json
+    local device share; read -r device share < <("${PYTHON:-python3}" -c 'import json
+run = json.load(open("r.json"))["run"]
+print(run["device"], "--share=" + run["share"] if "share" in run else "")')
+    train again.h5 --device="$device" $share
+    cmp m.h5 again.h5
+    train gpu.h5 --device=vulkan --checkpoint=ck.h5
+    train m.h5 --device=auto --checkpoint=ck.h5 --resume --report=r.json
+    cmp gpu.h5 m.h5
+    holds r.json 'run["device"].startswith("vulkan:") and "placement" not in run'
+}
+
+@test "auto without a GPU is the processor, and nothing is tried" {
+    train m.h5 --report=r.json
+    holds r.json 'run["device"].startswith("cpu:") and "placement" not in run and "share" not in run'
+    train again.h5 --device=cpu
+    cmp m.h5 again.h5
+}
+
+@test "shares that make no sense, and devices that are not there, are refused" {
+    refused 64 "'3/5' is no share of 4 micro-batches" --device=cpu+vulkan --share=3/5
+    refused 64 "'half' is no share" --device=cpu+vulkan --share=half
+    refused 64 "is no share" --device=cpu+vulkan --share=5/4
+    refused 64 "is no share" --device=cpu+vulkan --share=0/4
+    refused 64 "--device=cpu+vulkan" --device=cpu --share=2/4
+    refused 64 "--device=cpu+vulkan" --share=2/4
+    refused 64 "is no device" --device=vulkan+cpu
+    VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent refused 69 "--device=cpu needs none" --device=cpu+vulkan
+    need_device
+    refused 64 "--micro-batches=4" --device=cpu+vulkan --micro-batches=1
+    refused 69 "vulkan:7" --device=cpu+vulkan:7 --share=2/4
+    refused 69 "abacus" --device=cpu+vulkan:0,abacus --share=2/4
+    run --separate-stderr nyx-profile --parts=memory --device=cpu+vulkan
+    [ "$status" -eq 69 ]
+    [[ "$stderr" == *"nyx-train"* ]]
+}
