@@ -17,6 +17,7 @@ static struct {
     const char *op, *sizes, *modes, *shapes, *type, *formats, *activations, *config, *model, *scratch, *command, *root, *compare;
     int64_t     length, vocabulary, memory_mib, file_mib;
     double      seconds, spread, threshold;
+    bool        tune;
 } args = { .modes = "nt,nn,tn", .type = "f32", .activations = "real", .length = 36, .vocabulary = 11, .memory_mib = 256, .file_mib = 64,
            .seconds = 2.0, .spread = 10.0, .threshold = 10.0 };
 
@@ -31,6 +32,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_CHECK, .name = "shapes", .value = &args.shapes, .arg = "BxHxSxD,...", .help = "attention: batch, heads, positions, width of a head [4x8x1024x64]", .check = bench_check_shapes },
     { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = bench_check_formats, .choices = nyx_format_examples },
     { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "coded products, generate: real or int8, what coded weights multiply [real]", .choices = nyx_activations_names },
+    { .kind = NYX_OPT_FLAG, .name = "tune", .value = &args.tune, .help = "products on a GPU: first find the kernel's constants, and keep them for later runs of every program; takes up to 30 times --seconds each [no]" },
     { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "forward, step: configuration of the model [none]" },
     { .kind = NYX_OPT_INPUT, .name = "model", .value = &args.model, .arg = "MODEL.h5", .help = "generate: a decoder, plain or coded [none]" },
     { .kind = NYX_OPT_INT, .name = "length", .value = &args.length, .arg = "N", .help = "forward, step: tokens a row [36]", .least = 1 },
@@ -67,6 +69,7 @@ static int check_usage(void)
     bench_options.modes = args.modes;
     (void)nyx_dtype_find(&bench_options.type, args.type);
     bench_options.formats = args.formats;
+    bench_options.tune = args.tune;
     bench_options.activations = nyx_activations_find(args.activations);
     bench_options.model = args.model;
     bench_options.config = args.config;
@@ -125,6 +128,10 @@ static int run(nyx_report *report)
         (status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0)
         goto done;
     nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
+    if (args.tune && strncmp(nyx_device_name(device), "vulkan", 6)) {
+        status = nyx_error_set(NYX_ERR_UNSUPPORTED, "--tune: '%s' has no constants to choose; --device=vulkan has", nyx_device_name(device));
+        goto done;
+    }
     if (nyx_cli_common->dry_run || (status = nyx_bench_create(&bench, device, &bench_options)) < 0)
         goto done;
     for (int i = 0; i < nyx_bench_row_count() && status == 0; i++)
@@ -137,6 +144,8 @@ static int run(nyx_report *report)
         if (nyx_bench_figure_at(bench, i)->reason[0])
             nyx_report_warn(report, "%s %s has no number: %s", nyx_bench_figure_at(bench, i)->op,
                             nyx_bench_figure_at(bench, i)->what, nyx_bench_figure_at(bench, i)->reason);
+    if (*nyx_tune_warning(device))
+        nyx_report_warn(report, "%s", nyx_tune_warning(device));
     bench_print(bench);
     if (old)
         status = compare(report, bench, old);

@@ -26,6 +26,7 @@
 #define NYX_BENCH_H
 
 #include "device/gauge.h"
+#include "device/tune.h"
 #include "report/report.h"
 
 typedef struct { int64_t m, n, k; } nyx_bench_size;
@@ -38,6 +39,7 @@ typedef struct {
     int         size_count;   /* 0: the usual ones */
     nyx_bench_size sizes[32]; /* matmul, matvec (n x k); the same of coded weights */
     const char *modes;        /* matmul: "nt,nn,tn" */
+    bool        tune;         /* products: find the kernel's constants first; 30 times `seconds` each */
     int         heads_count;  /* 0: the usual ones */
     nyx_bench_heads heads[8]; /* attention */
     enum nyx_dtype type;      /* matmul, matvec, attention: of what is multiplied, f32 f16 bf16 */
@@ -71,6 +73,16 @@ typedef struct {
     const char *memory_reason;
 } nyx_bench_figure;
 
+/* Constants that were found, and how many were tried, refused by the driver's
+ * compiler, dismissed because they gave a wrong product. */
+typedef struct {
+    char             what[96];
+    nyx_tune_problem problem;
+    nyx_genome       genome;
+    nyx_tune_found   found;
+    int64_t          tried, refused, wrong;
+} nyx_bench_tuned;
+
 typedef struct nyx_bench nyx_bench;
 int  nyx_bench_create(nyx_bench **out, nyx_device *device, const nyx_bench_options *options) NYX_CHECKED;
 void nyx_bench_free(nyx_bench *bench);
@@ -86,6 +98,8 @@ int nyx_bench_run(nyx_bench *bench, const char *row) NYX_CHECKED;
 
 int64_t                 nyx_bench_figure_count(const nyx_bench *bench);
 const nyx_bench_figure *nyx_bench_figure_at(const nyx_bench *bench, int64_t index);
+int64_t                 nyx_bench_tuned_count(const nyx_bench *bench);
+const nyx_bench_tuned  *nyx_bench_tuned_at(const nyx_bench *bench, int64_t index);
 /* Floating-point operations a second of the register loop, all threads, with
  * the device's instruction set; 0 where there is no such loop. */
 double nyx_bench_peak_flops(nyx_bench *bench);

@@ -32,12 +32,23 @@ static int fill(nyx_store *store, const nyx_format *format, nyx_bench_size s)
     return status;
 }
 
-static int prepare(nyx_bench__product *p, nyx_bench *bench, const nyx_format *format, nyx_bench_size s)
-{
-    nyx_value x, w;
-    int       status = nyx_graph_create(&p->graph, NYX_F32);
+struct asked {
+    nyx_bench     *bench;
+    nyx_format     format;
+    nyx_bench_size size;
+};
 
-    if (status < 0)
+static int prepare(nyx_bench__product *p, void *context)
+{
+    const struct asked  *asked = context;
+    const nyx_format    *format = &asked->format;
+    const nyx_bench_size s = asked->size;
+    nyx_bench           *bench = asked->bench;
+    nyx_value            x, w;
+    int                  status;
+
+    *p = (nyx_bench__product){ .op = NYX_OP_MATMUL_CODED };
+    if ((status = nyx_graph_create(&p->graph, NYX_F32)) < 0)
         return status;
     x = nyx_graph_variable(p->graph, "x", NYX_F32, nyx_shape_of(2, s.m, s.k), NYX_ROLE_INPUT);
     w = nyx_graph_coded(p->graph, "w", format, nyx_shape_of(2, s.n, s.k), NYX_ROLE_PARAMETER);
@@ -53,27 +64,29 @@ static int prepare(nyx_bench__product *p, nyx_bench *bench, const nyx_format *fo
 static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_size s)
 {
     const nyx_shape    shape = nyx_shape_of(2, s.n, s.k);
-    nyx_bench__product product = { .op = NYX_OP_MATMUL_CODED };
+    struct asked       asked = { .bench = bench, .size = s };
+    nyx_bench__product product = { 0 };
     nyx_bench_figure   figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k };
-    nyx_format         format;
     char               name[NYX_FORMAT_TEXT + 16];
     int                status;
 
-    if ((status = nyx_format_parse(&format, text)) < 0)
+    if ((status = nyx_format_parse(&asked.format, text)) < 0)
         return status;
-    nyx_format_text(name, &format);
+    nyx_format_text(name, &asked.format);
     snprintf(figure.op, sizeof figure.op, "%s", one_row ? "matvec_coded" : "matmul_coded");
-    if (bench->options.activations == NYX_ACTIVATIONS_INT8 && nyx_format_multiplies_int8(&format))
+    if (bench->options.activations == NYX_ACTIVATIONS_INT8 && nyx_format_multiplies_int8(&asked.format))
         snprintf(name + strlen(name), sizeof name - strlen(name), ", x int8");
     if (one_row)
         snprintf(figure.what, sizeof figure.what, "%s %lldx%lld", name, (long long)s.n, (long long)s.k);
     else
         snprintf(figure.what, sizeof figure.what, "%s %lldx%lldx%lld", name, (long long)s.m, (long long)s.n,
                  (long long)s.k);
-    figure.bytes = nyx_format_bits(&format, &shape) / 8.0 * (double)s.n * (double)s.k +
+    figure.bytes = nyx_format_bits(&asked.format, &shape) / 8.0 * (double)s.n * (double)s.k +
                    4.0 * (double)s.m * (double)(s.n + s.k);
     nyx_bench__limit(bench, &figure, strstr(name, "x int8") ? NYX_I8 : NYX_F32);
-    if ((status = prepare(&product, bench, &format, s)) == 0)
+    if (bench->options.tune && (status = nyx_bench__tune(bench, figure.op, figure.what, prepare, &asked)) < 0)
+        return status;
+    if ((status = prepare(&product, &asked)) == 0)
         status = nyx_bench__product_measure(bench, &figure, &product);
     nyx_bench__product_release(&product);
     return status;

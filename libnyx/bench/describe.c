@@ -94,6 +94,27 @@ static void describe_limits(nyx_json *object, const nyx_bench *bench)
         }
 }
 
+static void describe_tuned(nyx_json *array, const nyx_bench *bench)
+{
+    for (int64_t i = 0; i < bench->tuned_count; i++) {
+        const nyx_bench_tuned *t = &bench->tuned[i];
+        nyx_json              *object = nyx_json_push_object(array), *genes;
+
+        nyx_json_set_text(object, "what", t->what);
+        nyx_json_set_text(object, "kernel", t->problem.kernel);
+        genes = nyx_json_add_array(object, "genome");
+        for (int g = 0; g < NYX_GENES; g++)
+            nyx_json_push_int(genes, t->genome.genes[g]);
+        nyx_json_set_real(object, "median_s", t->found.median_s);
+        nyx_json_set_real(object, "usual_s", t->found.usual_s);
+        nyx_json_set_real(object, "spread", t->found.spread);
+        nyx_json_set_int(object, "samples", t->found.samples);
+        nyx_json_set_int(object, "tried", t->tried);
+        nyx_json_set_int(object, "refused", t->refused);
+        nyx_json_set_int(object, "wrong", t->wrong);
+    }
+}
+
 void nyx_bench_describe(const nyx_bench *bench, nyx_json *result, nyx_json *run)
 {
     nyx_json *cases = nyx_json_add_array(result, "cases"), *figures = nyx_json_add_array(run, "figures");
@@ -109,6 +130,8 @@ void nyx_bench_describe(const nyx_bench *bench, nyx_json *result, nyx_json *run)
         describe_figure(nyx_json_push_object(figures), f);
     }
     describe_limits(nyx_json_add_object(run, "limits"), bench);
+    if (bench->options.tune)
+        describe_tuned(nyx_json_add_array(run, "tuned"), bench);
 }
 
 /* ---- comparing ---------------------------------------------------------------- */

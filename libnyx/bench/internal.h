@@ -18,6 +18,8 @@ struct nyx_bench {
     double            rate[NYX_RATE_COUNT];      /* of a GPU */
     bool              gauged[NYX_RATE_COUNT];    /* it was asked */
     double            samples[NYX_BENCH__SAMPLES_MOST];
+    nyx_bench_tuned  *tuned;
+    int64_t           tuned_count, tuned_room;
     nyx_sensors      *sensors;
     double            joules;                    /* of the meter, when it started */
     int64_t           held;                      /* bytes resident when nothing is measured */
@@ -37,6 +39,14 @@ typedef struct {
 void nyx_bench__product_release(nyx_bench__product *product);
 /* Measure the operation alone, without what is around it. DEVICE. */
 int  nyx_bench__product_measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__product *product) NYX_CHECKED;
+
+/* Nanoseconds of the operation alone in one run; 0: the device tells no times. */
+int64_t nyx_bench__product_time(nyx_bench__product *product);
+
+/* Make the product, with what kernels are forced to take. */
+typedef int (*nyx_bench__prepare)(nyx_bench__product *out, void *context);
+/* Find the constants for it, and keep them for programs of later runs. */
+int nyx_bench__tune(nyx_bench *bench, const char *op, const char *what, nyx_bench__prepare prepare, void *context) NYX_CHECKED;
 
 /* Nanoseconds of one run. */
 typedef int64_t (*nyx_bench__sample)(void *context);

@@ -15,13 +15,16 @@ void nyx_bench__product_release(nyx_bench__product *product)
 }
 
 /* The product alone, without the copy of its result. */
-static int64_t sample(void *context)
+int64_t nyx_bench__product_time(nyx_bench__product *product)
 {
-    nyx_bench__product *product = context;
-
     nyx_program_trace(product->program, true);
     nyx_program_run(product->program, &(nyx_run){ 0 });
     return nyx_program_time_ns(product->program, product->op);
+}
+
+static int64_t sample(void *context)
+{
+    return nyx_bench__product_time(context);
 }
 
 int nyx_bench__product_measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__product *product)
@@ -57,13 +60,24 @@ done:
     return status;
 }
 
-static int prepare(nyx_bench__product *p, nyx_bench *bench, int mode, nyx_bench_size s)
+struct asked {
+    nyx_bench     *bench;
+    int            mode;
+    nyx_bench_size size;
+};
+
+static int prepare(nyx_bench__product *p, void *context)
 {
+    const struct asked  *asked = context;
+    nyx_bench           *bench = asked->bench;
+    const int            mode = asked->mode;
+    const nyx_bench_size s = asked->size;
     const nyx_shape a = mode == NYX_MATMUL_TN ? nyx_shape_of(2, s.k, s.m) : nyx_shape_of(2, s.m, s.k);
     const nyx_shape b = mode == NYX_MATMUL_NT ? nyx_shape_of(2, s.n, s.k) : nyx_shape_of(2, s.k, s.n);
     nyx_value       left, right;
     int             status;
 
+    *p = (nyx_bench__product){ .op = NYX_OP_MATMUL };
     if ((status = nyx_graph_create(&p->graph, NYX_F32)) < 0)
         return status;
     left = nyx_graph_variable(p->graph, "a", bench->options.type, a, NYX_ROLE_INPUT);
@@ -130,7 +144,8 @@ static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
     nyx_bench_figure     figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k,
                                     .bytes = width * ((double)s.m * (double)s.k + (double)s.n * (double)s.k) +
                                              4.0 * (double)s.m * (double)s.n };
-    nyx_bench__product   product = { .op = NYX_OP_MATMUL };
+    nyx_bench__product   product = { 0 };
+    struct asked         asked = { bench, mode, s };
     int                  status;
 
     snprintf(figure.op, sizeof figure.op, "%s", op);
@@ -139,9 +154,10 @@ static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
     else
         snprintf(figure.what, sizeof figure.what, "%s%s%s %lldx%lldx%lld", type == NYX_F32 ? "" : nyx_dtype_name(type),
                  type == NYX_F32 ? "" : " ", mode_names[mode], (long long)s.m, (long long)s.n, (long long)s.k);
+    if (bench->options.tune && (status = nyx_bench__tune(bench, op, figure.what, prepare, &asked)) < 0)
+        return status;
     nyx_bench__limit(bench, &figure, type);
-    if ((status = measure_yardstick(bench, &figure, mode, s)) == 0 &&
-        (status = prepare(&product, bench, mode, s)) == 0)
+    if ((status = measure_yardstick(bench, &figure, mode, s)) == 0 && (status = prepare(&product, &asked)) == 0)
         status = nyx_bench__product_measure(bench, &figure, &product);
     nyx_bench__product_release(&product);
     return status;

@@ -92,6 +92,7 @@ void nyx_bench_free(nyx_bench *bench)
         return;
     nyx_sensors_close(bench->sensors);
     nyx_free(bench->figures);
+    nyx_free(bench->tuned);
     nyx_free(bench->from);
     nyx_free(bench->to);
     nyx_free(bench);
@@ -105,6 +106,16 @@ int64_t nyx_bench_figure_count(const nyx_bench *bench)
 const nyx_bench_figure *nyx_bench_figure_at(const nyx_bench *bench, int64_t index)
 {
     return &bench->figures[index];
+}
+
+int64_t nyx_bench_tuned_count(const nyx_bench *bench)
+{
+    return bench->tuned_count;
+}
+
+const nyx_bench_tuned *nyx_bench_tuned_at(const nyx_bench *bench, int64_t index)
+{
+    return &bench->tuned[index];
 }
 
 /* ---- copy --------------------------------------------------------------------- */

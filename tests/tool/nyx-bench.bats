@@ -112,6 +112,33 @@ PY
     refuses 69 "has no tile 99" --op=matmul $quick --sizes=16 --device=vulkan:0,tile=99
 }
 
+@test "constants that were found are kept; a damaged table is ignored with a warning" {
+    export XDG_CACHE_HOME=$PWD/caches
+    nyx-bench --op=matmul --dry-run --device=vulkan 2> why || skip "no Vulkan device; package mesa-vulkan-drivers"
+    refuses 69 "has no constants to choose" --op=matmul --tune --device=cpu
+    product="--op=matmul,matvec,matvec_coded,matmul_coded --formats=int4:g32 --seconds=0.05 --spread=1000 --sizes=24x40x32 --modes=nt --device=vulkan"
+    nyx-bench $product --tune --report=t.json > table
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench t.json
+    grep -q '^tuned matmul nt 24x40x32: [0-9 ]* take [0-9.]* us, the kernel.s own choice [0-9.]*; [0-9]* tried, [0-9]* refused, 0 wrong' table
+    nyx-bench $product --report=u.json > table
+    "$PYTHON" - <<'PY'
+import glob, json
+tuned, used = json.load(open("t.json")), json.load(open("u.json"))
+found = tuned["run"]["tuned"]
+assert [t["kernel"] for t in found] == ["matmul", "matvec", "coded_dots"] and all(t["median_s"] > 0 for t in found) and sum(t["tried"] for t in found) > 3, found
+lines = [json.loads(line) for line in open(glob.glob("caches/nyx/vulkan-*.tune.jsonl")[0])]
+assert lines[0]["schema"] == "nyx.tune/1" and "llvmpipe" in lines[0]["name"] or lines[0]["vendor"] > 0
+assert [(e["kernel"], e["type"], e["bucket"]) for e in lines[1:]] == [("matmul", "f32", [5, 5, 5]), ("matvec", "f32", [0, 5, 5]), ("coded_dots", "f32", [0, 5, 5])], lines
+assert [e["genome"] for e in lines[1:]] == [t["genome"] for t in found]
+assert not [w for w in used["warnings"] if "tune" in w] and "tuned" not in used["run"]
+PY
+    sed -i '2s/kernel/colonel/' caches/nyx/*.tune.jsonl
+    nyx-bench $product --report=u.json > table 2> /dev/null
+    grep -q "line 2 is damaged; nyx-bench --tune makes a new table" u.json
+    env -u HOME -u XDG_CACHE_HOME nyx-bench $product --tune > table 2> why && false || [ $? -eq 69 ]
+    grep -q "no folder for caches" why
+}
+
 @test "equal lines ask for equal cases" {
     for i in 1 2; do nyx-bench --op=matmul,dequantize $quick --sizes=8 --formats=nf4:g64 --report=b$i.json > /dev/null; done
     "$PYTHON" -c 'import json; a, b = (json.load(open(f"b{i}.json"))["result"] for i in (1, 2)); assert a == b'

@@ -31,6 +31,19 @@ static void print_limits(nyx_bench *bench)
         nyx_cli_print("OpenBLAS: its %s kernels\n", nyx_bench_openblas());
 }
 
+static void print_tuned(const nyx_bench *bench)
+{
+    for (int64_t i = 0; i < nyx_bench_tuned_count(bench); i++) {
+        const nyx_bench_tuned *t = nyx_bench_tuned_at(bench, i);
+
+        nyx_cli_print("tuned %s:", t->what);
+        for (int g = 0; g < NYX_GENES; g++)
+            nyx_cli_print(" %d", (int)t->genome.genes[g]);
+        nyx_cli_print(" take %.2f us, the kernel's own choice %.2f; %lld tried, %lld refused, %lld wrong\n", t->found.median_s * 1e6,
+                      t->found.usual_s * 1e6, (long long)t->tried, (long long)t->refused, (long long)t->wrong);
+    }
+}
+
 void bench_print(nyx_bench *bench)
 {
     static const char *const head[] = { "op", "what", "median us", "+-%", "GFLOP/s", "GB/s", "limit us", "by", "of limit", "OpenBLAS us", "peak MiB", "mJ" };
@@ -56,5 +69,6 @@ void bench_print(nyx_bench *bench)
         nyx_table_cell(table, known && f->energy_j > 0.0 ? "%.3f" : "-", f->energy_j * 1e3);
     }
     nyx_table_print(table);
+    print_tuned(bench);
     print_limits(bench);
 }

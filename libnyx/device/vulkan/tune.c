@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-const nyx_vulkan__tunable *const nyx_vulkan__tunables[] = { &nyx_vulkan__tune_matmul, &nyx_vulkan__tune_matvec, NULL };
+const nyx_vulkan__tunable *const nyx_vulkan__tunables[] = { &nyx_vulkan__tune_matmul, &nyx_vulkan__tune_matvec,
+                                                             &nyx_vulkan__tune_dots, NULL };
 
 enum { NEAR = 2 }; /* steps of log2, of all extents together, from which a choice is still taken */
 
@@ -149,6 +150,8 @@ int64_t nyx_tune_propose(nyx_genome *out, int64_t room, nyx_device *device, cons
     int64_t                    count = 1;
 
     kernel->usual(&out[0], gpu, problem);
+    if (count < room && nyx_vulkan__tuned(&next, gpu, kernel, problem) && !is_among(out, count, &next))
+        out[count++] = next;
     for (int64_t i = 0; count < room && kernel->seed(&next, gpu, problem, i); i++)
         if (kernel->fits(gpu, problem, &next) && !is_among(out, count, &next))
             out[count++] = next;

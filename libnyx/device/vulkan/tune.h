@@ -24,8 +24,14 @@ typedef struct {
     bool (*fits)(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome);
 } nyx_vulkan__tunable;
 
-extern const nyx_vulkan__tunable nyx_vulkan__tune_matmul, nyx_vulkan__tune_matvec;
+extern const nyx_vulkan__tunable nyx_vulkan__tune_matmul, nyx_vulkan__tune_matvec, nyx_vulkan__tune_dots;
 extern const nyx_vulkan__tunable *const nyx_vulkan__tunables[]; /* ends with NULL */
+
+/* Is it one from 1 to `most`? */
+static inline bool nyx_vulkan__is_power(int32_t value, int64_t most)
+{
+    return value > 0 && value <= most && (value & (value - 1)) == 0;
+}
 
 /* What is forced or in the table, and fits. */
 bool nyx_vulkan__tuned(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_vulkan__tunable *kernel,

@@ -2,6 +2,7 @@
  * decode.comp, coded_dots.comp, coded_tiles.comp). */
 #include "device/vulkan/kernels/kernels.h"
 
+#include "device/vulkan/tune.h"
 #include "graph/inference.h"
 
 /* ---- planes ------------------------------------------------------------------------ */
@@ -198,17 +199,76 @@ static void bind_product(nyx_vulkan__work *work, const nyx_vulkan__emit *e, cons
     nyx_vulkan__push(work, p->bias);
 }
 
+/* Genes of dots: invocations of a workgroup, columns that it makes. */
+static nyx_tune_problem dots_of(const nyx_layout *layout, int64_t rows)
+{
+    return (nyx_tune_problem){ .kernel = "coded_dots", .type = NYX_F32, .variant = (int)kind_of(layout) * 100 + layout->bits,
+                               .extents = { rows, layout->rows, layout->cols } };
+}
+
+static bool asks_dots(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    nyx_format format;
+    nyx_layout layout;
+
+    (void)gpu;
+    if (node->op != NYX_OP_MATMUL_CODED || nyx_node_coded(node, &format, &layout) < 0 || layout.cols == 0)
+        return false;
+    *out = dots_of(&layout, nyx_value_elems(g, node->inputs[0]) / layout.cols);
+    return out->extents[0] <= FEW;
+}
+
+/* Rows are made by 1, 2, 4 or 8. */
+static uint32_t rows_made(int64_t rows)
+{
+    return rows > 4 ? 8 : rows > 2 ? 4 : (uint32_t)rows;
+}
+
 /* As many invocations as have something to do; as many columns as their sums
  * have room in shared memory. */
+static void usual_dots(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem)
+{
+    const int bits = problem->variant % 100, unit = bits == 3 ? 32 : 64 / bits;
+    int32_t   group = 32;
+
+    (void)gpu;
+    while (group < 128 && group * 2 * unit <= problem->extents[2])
+        group *= 2;
+    *out = (nyx_genome){ { group, problem->extents[0] > 4 ? 2 : 4 } };
+}
+
+static bool seed_dots(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, int64_t index)
+{
+    (void)gpu;
+    (void)problem;
+    *out = (nyx_genome){ { 16 << index % 5, 1 << index / 5 } };
+    return index < 20;
+}
+
+static bool dots_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome)
+{
+    const int32_t group = genome->genes[0], columns = genome->genes[1];
+    const int64_t sums = (int64_t)rows_made(problem->extents[0]) * columns;
+
+    return nyx_vulkan__is_power(group, gpu->facts.group_invocations) && group >= 8 && nyx_vulkan__is_power(columns, 8) &&
+           sums <= 32 && sums * group * 4 <= gpu->facts.shared_bytes;
+}
+
+const nyx_vulkan__tunable nyx_vulkan__tune_dots = {
+    .name = "coded_dots", .shaders = { "coded_dots" }, .asks = asks_dots, .usual = usual_dots, .seed = seed_dots, .fits = dots_fit,
+};
+
 static void emit_dots(nyx_vulkan__emit *e, const planes *coded, const product *p, int64_t first, int64_t piece)
 {
-    const int64_t    unit = coded->layout.bits == 3 ? 32 : 64 / coded->layout.bits;
-    const uint32_t   columns = p->rows > 4 ? 2 : 4;
-    nyx_vulkan__work work = product_of(e, "coded_dots", coded, first, piece);
+    const nyx_tune_problem problem = dots_of(&coded->layout, p->rows);
+    nyx_vulkan__work       work = product_of(e, "coded_dots", coded, first, piece);
+    nyx_genome             genome;
 
-    for (work.spec[0] = 32; work.spec[0] < 128 && work.spec[0] * 2 * unit <= p->terms;)
-        work.spec[0] *= 2;
-    nyx_vulkan__spec(&work, p->rows > 4 ? 8 : p->rows > 2 ? 4 : (uint32_t)p->rows);
+    if (!nyx_vulkan__tuned(&genome, e->gpu, &nyx_vulkan__tune_dots, &problem))
+        usual_dots(&genome, e->gpu, &problem);
+    const uint32_t columns = (uint32_t)genome.genes[1];
+    work.spec[0] = (uint32_t)genome.genes[0];
+    nyx_vulkan__spec(&work, rows_made(p->rows));
     nyx_vulkan__spec(&work, columns);
     nyx_vulkan__spec(&work, coded->layout.codes_row_bytes % 8 == 0);
     bind_product(&work, e, p, first);

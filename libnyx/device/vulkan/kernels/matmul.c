@@ -240,7 +240,7 @@ static tile choose_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
     if (asked > 0)
         nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' has no tile %lld for this product", e->gpu->facts.name,
                          (long long)asked);
-    if (nyx_vulkan__tuned(&genome, e->gpu, &nyx_vulkan__tune_matmul, &problem))
+    else if (nyx_vulkan__tuned(&genome, e->gpu, &nyx_vulkan__tune_matmul, &problem))
         return tile_of(&genome);
     return *usual_tile(e->gpu, p, at);
 }

@@ -42,17 +42,12 @@ static bool seed(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *
     return index < 54;
 }
 
-static bool is_power(int32_t value, int64_t most)
-{
-    return value > 0 && value <= most && (value & (value - 1)) == 0;
-}
-
 static bool fits(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome)
 {
     const int32_t lanes = genome->genes[0], columns = genome->genes[1], group = genome->genes[2];
     const int64_t sums = problem->extents[0] * columns;
 
-    return is_power(group, gpu->facts.group_invocations) && is_power(lanes, group) && is_power(columns, 8) &&
+    return nyx_vulkan__is_power(group, gpu->facts.group_invocations) && nyx_vulkan__is_power(lanes, group) && nyx_vulkan__is_power(columns, 8) &&
            sums <= SUMS_MOST && sums * group * 4 <= gpu->facts.shared_bytes;
 }
 
