@@ -2,10 +2,12 @@
  * embedding_grad and sign_sgd.
  *   order, length  of segments.comp, [n]
  *   ids            u32 [n]
- *   grad           f32 [n, width]
+ *   grad           f32 [given, width], rows `first_given` on of [n, width]
  *   table          f32 [count, width], rows `first` on: the sums, or
  *                  decay row - rate sign(sum), nothing when `scale` is not finite
  *   scalars, scale of sign_sgd (graph.h)
+ * Where all of the gradients are not bound at once, TURN is FIRST and then NEXT:
+ * their sums go to the table, or for sign_sgd elsewhere; LAST reads them as `grad`.
  * A workgroup is for one place of `order` and LANES size / LINES columns; most
  * places start no segment. Line k of the workgroup adds rows k, k + LINES, ..
  * of the segment in order, then the lines are added in order. */
@@ -28,8 +30,9 @@ float sign_of(float x)
 }
 #endif
 
-const uint LINES = 8;
+const uint LINES = 8, WHOLE = 0, FIRST = 1, NEXT = 2, LAST = 3;
 layout(constant_id = 1) const uint OP = 0;
+layout(constant_id = 2) const uint TURN = WHOLE;
 layout(set = 0, binding = 0) readonly buffer O { uint order[]; };
 layout(set = 0, binding = 1) readonly buffer L { uint length_[]; };
 layout(set = 0, binding = 2) readonly buffer I { uint ids[]; };
@@ -37,7 +40,7 @@ layout(set = 0, binding = 3) readonly buffer G { REALS grad[]; };
 layout(set = 0, binding = 4) buffer T { REALS table[]; };
 layout(set = 0, binding = 5) readonly buffer S { float decay, rate; };
 layout(set = 0, binding = 6) readonly buffer F { float scale; };
-layout(push_constant) uniform Push { uint n, width, blocks, first, count; };
+layout(push_constant) uniform Push { uint n, width, blocks, first, count, first_given, given; };
 shared REALS lines[gl_WorkGroupSize.x];
 
 REALS sum_of_line(uint place, uint line, uint column, float factor)
@@ -45,7 +48,8 @@ REALS sum_of_line(uint place, uint line, uint column, float factor)
     precise REALS sum = REALS(0);
 
     for (uint k = line; k < length_[place]; k += LINES) {
-        precise REALS term = grad[order[place + k] * width + column];
+        uint          index = order[place + k] - first_given;
+        precise REALS term = index < given ? grad[index * width + column] : REALS(0);
 
         term = OP == OP_SIGN_SGD ? term * factor : term;
         sum = sum + term;
@@ -64,14 +68,17 @@ void main()
     uint row = ids[order[place]] - first;
     if (row >= count)
         return;
-    lines[lane] = column < width ? sum_of_line(place, lane / columns, column, factor) : REALS(0);
+    lines[lane] = column < width && TURN != LAST ? sum_of_line(place, lane / columns, column, factor) : REALS(0);
     barrier();
     if (lane >= columns || column >= width)
         return;
-    precise REALS sum = lines[lane];
-    for (uint line = 1u; line < LINES; line++)
+    const uint    at = row * width + column;
+    precise REALS sum = TURN == LAST ? grad[at] : lines[lane];
+    for (uint line = 1u; line < LINES && TURN != LAST; line++)
         sum = sum + lines[line * columns + lane];
-    if (OP == OP_SIGN_SGD)
-        sum = decay * table[row * width + column] - rate * sign_of(sum);
-    table[row * width + column] = sum;
+    if (OP == OP_SIGN_SGD && (TURN == WHOLE || TURN == LAST))
+        sum = decay * table[at] - rate * sign_of(sum);
+    else if (TURN == NEXT)
+        sum = table[at] + sum;
+    table[at] = sum;
 }
