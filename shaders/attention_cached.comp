@@ -1,7 +1,8 @@
 /* attention_cached -- new positions of each row look at what their cache holds
  * and at themselves.
  *   x             f32 [batches, positions, (heads + 2 kv_heads) D]
- *   keys, values  f32 [cache_rows, kv_heads, capacity, D]
+ *   keys, values  f32 [cache_rows, kv_heads, capacity, D], of its first two axes
+ *                 `lines` from `first_line` on: other queries are left alone
  *   past, rows    i32 [batches]
  *   y             f32 [batches, positions, heads D]
  *   parts         f32 [batches, positions, heads, chunks, D + 2], where chunks > 1
@@ -9,7 +10,7 @@
  * invocation, then values in PARTS strands of D invocations each. Maximum, sum
  * and result are carried along (Dao et al. 2022, arXiv:2205.14135); chunks leave
  * theirs in `parts` for attention_join. A row that is none, or without room
- * behind its past, gives NaN. */
+ * behind its past, gives NaN, with line 0. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -26,7 +27,7 @@ layout(set = 0, binding = 3) readonly buffer Past { int past[]; };
 layout(set = 0, binding = 4) readonly buffer Rows { int rows[]; };
 layout(set = 0, binding = 5) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push {
-    uint groups, positions, heads, kv_heads, capacity, cache_rows, chunks, chunk;
+    uint groups, positions, heads, kv_heads, capacity, cache_rows, chunks, chunk, first_line, lines;
     float scale;
 };
 
@@ -97,7 +98,10 @@ void main()
     if (index >= groups)
         return;
     const bool none = past[b] < 0 || uint(past[b]) + positions > capacity || rows[b] < 0 || uint(rows[b]) >= cache_rows;
-    const uint held = none ? 0u : uint(past[b]), old = none ? 0u : (uint(rows[b]) * kv_heads + kv) * capacity * D;
+    const uint line = (none ? 0u : uint(rows[b]) * kv_heads + kv) - first_line;
+    if (line >= lines)
+        return; /* all of the workgroup */
+    const uint held = none ? 0u : uint(past[b]), old = line * capacity * D;
     const uint first = chunk_index * chunk, last = none ? 0u : min(first + chunk, held + s + 1u);
     const uint strand = lane / D, column = PARTS > 1u ? lane % D : lane;
     float      most = -infinity, sum = 0.0, result[ITEMS];
@@ -112,7 +116,8 @@ void main()
 
         most = best > most ? best : most;
         /* Nothing but -infinity so far weighs nothing. */
-        const float shift = most == -infinity ? 0.0 : most, factor = before == -infinity ? 0.0 : nyx_exp(before - shift);
+        const float shift = most == -infinity ? 0.0 : most;
+        const float factor = before == -infinity ? 0.0 : nyx_exp(before - shift);
         const float share = t < last ? nyx_exp(score - shift) : 0.0;
         sum = sum * factor + share;
         shares[lane] = share; /* read before only up to the second barrier of largest_of */

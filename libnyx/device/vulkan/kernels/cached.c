@@ -32,6 +32,12 @@ static void emit_join(nyx_vulkan__emit *e, nyx_vulkan__range parts, int64_t chun
     nyx_vulkan__add(e, &work);
 }
 
+/* The keys and values of a row and a head are one line of the cache. */
+static nyx_vulkan__piece cache_pieces(const nyx_vulkan__emit *e, const cached *c)
+{
+    return nyx_vulkan__pieces(e, c->cache_rows * c->kv_heads, c->capacity * c->width * 4);
+}
+
 /* Where there are few queries, the places of each are split into chunks. */
 static void emit_attention(nyx_vulkan__emit *e)
 {
@@ -40,51 +46,64 @@ static void emit_attention(nyx_vulkan__emit *e)
     const int64_t     wanted = (ENOUGH + queries - 1) / queries;
     const int64_t     chunk = (tiles + wanted - 1) / wanted * LANES, chunks = (c.capacity + chunk - 1) / chunk;
     nyx_vulkan__range to = e->out[0];
-    nyx_vulkan__work  work = nyx_vulkan__shader(e, "attention_cached");
 
     if (chunks > 1)
         to = nyx_vulkan__workspace(e, queries * chunks * (c.width + 2) * 4);
     nyx_vulkan__turns(e, chunk / LANES * (2 * c.width + 2 * LANES)); /* scores, maxima, values of a tile */
-    work.spec[0] = LANES;
-    nyx_vulkan__spec(&work, (uint32_t)c.width);
-    for (int i = 0; i < 5; i++)
-        nyx_vulkan__read_in(&work, e, i);
-    nyx_vulkan__bind(&work, to, false, true);
-    nyx_vulkan__push(&work, (uint32_t)(queries * chunks));
-    nyx_vulkan__push(&work, (uint32_t)c.positions);
-    nyx_vulkan__push(&work, (uint32_t)c.heads);
-    nyx_vulkan__push(&work, (uint32_t)c.kv_heads);
-    nyx_vulkan__push(&work, (uint32_t)c.capacity);
-    nyx_vulkan__push(&work, (uint32_t)c.cache_rows);
-    nyx_vulkan__push(&work, (uint32_t)chunks);
-    nyx_vulkan__push(&work, (uint32_t)chunk);
-    nyx_vulkan__push_real(&work, 1.0 / (double)nyx_sqrtf((float)c.width));
-    nyx_vulkan__groups(&work, queries * chunks);
-    nyx_vulkan__add(e, &work);
+    for (nyx_vulkan__piece p = cache_pieces(e, &c); nyx_vulkan__next(&p);) {
+        nyx_vulkan__work work = nyx_vulkan__shader(e, "attention_cached");
+
+        work.spec[0] = LANES;
+        nyx_vulkan__spec(&work, (uint32_t)c.width);
+        nyx_vulkan__read_in(&work, e, 0);
+        nyx_vulkan__read_piece(&work, e, 1, &p, c.capacity * c.width * 4);
+        nyx_vulkan__read_piece(&work, e, 2, &p, c.capacity * c.width * 4);
+        nyx_vulkan__read_in(&work, e, 3);
+        nyx_vulkan__read_in(&work, e, 4);
+        nyx_vulkan__bind(&work, to, p.first > 0, true);
+        nyx_vulkan__push(&work, (uint32_t)(queries * chunks));
+        nyx_vulkan__push(&work, (uint32_t)c.positions);
+        nyx_vulkan__push(&work, (uint32_t)c.heads);
+        nyx_vulkan__push(&work, (uint32_t)c.kv_heads);
+        nyx_vulkan__push(&work, (uint32_t)c.capacity);
+        nyx_vulkan__push(&work, (uint32_t)c.cache_rows);
+        nyx_vulkan__push(&work, (uint32_t)chunks);
+        nyx_vulkan__push(&work, (uint32_t)chunk);
+        nyx_vulkan__push(&work, (uint32_t)p.first);
+        nyx_vulkan__push(&work, (uint32_t)p.count);
+        nyx_vulkan__push_real(&work, 1.0 / (double)nyx_sqrtf((float)c.width));
+        nyx_vulkan__groups(&work, queries * chunks);
+        nyx_vulkan__add(e, &work);
+    }
     if (chunks > 1)
         emit_join(e, to, chunks, c.width);
 }
 
 static void emit_write(nyx_vulkan__emit *e)
 {
-    const cached     c = cached_of(e);
-    const int64_t    elems = c.batches * c.positions * c.kv_heads * c.width;
-    nyx_vulkan__work work = nyx_vulkan__shader(e, "cache_write");
+    const cached  c = cached_of(e);
+    const int64_t elems = c.batches * c.positions * c.kv_heads * c.width, line = c.capacity * c.width * 4;
 
-    nyx_vulkan__read_in(&work, e, 0);
-    nyx_vulkan__read_in(&work, e, 3);
-    nyx_vulkan__read_in(&work, e, 4);
-    nyx_vulkan__bind(&work, e->in[1], false, true);
-    nyx_vulkan__bind(&work, e->in[2], false, true);
-    nyx_vulkan__push(&work, (uint32_t)elems);
-    nyx_vulkan__push(&work, (uint32_t)c.positions);
-    nyx_vulkan__push(&work, (uint32_t)c.heads);
-    nyx_vulkan__push(&work, (uint32_t)c.kv_heads);
-    nyx_vulkan__push(&work, (uint32_t)c.width);
-    nyx_vulkan__push(&work, (uint32_t)c.capacity);
-    nyx_vulkan__push(&work, (uint32_t)c.cache_rows);
-    nyx_vulkan__elements(&work, e, elems);
-    nyx_vulkan__add(e, &work);
+    for (nyx_vulkan__piece p = cache_pieces(e, &c); nyx_vulkan__next(&p);) {
+        nyx_vulkan__work work = nyx_vulkan__shader(e, "cache_write");
+
+        nyx_vulkan__read_in(&work, e, 0);
+        nyx_vulkan__read_in(&work, e, 3);
+        nyx_vulkan__read_in(&work, e, 4);
+        nyx_vulkan__bind(&work, nyx_vulkan__part_of(e->in[1], &p, line), false, true);
+        nyx_vulkan__bind(&work, nyx_vulkan__part_of(e->in[2], &p, line), false, true);
+        nyx_vulkan__push(&work, (uint32_t)elems);
+        nyx_vulkan__push(&work, (uint32_t)c.positions);
+        nyx_vulkan__push(&work, (uint32_t)c.heads);
+        nyx_vulkan__push(&work, (uint32_t)c.kv_heads);
+        nyx_vulkan__push(&work, (uint32_t)c.width);
+        nyx_vulkan__push(&work, (uint32_t)c.capacity);
+        nyx_vulkan__push(&work, (uint32_t)c.cache_rows);
+        nyx_vulkan__push(&work, (uint32_t)p.first);
+        nyx_vulkan__push(&work, (uint32_t)p.count);
+        nyx_vulkan__elements(&work, e, elems);
+        nyx_vulkan__add(e, &work);
+    }
 }
 
 const nyx_vulkan__kernel nyx_vulkan__cached[] = {
