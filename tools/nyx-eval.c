@@ -156,9 +156,10 @@ static int run(nyx_report *report)
         .activations = nyx_activations_find(args.activations),
         .seed = nyx_cli_common->seed, .progress = progress
     };
-    nyx_device *device = NULL;
-    nyx_judge  *j = NULL;
-    int         status;
+    nyx_device   *device = NULL;
+    nyx_judge    *j = NULL;
+    nyx_placement place;
+    int           status;
 
     if (options.activations != NYX_ACTIVATIONS_REAL)
         nyx_json_set_text(nyx_report_result(report), "activations", args.activations);
@@ -168,9 +169,10 @@ static int run(nyx_report *report)
         return nyx_error_set(NYX_ERR_USAGE, "'--data=DATA.h5' is missing; a model is scored on a dataset, or goes on with a text by --generate");
     if (args.least >= 0.0 && !args.reference)
         return nyx_error_set(NYX_ERR_USAGE, "--preservation-least needs --reference=MODEL.h5");
-    if ((status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) == 0 &&
+    if ((status = nyx_judge_place(&device, &place, nyx_cli_common->device, nyx_cli_common->threads, &options)) == 0 &&
         (status = nyx_judge_open(&j, device, &options)) == 0 && (status = inputs(report)) == 0) {
         nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
+        nyx_placement_describe(&place, nyx_report_run(report));
         status = nyx_cli_common->dry_run ? 0 : judge(report, j);
     }
     nyx_judge_close(j);

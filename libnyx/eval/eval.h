@@ -123,6 +123,9 @@ typedef struct {
 } nyx_judge_options;
 
 typedef struct nyx_judge nyx_judge;
+/* Open a device for that (nyx_place_open); "auto" times some rows. */
+int  nyx_judge_place(nyx_device **out, nyx_placement *place, const char *name, int threads,
+                     const nyx_judge_options *options) NYX_CHECKED;
 /* Read the dataset, load the models. INPUT, USAGE. */
 int  nyx_judge_open(nyx_judge **out, nyx_device *device, const nyx_judge_options *options) NYX_CHECKED;
 void nyx_judge_close(nyx_judge *judge);

@@ -9,8 +9,12 @@
 
 enum { SLOTS_MOST = 64, LOGITS_MOST = 64 << 20 }; /* rows at a time, bytes of theirs: change no result */
 
+/* Of the rows, and how many at least, a trial has at a time. */
+enum { TRIAL_SHARE = 50, TRIAL_LEAST = 8 };
+
 struct nyx_judge {
     nyx_judge_options       options;
+    bool                    trial;             /* only to be timed */
     nyx_dataset             dataset;
     const struct nyx_split *split;
     nyx_rows                rows;
@@ -129,6 +133,8 @@ static int take_rows(nyx_judge *j)
         j->count = o->rows;
     bytes = j->targets * j->classes * (int64_t)sizeof(float);
     j->slots = LOGITS_MOST / bytes < 1 ? 1 : LOGITS_MOST / bytes > SLOTS_MOST ? SLOTS_MOST : LOGITS_MOST / bytes;
+    if (j->trial && j->slots > TRIAL_LEAST && j->slots > j->count / TRIAL_SHARE)
+        j->slots = j->count / TRIAL_SHARE > TRIAL_LEAST ? j->count / TRIAL_SHARE : TRIAL_LEAST;
     return 0;
 }
 
@@ -233,7 +239,7 @@ static int open_writer(nyx_judge *j)
     return status < 0 ? status : nyx_writer_begin(j->writer, "/tensors/logits", NYX_F32, &shape);
 }
 
-int nyx_judge_open(nyx_judge **out, nyx_device *device, const nyx_judge_options *options)
+static int open_judge(nyx_judge **out, nyx_device *device, const nyx_judge_options *options, bool trial)
 {
     nyx_judge *j;
     int        status;
@@ -242,6 +248,7 @@ int nyx_judge_open(nyx_judge **out, nyx_device *device, const nyx_judge_options 
     if ((status = nyx_alloc(&j, sizeof *j)) < 0)
         return status;
     j->options = *options;
+    j->trial = trial;
     j->device = device;
     if ((status = nyx_dataset_read(&j->dataset, options->data)) < 0 || (status = open_vote(j)) < 0 ||
         (status = take_rows(j)) < 0 ||
@@ -253,6 +260,11 @@ int nyx_judge_open(nyx_judge **out, nyx_device *device, const nyx_judge_options 
     }
     *out = j;
     return 0;
+}
+
+int nyx_judge_open(nyx_judge **out, nyx_device *device, const nyx_judge_options *options)
+{
+    return open_judge(out, device, options, false);
 }
 
 void nyx_judge_close(nyx_judge *j)
@@ -276,16 +288,22 @@ void nyx_judge_close(nyx_judge *j)
 
 /* ---- running -------------------------------------------------------------------- */
 
-static int score_batch(nyx_judge *j, int64_t first, int64_t rows)
+static int run_batch(nyx_judge *j, int64_t first, int64_t rows)
 {
     int status;
 
     for (int64_t i = 0; i < rows; i++)
         fill_slot(j, i, first + i);
-    if ((status = nyx_session_logits(j->model, j->inputs, j->ids, rows, j->logits)) < 0 ||
-        (j->vote && (status = add_votes(j, first, rows)) < 0) ||
-        (j->reference &&
-         (status = nyx_session_logits(j->reference, j->inputs, j->ids, rows, j->reference_logits)) < 0))
+    if ((status = nyx_session_logits(j->model, j->inputs, j->ids, rows, j->logits)) < 0 || !j->reference)
+        return status;
+    return nyx_session_logits(j->reference, j->inputs, j->ids, rows, j->reference_logits);
+}
+
+static int score_batch(nyx_judge *j, int64_t first, int64_t rows)
+{
+    int status;
+
+    if ((status = run_batch(j, first, rows)) < 0 || (j->vote && (status = add_votes(j, first, rows)) < 0))
         return status;
     status = nyx_eval_add(j->eval, j->logits, j->reference ? j->reference_logits : NULL, j->labels, rows);
     return status == 0 && j->writer ? nyx_writer_rows(j->writer, j->logits, rows * j->targets) : status;
@@ -311,6 +329,43 @@ int nyx_judge_run(nyx_judge *j, nyx_eval_result *out)
     writer = j->writer;
     j->writer = NULL;
     return nyx_writer_commit(writer);
+}
+
+/* ---- where ---------------------------------------------------------------------------- */
+
+/* The first rows, a second time when all is warm. */
+static int measure(void *context, nyx_device *device, nyx_placement *place, int *share, double *seconds)
+{
+    nyx_judge_options options = *(const nyx_judge_options *)context;
+    nyx_judge        *j;
+    int               status;
+
+    (void)share;
+    options.logits = NULL;
+    options.vote = false;
+    if ((status = open_judge(&j, device, &options, true)) < 0)
+        return status;
+    const int64_t rows = j->count < j->slots ? j->count : j->slots;
+    for (int i = 0; i < 2 && status == 0; i++) {
+        const int64_t start = nyx_clock_ns();
+
+        status = nyx_stop_requested() ? nyx_error_set(NYX_ERR_STOPPED, "stopped; run the same command again")
+                                      : run_batch(j, 0, rows);
+        *seconds = (double)(nyx_clock_ns() - start) * 1e-9;
+    }
+    if (status == 0)
+        nyx_placement_add(place, nyx_device_name(device))->seconds = *seconds;
+    *seconds *= (double)j->count / (double)rows;
+    nyx_judge_close(j);
+    return status;
+}
+
+int nyx_judge_place(nyx_device **out, nyx_placement *place, const char *name, int threads,
+                    const nyx_judge_options *options)
+{
+    nyx_judge_options copy = *options;
+
+    return nyx_place_open(out, place, name, threads, &(nyx_work){ .measure = measure, .context = &copy });
 }
 
 /* ---- describing --------------------------------------------------------------------- */

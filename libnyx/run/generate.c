@@ -7,6 +7,7 @@
  */
 #include "run/run.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { LONG = 512, SHORT = 32, SLOTS = 8, PROGRAMS = 4 };
@@ -256,4 +257,77 @@ int nyx_generator_step(nyx_generator *g, const int32_t *tokens)
             step_slots(g, first, tokens);
     }
     return nyx_store_check(g->store);
+}
+
+/* ---- where ------------------------------------------------------------------------- */
+
+typedef struct {
+    const char                  *path;
+    const nyx_generator_options *options;
+    int64_t                      prompt, tokens;
+} text_work;
+
+enum { TRIAL_PROMPT = 32, TRIAL_STEPS = 4 };
+
+static int time_feed(nyx_generator *g, int64_t count, double *seconds)
+{
+    const int32_t tokens[TRIAL_PROMPT] = { 0 };
+    const int64_t start = nyx_clock_ns();
+    int           status = nyx_generator_feed(g, 0, tokens, count);
+
+    *seconds = (double)(nyx_clock_ns() - start) * 1e-9;
+    return status;
+}
+
+/* The fastest of some, behind one that has everything warm. */
+static int time_steps(nyx_generator *g, double *seconds)
+{
+    int32_t *tokens;
+    int      status = nyx_alloc(&tokens, g->sequences * (int64_t)sizeof *tokens);
+
+    *seconds = INFINITY;
+    for (int i = 0; i <= TRIAL_STEPS && g->length[0] < g->context && status == 0; i++) {
+        const int64_t start = nyx_clock_ns();
+        double        took;
+
+        status = nyx_generator_step(g, tokens);
+        took = (double)(nyx_clock_ns() - start) * 1e-9;
+        *seconds = i > 0 && took < *seconds ? took : *seconds;
+    }
+    nyx_free(tokens);
+    return status;
+}
+
+static int measure(void *context, nyx_device *device, nyx_placement *place, int *share, double *seconds)
+{
+    const text_work *w = context;
+    int64_t          fed = w->prompt < TRIAL_PROMPT ? w->prompt : TRIAL_PROMPT;
+    nyx_generator   *g;
+    double           feed_s = 0.0, step_s;
+    int              status = nyx_generator_open(&g, device, w->path, w->options);
+
+    (void)share;
+    if (status < 0)
+        return status;
+    fed = fed < g->context / 2 ? fed : g->context / 2;
+    for (int i = 0; i < 2 && status == 0 && fed > 0; i++) {
+        nyx_generator_rewind(g, 0, 0);
+        status = time_feed(g, fed, &feed_s);
+    }
+    if (status == 0 && (status = time_steps(g, &step_s)) == 0) {
+        nyx_placement_add(place, nyx_device_name(device))->seconds = step_s;
+        *seconds = step_s * (double)w->tokens;
+        if (fed > 0)
+            *seconds += feed_s * (double)(w->prompt * g->sequences) / (double)fed;
+    }
+    nyx_generator_close(g);
+    return status;
+}
+
+int nyx_generator_place(nyx_device **out, nyx_placement *place, const char *name, int threads, const char *path,
+                        const nyx_generator_options *options, int64_t prompt, int64_t tokens)
+{
+    text_work text = { path, options, prompt, tokens };
+
+    return nyx_place_open(out, place, name, threads, &(nyx_work){ .measure = measure, .context = &text });
 }

@@ -181,6 +181,10 @@ typedef struct nyx_generator nyx_generator;
 int  nyx_generator_open(nyx_generator **out, nyx_device *device, const char *path,
                         const nyx_generator_options *options) NYX_CHECKED; /* INPUT: no decoder, context too long */
 void nyx_generator_close(nyx_generator *generator);
+/* Open a device for reading so many tokens and making so many (nyx_place_open);
+ * "auto" times some. */
+int  nyx_generator_place(nyx_device **out, nyx_placement *place, const char *name, int threads, const char *path,
+                         const nyx_generator_options *options, int64_t prompt, int64_t tokens) NYX_CHECKED;
 const nyx_config *nyx_generator_config(const nyx_generator *generator);
 nyx_memory        nyx_generator_memory(const nyx_generator *generator);
 int64_t           nyx_generator_context(const nyx_generator *generator);

@@ -46,6 +46,10 @@ run, result = report["run"], report["result"]
 assert eval(sys.argv[2]), (run, result)' "$@"
 }
 
+of_run() { # REPORT KEY
+    "${PYTHON:-python3}" -c 'import json, sys; print(json.load(open(sys.argv[1]))["run"][sys.argv[2]])' "$@"
+}
+
 @test "a share on each device: as on the processor to rounding, twice the same bytes" {
     need_device
     train cpu.h5 --device=cpu --log=cpu.jsonl
@@ -88,8 +92,7 @@ PY
     train m.h5 --device=cpu+vulkan --report=r.json
     holds r.json 'len(run["placement"]["trials"]) >= 2 and all(t["seconds"] > 0 for t in run["placement"]["trials"])'
     holds r.json 'run["share"] == "%d/4" % min(run["placement"]["trials"], key=lambda t: t["seconds"])["share"]'
-    local share; share=$("${PYTHON:-python3}" -c 'import json; print(json.load(open("r.json"))["run"]["share"])')
-    train again.h5 --device=cpu+vulkan --share="$share"
+    train again.h5 --device=cpu+vulkan --share="$(of_run r.json share)"
     cmp m.h5 again.h5
 }
 
@@ -99,15 +102,41 @@ PY
     holds r.json 'min((t for t in run["placement"]["trials"] if t["seconds"]), key=lambda t: t["seconds"])["device"] == run["device"]'
     holds r.json '{"cpu", "vulkan"} <= {t["device"][:6].split(":")[0] for t in run["placement"]["trials"]}'
     "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" train r.json
-    local device share; read -r device share < <("${PYTHON:-python3}" -c 'import json
-run = json.load(open("r.json"))["run"]
-print(run["device"], "--share=" + run["share"] if "share" in run else "")')
-    train again.h5 --device="$device" $share
+    local share=; grep -q '"share": "' r.json && share=--share=$(of_run r.json share)
+    train again.h5 --device="$(of_run r.json device)" $share
     cmp m.h5 again.h5
     train gpu.h5 --device=vulkan --checkpoint=ck.h5
     train m.h5 --device=auto --checkpoint=ck.h5 --resume --report=r.json
     cmp gpu.h5 m.h5
     holds r.json 'run["device"].startswith("vulkan:") and "placement" not in run'
+}
+
+@test "auto judges and goes on with a text where that is fastest, with the answers of that device" {
+    need_device
+    echo '{ "model": { "kind": "decoder", "width": 16, "heads": 2, "inner": 32, "layers": 1, "context": 16 },
+            "training": { "batch": 4, "steps": 2, "optimizer": { "kind": "adamw", "learning_rate": 1e-3 } } }' > lm.json
+    for i in $(seq 60); do echo "the $i grey cats sat on $((i * 7 % 31)) red mats"; done > t.txt
+    nyx-data text t.txt --tokenizer=bytes --split=tail -o t.h5 --quiet
+    nyx-train lm.json --data=t.h5 -o lm.h5 --device=cpu --quiet
+    nyx-eval lm.h5 --data=t.h5 --device=auto,software --report=auto.json --quiet
+    holds auto.json '{"cpu", "vulkan"} == {t["device"].split(":")[0] for t in run["placement"]["trials"]}'
+    holds auto.json 'min(run["placement"]["trials"], key=lambda t: t["seconds"])["device"] == run["device"]'
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" eval auto.json
+    nyx-eval lm.h5 --data=t.h5 --device="$(of_run auto.json device)" --report=named.json --quiet
+    "${PYTHON:-python3}" -c 'import json; a, b = (json.load(open(f))["result"] for f in ("auto.json", "named.json")); assert a == b'
+    nyx-eval lm.h5 --generate --prompt="the 7" --tokens=6 --device=auto,software --report=text.json --quiet > auto.txt
+    nyx-eval lm.h5 --generate --prompt="the 7" --tokens=6 --device=cpu --quiet > cpu.txt
+    cmp auto.txt cpu.txt
+    holds text.json 'len(run["placement"]["trials"]) >= 2'
+}
+
+@test "a GPU that is lost in the middle of its share: exit 75, one line, and on from the checkpoint" {
+    need_device
+    refused 75 "lost" --seed=3 --device=cpu+vulkan:0,lost=40 --share=2/4 --checkpoint=ck.h5 --checkpoint-every=1
+    [ -e ck.h5 ]
+    train m.h5 --device=cpu+vulkan --checkpoint=ck.h5 --resume
+    train whole.h5 --device=cpu+vulkan --share=2/4
+    cmp m.h5 whole.h5
 }
 
 @test "auto without a GPU is the processor, and nothing is tried" {

@@ -90,27 +90,28 @@ static int read_prompt(work *w)
 
 static int prepare(work *w, nyx_report *report, const char *model, enum nyx_activations activations)
 {
-    const nyx_sampling how = { args->temperature, args->top_p, args->top_k, nyx_cli_common->seed };
-    const nyx_config  *config;
-    int                status;
+    const nyx_sampling          how = { args->temperature, args->top_p, args->top_k, nyx_cli_common->seed };
+    const nyx_generator_options options = { .sequences = args->count, .activations = activations };
+    nyx_placement place;
+    int           status;
 
     if ((status = open_tokenizer(&w->tokenizer, model)) < 0 || (status = read_prompt(w)) < 0 ||
-        (status = nyx_device_open(&w->device, nyx_cli_common->device, nyx_cli_common->threads)) < 0 ||
-        (status = nyx_generator_open(&w->generator, w->device, model,
-                                     &(nyx_generator_options){ .sequences = args->count, .activations = activations })) < 0)
+        (status = nyx_generator_place(&w->device, &place, nyx_cli_common->device, nyx_cli_common->threads, model, &options,
+                                      w->prompt_count, args->tokens)) < 0 ||
+        (status = nyx_generator_open(&w->generator, w->device, model, &options)) < 0)
         return status;
-    config = nyx_generator_config(w->generator);
-    if (nyx_tokenizer_vocabulary(w->tokenizer) > config->data.vocabulary)
+    nyx_placement_describe(&place, nyx_report_run(report));
+    const int64_t vocabulary = nyx_generator_config(w->generator)->data.vocabulary;
+    if (nyx_tokenizer_vocabulary(w->tokenizer) > vocabulary)
         return nyx_error_set(NYX_ERR_INPUT, "the tokenizer has %lld tokens, the model knows %lld",
-                             (long long)nyx_tokenizer_vocabulary(w->tokenizer), (long long)config->data.vocabulary);
-    w->room = w->prompt_count + args->tokens;
-    if (w->room > nyx_generator_context(w->generator))
-        w->room = nyx_generator_context(w->generator);
+                             (long long)nyx_tokenizer_vocabulary(w->tokenizer), (long long)vocabulary);
+    w->room = nyx_generator_context(w->generator);
+    w->room = w->room < w->prompt_count + args->tokens ? w->room : w->prompt_count + args->tokens;
     nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(w->device));
     if ((status = nyx_report_input(report, model)) < 0 ||
         (args->prompt_file && (status = nyx_report_input(report, args->prompt_file)) < 0) ||
         (args->tokenizer && (status = nyx_report_input(report, args->tokenizer)) < 0) ||
-        (status = nyx_chooser_create(&w->chooser, &how, config->data.vocabulary)) < 0 ||
+        (status = nyx_chooser_create(&w->chooser, &how, vocabulary)) < 0 ||
         (status = nyx_alloc(&w->lengths, args->count * (int64_t)sizeof *w->lengths)) < 0)
         return status;
     return nyx_alloc(&w->texts, args->count * (w->room + w->prompt_count) * (int64_t)sizeof *w->texts);
@@ -253,8 +254,9 @@ static void set_text(nyx_json *object, const char *key, const work *w, int64_t w
 
 static void describe(const work *w, nyx_report *report)
 {
-    nyx_json *run = nyx_report_run(report);
-    nyx_json *object = nyx_json_add_object(nyx_report_result(report), "generation"), *texts;
+    const double fed = (double)(w->prompt_count * args->count);
+    nyx_json    *run = nyx_report_run(report), *texts;
+    nyx_json    *object = nyx_json_add_object(nyx_report_result(report), "generation");
 
     nyx_json_set_int(object, "prompt_tokens", w->prompt_count);
     nyx_json_set_int(object, "new_tokens", w->steps);
@@ -272,8 +274,7 @@ static void describe(const work *w, nyx_report *report)
         set_text(one, "text", w, s, w->prompt_count, w->lengths[s]);
     }
     if (w->prompt_ns > 0)
-        nyx_json_set_real(run, "prompt_tokens_per_s",
-                          (double)(w->prompt_count * args->count) / ((double)w->prompt_ns * 1e-9));
+        nyx_json_set_real(run, "prompt_tokens_per_s", fed / ((double)w->prompt_ns * 1e-9));
     if (w->steps && w->step_ns > 0)
         nyx_json_set_real(run, "new_tokens_per_s", (double)w->steps / ((double)w->step_ns * 1e-9));
 }
