@@ -28,7 +28,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, attention, matmul_coded, matvec_coded, quantize, dequantize, forward, step, generate, file, pipeline, or all", .check = bench_check_rows, .choices = bench_row_names, .required = true },
     { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec, coded or not: sizes [a few usual ones]", .check = bench_check_sizes },
     { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = bench_check_modes, .choices = bench_modes },
-    { .kind = NYX_OPT_CHOICE, .name = "type", .value = &args.type, .arg = "NAME", .help = "matmul, matvec, attention: type of what is multiplied [f32]", .choices = bench_types },
+    { .kind = NYX_OPT_CHOICE, .name = "type", .value = &args.type, .arg = "NAME", .help = "matmul, matvec, attention, step: type of what is multiplied [f32]", .choices = bench_types },
     { .kind = NYX_OPT_CHECK, .name = "shapes", .value = &args.shapes, .arg = "BxHxSxD,...", .help = "attention: batch, heads, positions, width of a head [4x8x1024x64]", .check = bench_check_shapes },
     { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = bench_check_formats, .choices = nyx_format_examples },
     { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "coded products, generate: real or int8, what coded weights multiply [real]", .choices = nyx_activations_names },

@@ -42,7 +42,7 @@ typedef struct {
     bool        tune;         /* products: find the kernel's constants first; 30 times `seconds` each */
     int         heads_count;  /* 0: the usual ones */
     nyx_bench_heads heads[8]; /* attention */
-    enum nyx_dtype type;      /* matmul, matvec, attention: of what is multiplied, f32 f16 bf16 */
+    enum nyx_dtype type;      /* matmul, matvec, attention, step: of what is multiplied, f32 f16 bf16 */
     const char *formats;      /* comma-separated; NULL: the examples of quant/, some of them for products */
     enum nyx_activations activations; /* coded products, generate */
     const char *config;       /* step: configuration; NULL: no figure */

@@ -67,13 +67,17 @@ static int64_t step_count(nyx_bench *bench, double flops)
 
 static int train(nyx_bench *bench, nyx_train_options *options)
 {
-    struct steps     steps = { .bench = bench };
-    nyx_bench_figure figure = { .op = "step" };
-    nyx_trainer     *trainer;
-    nyx_train_result result;
-    int              status = nyx_trainer_create(&trainer, bench->device, options);
+    const enum nyx_dtype type = bench->options.type;
+    struct steps         steps = { .bench = bench };
+    nyx_bench_figure     figure = { .op = "step" };
+    nyx_trainer         *trainer;
+    nyx_train_result     result;
+    char                 precision[32];
+    int                  status;
 
-    if (status < 0)
+    snprintf(precision, sizeof precision, "precision=%s", nyx_dtype_name(type));
+    if ((status = nyx_passes_parse(&options->passes, precision)) < 0 ||
+        (status = nyx_trainer_create(&trainer, bench->device, options)) < 0)
         return status;
     figure.flops = nyx_trainer_flops(trainer);
     nyx_trainer_free(trainer);
@@ -82,8 +86,8 @@ static int train(nyx_bench *bench, nyx_train_options *options)
     options->context = &steps;
     if ((status = nyx_trainer_create(&trainer, bench->device, options)) < 0)
         return status;
-    snprintf(figure.what, sizeof figure.what, "batch %lld x %lld", (long long)options->config.training.batch,
-             (long long)options->config.data.length);
+    snprintf(figure.what, sizeof figure.what, "%s%sbatch %lld x %lld", type == NYX_F32 ? "" : nyx_dtype_name(type),
+             type == NYX_F32 ? "" : " ", (long long)options->config.training.batch, (long long)options->config.data.length);
     if (bench->options.progress)
         bench->options.progress(bench->options.context, "step");
     nyx_bench__meter_start(bench);
@@ -92,7 +96,7 @@ static int train(nyx_bench *bench, nyx_train_options *options)
     nyx_trainer_free(trainer);
     if (status < 0)
         return status;
-    nyx_bench__limit(bench, &figure, NYX_F32);
+    nyx_bench__limit(bench, &figure, type);
     nyx_bench__judge(&figure, bench->samples, steps.count, bench->options.spread_most);
     return nyx_bench__add(bench, &figure);
 }

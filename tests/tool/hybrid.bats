@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
     export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
     cd "$BATS_FILE_TMPDIR"
-    nyx-profile --parts=vulkan --quiet | grep -q '^vulkan  *none' && touch no-device
+    nyx-profile --parts=vulkan --no-measure | grep -q '^vulkan  *none' && touch no-device
     cat > tiny.json <<'JSON'
 { "model": { "width": 32, "heads": 2, "inner": 64, "h_layers": 1, "l_layers": 1, "halt_max_steps": 3,
              "puzzle_width": 32 },

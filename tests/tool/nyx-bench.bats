@@ -82,6 +82,11 @@ PY
 }
 
 @test "products of 16 bits and of a GPU are timed" {
+    cat > c.json <<'JSON'
+{ "model": { "width": 16, "heads": 2, "inner": 16, "h_layers": 1, "l_layers": 1, "halt_max_steps": 1 },
+  "training": { "batch": 4, "steps": 20, "optimizer": { "learning_rate": 1e-3 } } }
+JSON
+    nyx-bench --op=step $quick --config=c.json --length=8 --type=bf16 --device=cpu | grep -q '^step *bf16 batch 4 x 8'
     nyx-bench --op=matmul,matvec $quick --sizes=9x10x12 --modes=tn --type=bf16 --device=cpu --report=b.json > table
     grep -q "bf16 tn 9x10x12" table && grep -q "bf16 10x12" table
     nyx-bench --op=matmul --dry-run --device=vulkan 2> why || skip "no Vulkan device; package mesa-vulkan-drivers"
