@@ -100,6 +100,9 @@ for f in figures:
     assert f["limit_s"] > 0 and f["limited_by"] in ("compute", "memory") and "processors" in f["openblas_s_reason"], f
     assert f["median_s"] is None or f["flops_per_s"] > 0 and f["fraction_of_limit"] > 0, f
 PY
+    for device in cpu vulkan; do
+        nyx-bench --op=attention $quick --shapes=1x2x9x8 --type=f16 --device=$device | grep -q '^attention *backward f16 causal 1x2x9x8'
+    done
     nyx-bench --op=copy,attention $quick --shapes=1x2x9x8 --device=vulkan --report=g.json > table
     "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench g.json
     "$PYTHON" - <<'PY'
