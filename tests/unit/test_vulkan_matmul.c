@@ -1,7 +1,7 @@
 /* vulkan_matmul: products on a Vulkan device in every way they are cut: whole
  * tiles, pieces that bindings allow, tiles asked for, parts of the terms, few
  * rows. Operands are small integers, so sums are exact and must be equal. */
-#include "device/tune.h"
+#include "device/vulkan/kernels/kernels.h"
 #include "vulkan_device.h"
 
 typedef struct { int64_t m, n, k; } size;
@@ -184,6 +184,31 @@ static void products_are_exact_whichever_constants_are_taken(void **state)
     nyx_device_close(device);
 }
 
+/* Tiles of matrix units are tried once; here, where there are none, other tiles are. */
+static void a_tile_is_tried_once(void **state)
+{
+    const nyx_genome tile = { { 64, 64, 8, 8, 4, 2, 8, 0 } };
+    nyx_vulkan__gpu *gpu;
+    nyx_device      *device;
+
+    (void)state;
+    if (!has_device())
+        return;
+    ok(nyx_device_open(&device, "vulkan", 1));
+    gpu = nyx_vulkan__gpu_of(device);
+    for (int turn = 0; turn < 2; turn++) {
+        assert_true(nyx_vulkan__tile_works(gpu, NYX_F16, &tile));
+        assert_int_equal(gpu->tried_count, 1);
+        assert_null(gpu->trying);
+    }
+    assert_true(nyx_vulkan__tile_works(gpu, NYX_BF16, &tile));
+    assert_int_equal(gpu->tried_count, 2);
+    gpu->tried[0].refused = true;
+    assert_false(nyx_vulkan__tile_works(gpu, NYX_F16, &tile));
+    assert_true(nyx_vulkan__tile_refused(gpu, NYX_F16, &tile) && !nyx_vulkan__tile_refused(gpu, NYX_BF16, &tile));
+    nyx_device_close(device);
+}
+
 /* Whatever a table says: nothing but what the device runs. */
 static void genes_that_are_none_do_not_fit(void **state)
 {
@@ -227,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_tile_is_taken_by_its_number),
         cmocka_unit_test(products_are_exact_whichever_constants_are_taken),
         cmocka_unit_test(genes_that_are_none_do_not_fit),
+        cmocka_unit_test(a_tile_is_tried_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

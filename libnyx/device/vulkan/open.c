@@ -144,6 +144,7 @@ void nyx_vulkan__close(nyx_device *device)
     }
     nyx_vulkan__api_close(&gpu->vk);
     nyx_vulkan__tune_release(gpu);
+    nyx_free(gpu->tried);
     nyx_free(gpu);
 }
 

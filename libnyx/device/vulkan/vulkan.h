@@ -10,6 +10,7 @@
 #define NYX_VULKAN_H
 
 #include "device/internal.h"
+#include "device/tune.h"
 #include "device/vulkan/api.h"
 
 enum { NYX_VULKAN_BINDINGS = 8, NYX_VULKAN_PUSH = 32 /* words */, NYX_VULKAN_SPECS = 16 };
@@ -61,6 +62,11 @@ typedef struct {
 } nyx_vulkan__switches;
 
 enum nyx_vulkan__trust { NYX_VULKAN_UNTRIED, NYX_VULKAN_TRUSTED, NYX_VULKAN_REFUSED };
+typedef struct {
+    enum nyx_dtype type;
+    nyx_genome     tile;
+    bool           refused;
+} nyx_vulkan__tried;
 
 typedef struct nyx_vulkan__tuning nyx_vulkan__tuning; /* vulkan/tune.h */
 
@@ -91,6 +97,9 @@ typedef struct {
     nyx_vulkan__block                download, parameters;
     nyx_vulkan__tuning              *tuning; /* NULL: nobody asked */
     enum nyx_vulkan__trust           matrix[2]; /* in its matrix units, for f16 and bf16 */
+    nyx_vulkan__tried               *tried;     /* tiles of theirs */
+    int64_t                          tried_count, tried_room;
+    const nyx_genome                *trying; /* what every product takes; NULL: what it chooses */
 } nyx_vulkan__gpu;
 
 static inline nyx_vulkan__gpu *nyx_vulkan__gpu_of(const nyx_device *device)

@@ -45,7 +45,11 @@ int64_t nyx_vulkan__select_lanes(const nyx_graph *g, const nyx_node *node);
 int64_t nyx_vulkan__rope_lanes(const nyx_graph *g, const nyx_node *node);
 
 /* Whether matrix units multiply f16 or bf16, which a product of each kind is
- * tried for once. */
+ * tried for once; with this tile, which is known only once it was tried. */
 bool nyx_vulkan__matrix_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type);
+bool nyx_vulkan__tile_refused(const nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx_genome *tile);
+/* Before it is used: products of each kind, with whole tiles and with parts of
+ * them, the first time. */
+bool nyx_vulkan__tile_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx_genome *tile);
 
 #endif

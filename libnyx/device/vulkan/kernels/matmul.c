@@ -182,14 +182,6 @@ static double merit(const nyx_vulkan__gpu *gpu, const tile *t, const piece *at)
     return t->rate * used * (groups < wanted ? (double)groups / (double)wanted : 1.0);
 }
 
-static bool takes(nyx_vulkan__gpu *gpu, const tile *t, const product *p)
-{
-    if (!t->units)
-        return tile_fits(gpu, t);
-    return p->dtype != NYX_F32 && p->a.line % 8 == 0 && p->b.line % 8 == 0 && units_fit(gpu, t, p->dtype == NYX_BF16) &&
-           nyx_vulkan__matrix_works(gpu, p->dtype);
-}
-
 static tile tile_of(const nyx_genome *genome)
 {
     const int32_t *g = genome->genes;
@@ -201,6 +193,17 @@ static tile tile_of(const nyx_genome *genome)
 static nyx_genome genome_of(const tile *t)
 {
     return (nyx_genome){ { t->rows, t->columns, t->terms, t->own_rows, t->own_columns, t->buffers, t->lanes, t->units } };
+}
+
+static bool takes(nyx_vulkan__gpu *gpu, const tile *t, const product *p)
+{
+    const nyx_genome genome = genome_of(t);
+
+    if (!t->units)
+        return tile_fits(gpu, t);
+    return p->dtype != NYX_F32 && p->a.line % 8 == 0 && p->b.line % 8 == 0 &&
+           units_fit(gpu, t, p->dtype == NYX_BF16) &&
+           nyx_vulkan__matrix_works(gpu, p->dtype) && !nyx_vulkan__tile_refused(gpu, p->dtype, &genome);
 }
 
 static nyx_tune_problem problem_of(const product *p)
@@ -229,12 +232,14 @@ static const tile *usual_tile(nyx_vulkan__gpu *gpu, const product *p, const piec
     return best;
 }
 
-static tile choose_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
+static tile find_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
 {
     const int64_t          asked = e->gpu->switches.tile;
     const nyx_tune_problem problem = problem_of(p);
     nyx_genome             genome;
 
+    if (e->gpu->trying)
+        return tile_of(e->gpu->trying);
     if (asked > 0 && asked <= TILES && takes(e->gpu, &tiles[asked - 1], p))
         return tiles[asked - 1];
     if (asked > 0)
@@ -243,6 +248,18 @@ static tile choose_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
     else if (nyx_vulkan__tuned(&genome, e->gpu, &nyx_vulkan__tune_matmul, &problem))
         return tile_of(&genome);
     return *usual_tile(e->gpu, p, at);
+}
+
+/* What matrix units multiply wrongly is passed over from then on. */
+static tile choose_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
+{
+    tile t = find_tile(e, p, at);
+
+    for (nyx_genome genome = genome_of(&t); t.units && !nyx_vulkan__tile_works(e->gpu, p->dtype, &genome);) {
+        t = find_tile(e, p, at);
+        genome = genome_of(&t);
+    }
+    return t;
 }
 
 /* The lines of an operand that a piece needs, and where in a line it starts. */

@@ -1,50 +1,65 @@
-/* matrix -- do matrix units multiply right? Drivers claim more than they can,
- * so each type is tried once, on products whose sums are exact. */
+/* matrix -- do matrix units multiply right? Drivers claim more than they can, so
+ * each type is tried once, and each tile before it is used, on products whose sums
+ * are exact. */
 #include "device/vulkan/kernels/kernels.h"
 
-enum { ROWS = 40, COLUMNS = 56, TERMS = 72 }; /* no multiples of a tile */
+#include <string.h>
+
+enum { LEFT = 7, RIGHT = 3, PERIOD = 13 }; /* of operands */
+
+/* How large a product is tried; no multiples of a tile for types. */
+typedef struct {
+    int rows, columns, terms;
+} extents;
+
+static float operand_at(int i, int step, int k, int step_k)
+{
+    return (float)((i * step + k * step_k) % PERIOD - 6);
+}
 
 static float left_at(int i, int k)
 {
-    return (float)((i * 7 + k * 5) % 13 - 6);
+    return operand_at(i, LEFT, k, 5);
 }
 
 static float right_at(int j, int k)
 {
-    return (float)((j * 3 + k * 11) % 13 - 6);
+    return operand_at(j, RIGHT, k, 11);
 }
 
 /* The operands as they lie in memory: rows, or columns, of the terms. */
-static void fill(uint16_t *to, enum nyx_dtype type, int lines, bool terms, float (*at)(int i, int k))
+static void fill(uint16_t *to, float *values, enum nyx_dtype type, int lines, int count, bool terms,
+                 float (*at)(int i, int k))
 {
-    float values[COLUMNS * TERMS];
-
     for (int i = 0; i < lines; i++)
-        for (int k = 0; k < TERMS; k++)
-            values[terms ? i * TERMS + k : k * lines + i] = at(i, k);
-    nyx_convert_from_f32(type, to, values, (int64_t)lines * TERMS);
+        for (int k = 0; k < count; k++)
+            values[terms ? i * count + k : k * lines + i] = at(i, k);
+    nyx_convert_from_f32(type, to, values, (int64_t)lines * count);
 }
 
-static bool is_product(const float *y)
+/* Sums repeat with the operands. */
+static bool is_product(const float *y, const extents *size)
 {
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < COLUMNS; j++) {
-            float sum = 0;
+    float sums[PERIOD][PERIOD];
 
-            for (int k = 0; k < TERMS; k++)
-                sum += left_at(i, k) * right_at(j, k);
-            if (!(y[i * COLUMNS + j] == sum))
-                return false;
+    for (int i = 0; i < PERIOD; i++)
+        for (int j = 0; j < PERIOD; j++) {
+            sums[i][j] = 0;
+            for (int k = 0; k < size->terms; k++)
+                sums[i][j] += left_at(i, k) * right_at(j, k);
         }
+    for (int i = 0; i < size->rows; i++)
+        for (int j = 0; j < size->columns; j++)
+            if (!(y[i * size->columns + j] == sums[i % PERIOD][j % PERIOD]))
+                return false;
     return true;
 }
 
-static int build(nyx_graph *g, enum nyx_dtype type, enum nyx_matmul_mode mode)
+static int build(nyx_graph *g, enum nyx_dtype type, enum nyx_matmul_mode mode, const extents *size)
 {
-    const bool      tn = mode == NYX_MATMUL_TN, nt = mode == NYX_MATMUL_NT;
-    const nyx_shape x = tn ? nyx_shape_of(2, (int64_t)TERMS, (int64_t)ROWS) : nyx_shape_of(2, (int64_t)ROWS, (int64_t)TERMS);
-    const nyx_shape w = nt ? nyx_shape_of(2, (int64_t)COLUMNS, (int64_t)TERMS)
-                           : nyx_shape_of(2, (int64_t)TERMS, (int64_t)COLUMNS);
+    const int64_t   m = size->rows, n = size->columns, k = size->terms;
+    const nyx_shape x = mode == NYX_MATMUL_TN ? nyx_shape_of(2, k, m) : nyx_shape_of(2, m, k);
+    const nyx_shape w = mode == NYX_MATMUL_NT ? nyx_shape_of(2, n, k) : nyx_shape_of(2, k, n);
     const nyx_value left = nyx_graph_variable(g, "x", type, x, NYX_ROLE_INPUT);
     const nyx_value right = nyx_graph_variable(g, "w", type, w, NYX_ROLE_INPUT);
 
@@ -52,29 +67,44 @@ static int build(nyx_graph *g, enum nyx_dtype type, enum nyx_matmul_mode mode)
     return nyx_graph_check(g);
 }
 
-static bool multiplies(nyx_device *device, enum nyx_dtype type, enum nyx_matmul_mode mode)
+static bool multiplies(nyx_device *device, enum nyx_dtype type, enum nyx_matmul_mode mode, const extents *size)
 {
+    const int64_t most = (int64_t)(size->rows > size->columns ? size->rows : size->columns) *
+                         (size->terms > size->columns ? size->terms : size->columns);
     nyx_graph   *g = NULL;
     nyx_store   *store = NULL;
     nyx_program *program = NULL;
-    uint16_t     x[ROWS * TERMS], w[COLUMNS * TERMS];
-    float        y[ROWS * COLUMNS];
+    float       *y = NULL;
+    uint16_t    *words = NULL;
     bool         right = false;
 
-    if (nyx_graph_create(&g, NYX_F32) < 0 || build(g, type, mode) < 0 || nyx_store_create(&store, device, 1) < 0 ||
-        nyx_program_compile(&program, store, g) < 0 || nyx_store_allocate(store) < 0)
+    if (nyx_alloc(&y, most * (int64_t)sizeof *y) < 0 || nyx_alloc(&words, most * (int64_t)sizeof *words) < 0 ||
+        nyx_graph_create(&g, NYX_F32) < 0 || build(g, type, mode, size) < 0 ||
+        nyx_store_create(&store, device, 1) < 0 || nyx_program_compile(&program, store, g) < 0 ||
+        nyx_store_allocate(store) < 0)
         goto done;
-    fill(x, type, ROWS, mode != NYX_MATMUL_TN, left_at);
-    fill(w, type, COLUMNS, mode == NYX_MATMUL_NT, right_at);
-    nyx_store_write(store, "x", x);
-    nyx_store_write(store, "w", w);
+    fill(words, y, type, size->rows, size->terms, mode != NYX_MATMUL_TN, left_at);
+    nyx_store_write(store, "x", words);
+    fill(words, y, type, size->columns, size->terms, mode == NYX_MATMUL_NT, right_at);
+    nyx_store_write(store, "w", words);
     nyx_program_run(program, &(nyx_run){ 0 });
     nyx_store_read(store, "y", y);
-    right = is_product(y);
+    right = is_product(y, size);
 done:
     nyx_program_free(program);
     nyx_store_free(store);
     nyx_graph_free(g);
+    nyx_free(words);
+    nyx_free(y);
+    return right;
+}
+
+static bool multiplies_all(nyx_device *device, enum nyx_dtype type, const extents *size)
+{
+    bool right = true;
+
+    for (int mode = NYX_MATMUL_NT; mode <= NYX_MATMUL_TN && right; mode++)
+        right = multiplies(device, type, (enum nyx_matmul_mode)mode, size);
     return right;
 }
 
@@ -83,10 +113,44 @@ bool nyx_vulkan__matrix_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type)
     enum nyx_vulkan__trust *trust = &gpu->matrix[type == NYX_BF16];
 
     if (*trust == NYX_VULKAN_UNTRIED) {
-        *trust = NYX_VULKAN_TRUSTED; /* by the products below */
-        for (int mode = NYX_MATMUL_NT; mode <= NYX_MATMUL_TN && *trust == NYX_VULKAN_TRUSTED; mode++)
-            if (!multiplies(gpu->device, type, (enum nyx_matmul_mode)mode))
-                *trust = NYX_VULKAN_REFUSED;
+        *trust = NYX_VULKAN_TRUSTED; /* by the products */
+        *trust = multiplies_all(gpu->device, type, &(extents){ 40, 56, 72 }) ? NYX_VULKAN_TRUSTED : NYX_VULKAN_REFUSED;
     }
     return *trust == NYX_VULKAN_TRUSTED;
+}
+
+static nyx_vulkan__tried *tried_of(const nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx_genome *tile)
+{
+    for (int64_t i = 0; i < gpu->tried_count; i++)
+        if (gpu->tried[i].type == type && !memcmp(&gpu->tried[i].tile, tile, sizeof *tile))
+            return &gpu->tried[i];
+    return NULL;
+}
+
+bool nyx_vulkan__tile_refused(const nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx_genome *tile)
+{
+    const nyx_vulkan__tried *tried = tried_of(gpu, type, tile);
+
+    return tried && tried->refused;
+}
+
+bool nyx_vulkan__tile_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx_genome *tile)
+{
+    const nyx_genome own = *tile, *before = gpu->trying;
+    const extents    whole = { 2 * own.genes[0], own.genes[1], 2 * own.genes[2] };
+    const extents    part = { own.genes[0] + 24, own.genes[1] + 40, own.genes[2] + 8 };
+
+    if (before || tried_of(gpu, type, &own))
+        return before || !tried_of(gpu, type, &own)->refused;
+    if (nyx_array_grow(&gpu->tried, &gpu->tried_room, gpu->tried_count, sizeof *gpu->tried, 8) < 0) {
+        gpu->matrix[type == NYX_BF16] = NYX_VULKAN_REFUSED;
+        return false;
+    }
+    gpu->trying = &own;
+    gpu->tried[gpu->tried_count] = (nyx_vulkan__tried){ type, own, false };
+    gpu->tried[gpu->tried_count].refused =
+        !multiplies_all(gpu->device, type, &whole) || !multiplies_all(gpu->device, type, &part);
+    gpu->tried_count++;
+    gpu->trying = before;
+    return !gpu->tried[gpu->tried_count - 1].refused;
 }
