@@ -1,7 +1,7 @@
 /* attention -- softmax(Q K^T scale) V with a running maximum and sum, so that
  * no row of scores is ever whole (Dao et al. 2022, arXiv:2205.14135).
- *   x    f32 [batches, positions, (heads + 2 kv_heads) WIDTH]
- *   to   f32 [batches, positions, heads WIDTH], when HAS_RESULT
+ *   x    [batches, positions, (heads + 2 kv_heads) WIDTH]
+ *   to   [batches, positions, heads WIDTH], when HAS_RESULT
  *   lse  f32 [batches, heads, positions], when HAS_LSE
  * A workgroup ROWS queries of a head: grid (tiles, heads, batches). Scores are
  * kept times log2(e), exponentials are powers of two. A row's maximum starts
@@ -12,6 +12,8 @@
 #include "nyx.glsl"
 #include "math.glsl"
 #include "lanes.glsl"
+
+layout(constant_id = 6) const uint HALVES = 0;
 #include "tile.glsl"
 #include "product.glsl"
 

@@ -1,5 +1,5 @@
 /* attention_delta -- sum(d_o o) of each query and head, for attention_grad.
- *   o, d_o  f32 [batches, positions, heads, width]
+ *   o, d_o  f32 or of 16 bits (halves.glsl) [batches, positions, heads, width]
  *   delta   f32 [batches, heads, positions]
  * LINES neighbours share a row; their sums are added in order. */
 #version 450
@@ -7,8 +7,10 @@
 #include "nyx.glsl"
 
 const uint LINES = 16;
-layout(set = 0, binding = 0) readonly buffer O { float o[]; };
-layout(set = 0, binding = 1) readonly buffer D { float d_o[]; };
+layout(constant_id = 1) const uint HALVES = 0;
+#include "halves.glsl"
+SINGLE(0, o)
+SINGLE(1, d_o)
 layout(set = 0, binding = 2) writeonly buffer Y { float delta[]; };
 layout(push_constant) uniform Push { uint rows, width, heads, positions; };
 shared float parts[gl_WorkGroupSize.x];
@@ -19,7 +21,7 @@ void main()
     float sum = 0.0;
 
     for (uint i = lane % LINES; row < rows && i < width; i += LINES)
-        sum += o[row * width + i] * d_o[row * width + i];
+        sum += o(row * width + i) * d_o(row * width + i);
     parts[lane] = sum;
     barrier();
     if (lane % LINES != 0u || row >= rows)

@@ -10,6 +10,8 @@
 #include "nyx.glsl"
 #include "math.glsl"
 #include "lanes.glsl"
+
+layout(constant_id = 4) const uint HALVES = 0;
 #include "tile.glsl"
 #include "product.glsl"
 

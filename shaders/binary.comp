@@ -24,7 +24,7 @@ layout(constant_id = 6) const uint HALVES = 0;
 INPUT(0, a)
 INPUT(1, b)
 OUTPUT(2, y)
-layout(set = 0, binding = 3) readonly buffer C { uint b_all[]; };
+SINGLE(3, b_one)
 layout(push_constant) uniform Push { uint words, first; };
 
 int divided(int p, int q)
@@ -68,19 +68,13 @@ uint of(uint p, uint q)
     return INTEGER != 0u ? of_integers(int(p), int(q)) : of_reals(uintBitsToFloat(p), uintBitsToFloat(q));
 }
 
-/* Element i of b; binding 3 as binding 1. */
-uint b_one(uint i)
-{
-    return (HALVES & 4u) != 0u ? widened(b_all[i / 2u] >> 16u * (i % 2u) & 0xffffu) : b_all[i];
-}
-
 WORDS met(uint i)
 {
     switch (MEETS) {
     case 0:  return b_words(i);
-    case 1:  return WORDS(b_one(0u));
+    case 1:  return WORDS(b_one_word(0u));
     case 2:  return b_words((first + i) % DIVISOR);
-    default: return WORDS(b_one((first + i) * LANES / DIVISOR));
+    default: return WORDS(b_one_word((first + i) * LANES / DIVISOR));
     }
 }
 

@@ -3,9 +3,10 @@
  *
  *     INPUT(0, x)    x(i): elements LANES i .. as REALS, x_words(i): their bits
  *     OUTPUT(2, y)   y(i, v), y_words(i, bits)
+ *     SINGLE(3, z)   z(i): element i, z_word(i): its bits; the only one without LANES
  *
  * HALVES (a specialisation constant, declared before): bit 0: 16 bits are bf16;
- * bit 1 + n: binding n has 16 bits. After lanes.glsl.
+ * bit 1 + n: binding n has 16 bits.
  */
 #include "float.glsl"
 
@@ -14,6 +15,22 @@ uint widened(uint code)
     return (HALVES & 1u) != 0u ? code << 16 : floatBitsToUint(f16_float(code));
 }
 
+#define SINGLE(at, name)                                                                        \
+    layout(set = 0, binding = at) readonly buffer Single_##name { uint name##_single[]; };      \
+                                                                                                \
+    uint name##_word(uint i)                                                                    \
+    {                                                                                           \
+        const bool half_size = (HALVES & 2u << at) != 0u;                                       \
+                                                                                                \
+        return half_size ? widened(name##_single[i / 2u] >> 16u * (i % 2u) & 0xffffu) : name##_single[i]; \
+    }                                                                                           \
+                                                                                                \
+    float name(uint i)                                                                          \
+    {                                                                                           \
+        return uintBitsToFloat(name##_word(i));                                                 \
+    }
+
+#ifdef LANES
 #if LANES == 4
 uvec4 widened(uvec2 two)
 {
@@ -83,4 +100,5 @@ uint halved(uint low, uint high)
     {                                                                                           \
         name##_whole[i] = floatBitsToUint(v);                                                   \
     }
+#endif
 #endif

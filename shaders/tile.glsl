@@ -5,17 +5,20 @@
  * columns 4 tx + j. So are sums, ROWS rows of a head's width, QUADS vec4: rows
  * oy + LINES i, vec4 ox + SIDE n. Both are there twice, where they are used.
  *
- *   x       f32 [batches, positions, row]: heads, then KEY and VALUE heads
- *   second  f32 [batches, positions, heads WIDTH]: RESULT, or its gradient
- *   to      f32 as one of them
+ *   x       [batches, positions, row]: heads, then KEY and VALUE heads
+ *   second  [batches, positions, heads WIDTH]: RESULT, or its gradient
+ *   to      as one of them
+ *
+ * Each f32 or of 16 bits (halves.glsl).
  */
 layout(constant_id = 1) const uint TALL = 8; /* rows of an invocation: 8 or 4 */
 layout(constant_id = 2) const uint WIDTH = 64;
 layout(constant_id = 3) const bool CAUSAL = false;
 
-layout(set = 0, binding = 0) readonly buffer X { REALS x[]; };
-layout(set = 0, binding = 1) readonly buffer Second { REALS second[]; };
-layout(set = 0, binding = 2) writeonly buffer To { REALS to[]; };
+#include "halves.glsl"
+INPUT(0, x)
+INPUT(1, second)
+OUTPUT(2, to)
 layout(push_constant) uniform Push { uint positions, heads, kv_heads; float scale; };
 
 const uint SIZE = 128u, COLUMNS = 64u, ROWS = 8u * TALL;
@@ -63,11 +66,11 @@ vec4 quad_of(const uint operand, uint position, uint quad)
     uint at = start[operand] + min(position, positions - 1) * row_step(operand);
 #if LANES == 4
     at = at / 4 + min(quad, QUADS - 1);
-    vec4 y = operand == RESULT ? second[at] : x[at];
+    vec4 y = operand == RESULT ? second(at) : x(at);
 #else
     uvec4 c = 4 * quad + uvec4(0, 1, 2, 3), from = at + min(c, uvec4(WIDTH - 1));
-    vec4  y = operand == RESULT ? vec4(second[from.x], second[from.y], second[from.z], second[from.w])
-                                : vec4(x[from.x], x[from.y], x[from.z], x[from.w]);
+    vec4  y = operand == RESULT ? vec4(second(from.x), second(from.y), second(from.z), second(from.w))
+                                : vec4(x(from.x), x(from.y), x(from.z), x(from.w));
     y = mix(vec4(0), y, lessThan(c, uvec4(WIDTH)));
 #endif
     return mix(vec4(0), y, bvec4(there));
@@ -90,11 +93,11 @@ void write_sums(const uint which, const uint operand, uint first)
             vec4 y = sums[(which * HEIGHT + i) * SPAN + n];
 #if LANES == 4
             if (position < positions && quad < QUADS)
-                to[at / 4 + quad] = y;
+                to(at / 4 + quad, y);
 #else
             [[unroll]] for (uint c = 0; c < 4; c++)
                 if (position < positions && 4 * quad + c < WIDTH)
-                    to[at + 4 * quad + c] = y[c];
+                    to(at + 4 * quad + c, y[c]);
 #endif
         }
     }

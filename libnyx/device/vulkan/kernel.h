@@ -73,8 +73,7 @@ typedef struct {
 /* Each ends with a row of op NYX_OP_NONE; the list ends with NULL. */
 extern const nyx_vulkan__kernel *const nyx_vulkan__kernels[];
 
-/* Operands that a node's kernel takes in 16 bits beside f32, as nyx_halves says
- * it; where that is none, `takes` alone decides. */
+/* Operands that a node's kernel takes in 16 bits beside f32, as nyx_halves says it. */
 uint32_t nyx_vulkan__halves_of(const nyx_graph *g, const nyx_node *node);
 
 /* ---- emitting ---------------------------------------------------------------------- */

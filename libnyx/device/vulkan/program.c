@@ -99,11 +99,12 @@ static uint32_t halves_among(const nyx_graph *g, const nyx_node *node)
 
 static const nyx_vulkan__kernel *find_kernel(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
 {
+    const bool narrow = nyx_op_table(node->op)->narrow; /* then `takes` knows types, too */
     const bool known = !(halves_among(g, node) & ~nyx_vulkan__halves_of(g, node));
 
     for (int t = 0; nyx_vulkan__kernels[t]; t++)
         for (const nyx_vulkan__kernel *k = nyx_vulkan__kernels[t]; k->op != NYX_OP_NONE; k++)
-            if (k->op == node->op && (k->takes ? k->takes(gpu, g, node) : known))
+            if (k->op == node->op && (k->takes ? (known || narrow) && k->takes(gpu, g, node) : known))
                 return k;
     return NULL;
 }

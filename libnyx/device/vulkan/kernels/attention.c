@@ -12,8 +12,8 @@ enum { WIDTH_MOST = 256, INVOCATIONS = 128, WIDE_HEAD = 64,
 /* Operands by batch, and which of them are worked on at once. */
 typedef struct {
     int64_t batches, positions, heads, kv_heads, width;
-    int64_t x_bytes, o_bytes, row_bytes; /* of a batch: x, result, one number a query */
-    int64_t piece;                       /* batches */
+    int64_t x, o, rows; /* elements of a batch: x, result, one number a query */
+    int64_t piece;      /* batches */
 } layout;
 
 static layout layout_of(const nyx_vulkan__emit *e)
@@ -22,14 +22,14 @@ static layout layout_of(const nyx_vulkan__emit *e)
     const int64_t    heads = e->node->ints[0], kv_heads = e->node->ints[1], row = x->dims[2];
     const int64_t    width = row / (heads + 2 * kv_heads), positions = x->dims[1];
     layout           l = { .batches = x->dims[0], .positions = positions, .heads = heads, .kv_heads = kv_heads,
-                           .width = width, .x_bytes = positions * row * 4, .o_bytes = positions * heads * width * 4,
-                           .row_bytes = positions * heads * 4 };
+                           .width = width, .x = positions * row, .o = positions * heads * width,
+                           .rows = positions * heads };
     int64_t          step = 1;
 
     /* Pieces start at multiples of 256 bytes of every operand. */
-    while (((step * l.x_bytes) | (step * l.o_bytes) | (step * l.row_bytes)) % 256)
+    while (((step * l.x) | (step * l.o) | (step * l.rows)) % 128)
         step *= 2;
-    l.piece = e->gpu->facts.buffer_most / (l.x_bytes > 0 ? l.x_bytes : 1) / step * step;
+    l.piece = e->gpu->facts.buffer_most / (l.x > 0 ? l.x * 4 : 1) / step * step;
     l.piece = l.piece > 65535 ? 65535 / step * step : l.piece;
     l.piece = l.piece < 1 || l.piece > l.batches ? l.batches : l.piece; /* too large: nyx_vulkan__add says so */
     return l;
@@ -63,15 +63,17 @@ static nyx_vulkan__work tiled(const nyx_vulkan__emit *e, const char *narrow, con
 
 static void forward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p)
 {
-    const nyx_vulkan__range x = nyx_vulkan__part_of(e->in[0], p, l->x_bytes);
-    const nyx_vulkan__range o = nyx_vulkan__part_of(e->out[0], p, l->o_bytes);
-    const nyx_vulkan__range lse = nyx_vulkan__part_of(e->out[1], p, l->row_bytes);
+    const nyx_vulkan__range x = nyx_vulkan__part_of(e->in[0], p, l->x * nyx_vulkan__size_in(e, 0));
+    const nyx_vulkan__range o = nyx_vulkan__part_of(e->out[0], p, l->o * nyx_vulkan__size_out(e, 0));
+    const nyx_vulkan__range lse = nyx_vulkan__part_of(e->out[1], p, l->rows * 4);
+    const nyx_value         operands[] = { e->node->inputs[0], e->node->inputs[0], e->node->outputs[0] };
     const bool              has_o = e->out[0].bytes > 0, has_lse = e->out[1].bytes > 0;
     nyx_vulkan__work        work = tiled(e, "attention", "attention4", l, height_of(l, false), l->heads, p->count);
 
     nyx_vulkan__turns(e, TURNS * ((l->positions + 63) / 64));
     nyx_vulkan__spec(&work, has_o);
     nyx_vulkan__spec(&work, has_lse);
+    nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 3, operands));
     nyx_vulkan__bind(&work, x, true, false);
     nyx_vulkan__bind(&work, x, true, false);
     nyx_vulkan__bind(&work, has_o ? o : x, false, has_o);
@@ -96,8 +98,9 @@ static void sum_rows(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__pie
     const int64_t    rows = p->count * l->positions * l->heads;
     nyx_vulkan__work work = nyx_vulkan__shader(e, "attention_delta");
 
-    nyx_vulkan__read_piece(&work, e, 1, p, l->o_bytes);
-    nyx_vulkan__read_piece(&work, e, 3, p, l->o_bytes);
+    nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 2, (nyx_value[]){ e->node->inputs[1], e->node->inputs[3] }));
+    nyx_vulkan__read_piece(&work, e, 1, p, l->o * nyx_vulkan__size_in(e, 1));
+    nyx_vulkan__read_piece(&work, e, 3, p, l->o * nyx_vulkan__size_in(e, 3));
     nyx_vulkan__bind(&work, delta, false, true);
     nyx_vulkan__push(&work, (uint32_t)rows);
     nyx_vulkan__push(&work, (uint32_t)l->width);
@@ -110,17 +113,20 @@ static void sum_rows(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__pie
 static void bind_gradient(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p, nyx_vulkan__range delta,
                           nyx_vulkan__work *work)
 {
-    nyx_vulkan__read_piece(work, e, 0, p, l->x_bytes);
-    nyx_vulkan__read_piece(work, e, 3, p, l->o_bytes);
-    nyx_vulkan__write_piece(work, e, 0, p, l->x_bytes);
-    nyx_vulkan__read_piece(work, e, 2, p, l->row_bytes);
+    const nyx_value operands[] = { e->node->inputs[0], e->node->inputs[3], e->node->outputs[0] };
+
+    nyx_vulkan__spec(work, nyx_vulkan__halves(e, 3, operands));
+    nyx_vulkan__read_piece(work, e, 0, p, l->x * nyx_vulkan__size_in(e, 0));
+    nyx_vulkan__read_piece(work, e, 3, p, l->o * nyx_vulkan__size_in(e, 3));
+    nyx_vulkan__write_piece(work, e, 0, p, l->x * nyx_vulkan__size_out(e, 0));
+    nyx_vulkan__read_piece(work, e, 2, p, l->rows * 4);
     nyx_vulkan__bind(work, delta, true, false);
     nyx_vulkan__add(e, work);
 }
 
 static void backward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p)
 {
-    const nyx_vulkan__range delta = nyx_vulkan__workspace(e, p->count * l->row_bytes);
+    const nyx_vulkan__range delta = nyx_vulkan__workspace(e, p->count * l->rows * 4);
     const int64_t           height = height_of(l, true);
     nyx_vulkan__work        dq = tiled(e, "attention_dq", "attention_dq4", l, height, l->heads, p->count);
     nyx_vulkan__work        dkv = tiled(e, "attention_dkv", "attention_dkv4", l, height, l->kv_heads, p->count);
@@ -139,10 +145,15 @@ static void emit_attention_grad(nyx_vulkan__emit *e)
         backward(e, &l, &p);
 }
 
+int64_t nyx_vulkan__head_width(const nyx_graph *g, const nyx_node *node)
+{
+    return nyx_value_shape(g, node->inputs[0])->dims[2] / (node->ints[0] + 2 * node->ints[1]);
+}
+
 static bool fits(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
 {
     (void)gpu;
-    return nyx_value_shape(g, node->inputs[0])->dims[2] / (node->ints[0] + 2 * node->ints[1]) <= WIDTH_MOST;
+    return nyx_vulkan__head_width(g, node) <= WIDTH_MOST;
 }
 
 const nyx_vulkan__kernel nyx_vulkan__attention[] = {

@@ -38,7 +38,7 @@ static void emit_binary(nyx_vulkan__emit *e)
 {
     const int64_t   elems = nyx_vulkan__elems_out(e, 0);
     const meeting   m = meeting_of(nyx_vulkan__shape_in(e, 0), nyx_vulkan__shape_in(e, 1));
-    const nyx_value operands[] = { e->node->inputs[0], e->node->inputs[1], e->node->outputs[0] };
+    const nyx_value b = e->node->inputs[1], operands[] = { e->node->inputs[0], b, e->node->outputs[0], b };
 
     for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, elems, 4); nyx_vulkan__next(&p);) {
         const nyx_vulkan__range same = nyx_vulkan__part_of(e->in[1], &p, nyx_vulkan__size_in(e, 1));
@@ -49,7 +49,7 @@ static void emit_binary(nyx_vulkan__emit *e)
         nyx_vulkan__spec(&work, e->node->op == NYX_OP_COMPARE ? (uint32_t)e->node->ints[0] : 0);
         nyx_vulkan__spec(&work, m.how);
         nyx_vulkan__spec(&work, (uint32_t)(m.how == MEETS_LAST ? m.divisor / m.lanes : m.divisor));
-        nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 3, operands));
+        nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 4, operands));
         nyx_vulkan__read_piece(&work, e, 0, &p, nyx_vulkan__size_in(e, 0));
         nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], true, false);
         nyx_vulkan__write_piece(&work, e, 0, &p, nyx_vulkan__size_out(e, 0));

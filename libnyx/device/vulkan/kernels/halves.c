@@ -2,7 +2,7 @@
  * where LANES is 4 (shaders/halves.glsl). */
 #include "device/vulkan/kernels/kernels.h"
 
-enum { ROWS = 1 << NYX_MAX_INPUTS }; /* the first output; inputs count from bit 0 */
+enum { RESULT = 1 << NYX_MAX_INPUTS }; /* inputs count from bit 0 */
 
 static bool in_fours(const nyx_graph *g, nyx_value v)
 {
@@ -20,26 +20,30 @@ uint32_t nyx_vulkan__halves_of(const nyx_graph *g, const nyx_node *node)
     case NYX_OP_DIV:
     case NYX_OP_MIN:
     case NYX_OP_MAX:
-        return nyx_vulkan__binary_lanes(g, node) == 4 ? 1 | 2 | ROWS : 0;
+        return nyx_vulkan__binary_lanes(g, node) == 4 ? 1 | 2 | RESULT : 0;
     case NYX_OP_SELECT:
-        return nyx_vulkan__select_lanes(g, node) == 4 ? 2 | 4 | ROWS : 0;
+        return nyx_vulkan__select_lanes(g, node) == 4 ? 2 | 4 | RESULT : 0;
     case NYX_OP_AFFINE:
     case NYX_OP_GELU:
-        return nyx_value_elems(g, x) % 4 == 0 ? 1 | ROWS : 0;
+        return nyx_value_elems(g, x) % 4 == 0 ? 1 | RESULT : 0;
     case NYX_OP_GELU_GRAD:
-        return nyx_value_elems(g, x) % 4 == 0 ? 1 | 2 | ROWS : 0;
+        return nyx_value_elems(g, x) % 4 == 0 ? 1 | 2 | RESULT : 0;
     case NYX_OP_RMSNORM:
     case NYX_OP_LAYERNORM:
-        return in_fours(g, x) ? 1 | 2 | ROWS : 0;
+        return in_fours(g, x) ? 1 | 2 | RESULT : 0;
     case NYX_OP_RMSNORM_GRAD:
     case NYX_OP_LAYERNORM_GRAD:
-        return in_fours(g, x) ? 1 | 4 | ROWS : 0;
+        return in_fours(g, x) ? 1 | 4 | RESULT : 0;
     case NYX_OP_ROPE:
-        return nyx_vulkan__rope_lanes(g, node) == 4 ? 1 | ROWS : 0;
+        return nyx_vulkan__rope_lanes(g, node) == 4 ? 1 | RESULT : 0;
+    case NYX_OP_ATTENTION:
+        return nyx_vulkan__head_width(g, node) % 4 == 0 ? 1 | RESULT : 0;
+    case NYX_OP_ATTENTION_GRAD:
+        return nyx_vulkan__head_width(g, node) % 4 == 0 ? 1 | 2 | 8 | RESULT : 0;
     case NYX_OP_SWIGLU:
-        return nyx_vulkan__width(nyx_value_shape(g, x)) % 8 == 0 ? 1 | ROWS : 0;
+        return nyx_vulkan__width(nyx_value_shape(g, x)) % 8 == 0 ? 1 | RESULT : 0;
     case NYX_OP_SWIGLU_GRAD:
-        return nyx_vulkan__width(nyx_value_shape(g, x)) % 8 == 0 ? 1 | 2 | ROWS : 0;
+        return nyx_vulkan__width(nyx_value_shape(g, x)) % 8 == 0 ? 1 | 2 | RESULT : 0;
     default:
         return 0;
     }

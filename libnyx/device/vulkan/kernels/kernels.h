@@ -39,9 +39,10 @@ nyx_vulkan__work nyx_vulkan__row_work(nyx_vulkan__emit *e, const char *narrow, c
 
 /* Constant HALVES of shaders/halves.glsl, of operands in the order of bindings. */
 uint32_t nyx_vulkan__halves(const nyx_vulkan__emit *e, int count, const nyx_value *bindings);
-/* Lanes of a node's shader, as its kernel chooses them. */
+/* Lanes of a node's shader, as its kernel chooses them; elements of a head of attention. */
 int64_t nyx_vulkan__binary_lanes(const nyx_graph *g, const nyx_node *node);
 int64_t nyx_vulkan__select_lanes(const nyx_graph *g, const nyx_node *node);
+int64_t nyx_vulkan__head_width(const nyx_graph *g, const nyx_node *node);
 int64_t nyx_vulkan__rope_lanes(const nyx_graph *g, const nyx_node *node);
 
 /* Whether matrix units multiply f16 or bf16, which a product of each kind is
