@@ -237,6 +237,8 @@ static int search(struct search *s)
         return nyx_error_set(NYX_ERR_MEMORY, "no memory for the product of %s", s->found->what);
     fight(s, &s->best, &d);
     take(s, &seeds[0], &d);
+    if (!(s->found->found.median_s > 0.0) && nyx_device_check(device) == 0)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "--tune: '%s' tells no times", nyx_device_name(device));
     if ((status = nyx_device_check(device)) < 0 || (status = try_seeds(s, seeds, count)) < 0 || (status = climb(s)) < 0 ||
         (status = confirm(s, &seeds[0])) < 0 || (status = nyx_device_check(device)) < 0)
         return status;

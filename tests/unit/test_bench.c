@@ -143,6 +143,35 @@ static void slower_is_beyond_the_threshold(void **state)
     nyx_device_close(device);
 }
 
+/* What it multiplies at most in each type, what it reads at most; never a processor's. */
+static void a_gpu_is_compared_with_its_own_limits(void **state)
+{
+    const nyx_bench_options options = { .seconds = 0.01, .spread_most = 100.0, .memory_bytes = 1 << 20, .modes = "nt" };
+    nyx_bench_figure        products = { .flops = 1e12 }, halves = products, reads = { .bytes = 3 << 19 };
+    nyx_device             *device;
+    nyx_bench              *bench;
+
+    (void)state;
+    if (nyx_device_open(&device, "vulkan", 1) < 0) {
+        print_message("skipped: no Vulkan device; package mesa-vulkan-drivers\n");
+        return;
+    }
+    assert_int_equal(nyx_bench_create(&bench, device, &options), 0);
+    assert_true(nyx_bench_rate_known(bench, NYX_RATE_F32) == 0.0);
+    nyx_bench__limit(bench, &products, NYX_F32);
+    nyx_bench__limit(bench, &halves, NYX_F16);
+    nyx_bench__limit(bench, &reads, NYX_F32);
+    assert_string_equal(products.limited_by, "compute");
+    assert_string_equal(reads.limited_by, "memory");
+    assert_true(products.limit_s == 1e12 / nyx_bench_rate_known(bench, NYX_RATE_F32));
+    assert_true(nyx_bench_peak_flops(bench) == nyx_bench_rate_known(bench, NYX_RATE_F32));
+    const double units = nyx_bench_rate(bench, NYX_RATE_F16);
+    assert_true(halves.limit_s == 1e12 / (units > 0.0 ? units : nyx_bench_rate_known(bench, NYX_RATE_F32)));
+    assert_true(reads.limit_s == (double)(3 << 19) / bench->read[20] && bench->peak[0] == 0.0);
+    nyx_bench_free(bench);
+    nyx_device_close(device);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -151,6 +180,7 @@ int main(void)
         cmocka_unit_test(limits_are_plausible_and_kept),
         cmocka_unit_test(a_steady_run_has_its_time),
         cmocka_unit_test(slower_is_beyond_the_threshold),
+        cmocka_unit_test(a_gpu_is_compared_with_its_own_limits),
     };
 
     return cmocka_run_group_tests_name("bench", tests, NULL, NULL);

@@ -450,6 +450,8 @@ static bool genes_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, con
         return false;
     if (!g[7] && (g[6] < 1 || 32 % g[6] || g[3] * g[4] > 256))
         return false;
+    if (!gpu->facts.shaders.long_loops && 2048 * (1 + g[3] * g[4] / 4 + 16 / g[2]) > 60000)
+        return false; /* a piece's loops, where a driver unrolls none of them */
     const tile t = tile_of(genome);
     return (!t.units || (t.lanes == 0 && t.own_rows * t.own_columns <= 64 * 128)) && takes(gpu, &t, &p);
 }
