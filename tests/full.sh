@@ -25,7 +25,7 @@ quiet_make() { make --no-print-directory -s -j"$(nproc)" "$@"; }
 # With sanitizers gcc knows less about values and warns of texts that may be cut.
 CUT=-Wno-format-truncation
 
-run_check() { quiet_make BUILD="$build" tests-build && tests/run.sh "$build"; }
+run_check() { quiet_make BUILD="$build" tests-build && NYX_TEST_LONG=1 tests/run.sh "$build"; }
 
 run_clang() { quiet_make CC=clang BUILD="$build-clang" tests-build; }
 

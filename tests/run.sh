@@ -1,7 +1,8 @@
 #!/bin/bash
 # run.sh BUILD -- run every test, print what failed, end with one line of
 # counts. Programs speak TAP (cmocka, bats; tap.awk) or end with "N passed, N failed".
-# NYX_TEST_STRICT=1: a skip for want of a package is a failure.
+# NYX_TEST_STRICT=1: a skip for want of a package is a failure. NYX_TEST_LONG=1: tests
+# that take a shorter way otherwise take the long one.
 set -u
 cd "$(dirname "$0")/.."
 export BUILD=${1:-build}

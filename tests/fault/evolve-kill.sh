@@ -23,12 +23,13 @@ RANDOM=7
 same=0 kills=0
 for ((i = 0; i < count; i++)); do
     rm -f cut.*
-    while [ ! -e cut.recipe ]; do
+    ended=
+    while [ -z "$ended" ]; do
         "${search[@]}" $(files cut) --resume &
         pid=$!
         sleep "$(awk -v r=$RANDOM -v t=$took_ms 'BEGIN { print 0.02 + r / 32768 * t / 1000 }')"
-        kill -KILL $pid 2> /dev/null && kills=$((kills + 1))
-        wait $pid 2> /dev/null || true
+        kill -KILL $pid 2> /dev/null || true
+        if wait $pid 2> /dev/null; then ended=1; else kills=$((kills + 1)); fi
     done
     cmp whole.recipe cut.recipe && cmp whole.log cut.log && [ "$(result whole.report)" = "$(result cut.report)" ] &&
         same=$((same + 1))

@@ -44,20 +44,15 @@ static const tile tiles[] = {
     { 128, 128, 16, 16, 8, 2, 8, 0, 0, false },
     { 128, 256, 8, 8, 16, 2, 4, 0, 0, false },
     { 256, 128, 8, 16, 8, 2, 4, 0, 0, false },
-    { 128, 128, 64, 64, 64, 1, 0, 6.0, DISCRETE, true }, /* 19: by matrix units */
-    { 64, 64, 32, 32, 32, 2, 0, 3.0, GPUS, true },
-    { 32, 32, 32, 16, 16, 2, 0, 1.5, GPUS | SOFTWARE, true },
-    { 128, 128, 32, 64, 64, 2, 0, 0, 0, true },
-    { 128, 128, 32, 64, 32, 2, 0, 0, 0, true },
-    { 256, 128, 32, 64, 64, 1, 0, 0, 0, true },
-    { 128, 256, 32, 64, 64, 1, 0, 0, 0, true },
-    { 128, 64, 32, 32, 32, 2, 0, 0, 0, true },
-    { 128, 128, 64, 64, 32, 1, 0, 0, 0, true },
+    { 128, 128, 64, 64, 32, 1, 0, 6.0, DISCRETE, true }, /* 19: by matrix units */
+    { 64, 64, 64, 32, 32, 1, 0, 4.0, GPUS, true },
+    { 32, 32, 32, 16, 16, 1, 0, 1.5, GPUS | SOFTWARE, true },
+    { 128, 128, 64, 64, 64, 1, 0, 0, 0, true },
     { 128, 128, 64, 32, 64, 1, 0, 0, 0, true },
-    { 128, 128, 64, 32, 32, 1, 0, 0, 0, true },
+    { 128, 256, 32, 64, 64, 1, 0, 0, 0, true },
+    { 256, 128, 32, 64, 64, 1, 0, 0, 0, true },
     { 128, 64, 64, 32, 32, 1, 0, 0, 0, true },
-    { 64, 64, 64, 32, 32, 1, 0, 0, 0, true },
-    { 64, 128, 64, 32, 64, 1, 0, 0, 0, true },
+    { 64, 128, 64, 32, 32, 1, 0, 0, 0, true },
 };
 enum { TILES = sizeof tiles / sizeof *tiles };
 
@@ -87,17 +82,27 @@ static int64_t shared_lines(int lines, int elems)
     return (int64_t)lines * (elems / 8 + 1) * 16;
 }
 
+/* The most that an operand takes, as lines of its own or as lines of terms. */
+static int64_t shared_operand(int lines, int terms)
+{
+    const int64_t own = shared_lines(lines, terms), turned = shared_lines(terms, lines);
+
+    return own > turned ? own : turned;
+}
+
+/* In every mode, for both operands. */
 static bool units_fit(const nyx_vulkan__gpu *gpu, const tile *t, int type)
 {
     const int     m = gpu->facts.matrix[type].m, n = gpu->facts.matrix[type].n, k = gpu->facts.matrix[type].k;
-    const int64_t as_rows = shared_lines(t->rows + t->columns, t->terms);
-    const int64_t as_terms = shared_lines(t->terms, t->rows) + shared_lines(t->terms, t->columns);
-    const int64_t stage = (int64_t)own_tiles(t) * m * n * 4;
-    const int64_t most = t->buffers * (as_rows > as_terms ? as_rows : as_terms);
+    const int     threads = invocations(gpu, t);
+    const int64_t a = shared_operand(t->rows, t->terms), stage = (int64_t)own_tiles(t) * m * n * 4;
+    const int64_t shared = (a > stage ? a : stage) + shared_operand(t->columns, t->terms);
 
-    return m > 0 && m % 8 == 0 && n % 8 == 0 && k % 8 == 0 && t->own_rows % m == 0 && t->own_columns % n == 0 &&
-           t->terms % k == 0 && (most > stage ? most : stage) <= gpu->facts.shared_bytes && gpu->facts.subgroup > 0 &&
-           invocations(gpu, t) <= gpu->facts.group_invocations;
+    if (m <= 0 || m % 8 || n % 8 || k % 8 || t->own_rows % m || t->own_columns % n || t->rows % t->own_rows ||
+        t->columns % t->own_columns || t->terms % k || t->buffers != 1 || threads == 0)
+        return false;
+    return shared <= gpu->facts.shared_bytes && threads <= gpu->facts.group_invocations &&
+           threads % (t->rows / 8) == 0 && threads % (t->columns / 8) == 0 && threads % (t->terms / 8) == 0;
 }
 
 static int kind_of(const nyx_vulkan__gpu *gpu)
@@ -309,13 +314,14 @@ static nyx_vulkan__work tile_work(const nyx_vulkan__emit *e, const product *p, c
     nyx_vulkan__spec(&work, (uint32_t)t->terms);
     nyx_vulkan__spec(&work, (uint32_t)t->own_rows);
     nyx_vulkan__spec(&work, (uint32_t)t->own_columns);
-    nyx_vulkan__spec(&work, (uint32_t)t->buffers);
-    nyx_vulkan__spec(&work, t->units ? (uint32_t)e->gpu->facts.subgroup : (uint32_t)t->lanes);
     if (t->units) {
+        nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.subgroup);
         nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.matrix[type].m);
         nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.matrix[type].n);
         nyx_vulkan__spec(&work, (uint32_t)e->gpu->facts.matrix[type].k);
     } else {
+        nyx_vulkan__spec(&work, (uint32_t)t->buffers);
+        nyx_vulkan__spec(&work, (uint32_t)t->lanes);
         nyx_vulkan__spec(&work, type_of(p));
     }
     nyx_vulkan__spec(&work, p->a.terms);
@@ -330,6 +336,8 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
     const int64_t           parts = parts_of(e->gpu, t, at, &terms), elems = at->m.count * at->n.count;
     const nyx_vulkan__range shares = parts > 1 ? nyx_vulkan__workspace(e, parts * elems * 4) : y;
     const bool              has_bias = e->in[2].bytes > 0 && at->k.first == 0 && parts == 1;
+    const bool              add = parts == 1 && at->k.first > 0;
+    const bool              whole = at->m.count % t->rows == 0 && at->n.count % t->columns == 0 && at->k.count % t->terms == 0;
     const int64_t           y_line = parts > 1 ? at->n.count : p->n;
     uint32_t                a_start, b_start;
     const nyx_vulkan__range a = lines_of(&p->a, at->m, at->k, p->bytes, &a_start);
@@ -341,11 +349,13 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
         nyx_vulkan__spec(&work, p->b.line % 4 == 0 && b_start % 4 == 0);
         nyx_vulkan__spec(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && elems % 4 == 0);
     }
-    nyx_vulkan__spec(&work, at->m.count % t->rows == 0 && at->n.count % t->columns == 0 && at->k.count % t->terms == 0);
+    nyx_vulkan__spec(&work, whole);
+    if (t->units)
+        nyx_vulkan__spec(&work, whole && !has_bias && !add && y_line % 4 == 0 && at->n.first % 4 == 0);
     nyx_vulkan__bind(&work, a, true, false);
     nyx_vulkan__bind(&work, b, true, false);
     nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : a, true, false);
-    nyx_vulkan__bind(&work, shares, parts == 1 && at->k.first > 0, true);
+    nyx_vulkan__bind(&work, shares, add, true);
     nyx_vulkan__push(&work, (uint32_t)at->m.count);
     nyx_vulkan__push(&work, (uint32_t)at->n.count);
     nyx_vulkan__push(&work, (uint32_t)at->k.count);
@@ -358,7 +368,7 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
     nyx_vulkan__push(&work, parts > 1 ? 0 : (uint32_t)at->n.first);
     nyx_vulkan__push(&work, (uint32_t)elems);
     nyx_vulkan__push(&work, has_bias);
-    nyx_vulkan__push(&work, parts == 1 && at->k.first > 0);
+    nyx_vulkan__push(&work, add);
     nyx_vulkan__grid(&work, (at->n.count + t->columns - 1) / t->columns, (at->m.count + t->rows - 1) / t->rows, parts);
     nyx_vulkan__add(e, &work);
     if (parts > 1)
