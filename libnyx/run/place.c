@@ -9,8 +9,8 @@
 #include <string.h>
 
 /* No processor core known does more, and none that trains does less, a second;
- * work that takes less than SHORT at the latter is over before a GPU is open. */
-static const double core_flops_most = 300e9, core_flops_least = 5e9, short_s = 1.0;
+ * work that takes so short at the latter is over before a GPU was tried. */
+static const double core_flops_most = 300e9, core_flops_least = 5e9, short_s = 3.0;
 enum { GPUS_MOST = 4 };
 
 /* Any device; and processors that call themselves Vulkan devices count, too. */
@@ -77,7 +77,7 @@ static int find_gpus(int gpus[GPUS_MOST], bool software)
     nyx_vulkan *vulkan;
     int         count = 0;
 
-    if ((!software && !nyx_gpu_is_there()) || nyx_alloc(&vulkan, sizeof *vulkan) < 0)
+    if (nyx_alloc(&vulkan, sizeof *vulkan) < 0)
         return 0;
     nyx_vulkan_probe(vulkan, "libvulkan.so.1", false);
     for (int i = 0; i < vulkan->count && count < GPUS_MOST; i++)
@@ -92,7 +92,8 @@ static int find_gpus(int gpus[GPUS_MOST], bool software)
 typedef struct {
     nyx_placement  *place;
     const nyx_work *work;
-    int             threads;
+    int             threads, cores;
+    double          flops; /* 0: not known */
     nyx_device     *best; /* open */
     double          best_s;
     int             best_share;
@@ -131,7 +132,7 @@ static int try(search *s, const char *name, double *seconds)
  * what it takes at least. */
 static int try_cpu(search *s, double *seconds)
 {
-    const double least = s->work->flops / (core_flops_most * (s->threads > 0 ? s->threads : nyx_cpu_count()));
+    const double least = s->flops / (core_flops_most * s->cores);
 
     *seconds = least;
     if (least <= s->best_s)
@@ -162,7 +163,7 @@ static int try_gpus(search *s, const int *gpus, int count, int *best, double *se
  * processor need not be tried; else the processor, which shows that it is short. */
 static int try_all(search *s, const int *gpus, int count, bool software)
 {
-    const bool known = s->work->flops > 0.0;
+    const bool known = s->flops > 0.0;
     char       name[24];
     double     cpu_s = INFINITY, gpu_s = INFINITY;
     int        best = -1, status = known ? 0 : try(s, "cpu", &cpu_s);
@@ -177,24 +178,37 @@ static int try_all(search *s, const int *gpus, int count, bool software)
     return try(s, name, &cpu_s);
 }
 
-static bool is_short(const nyx_work *work)
+/* Is there more than one device to choose from, and enough to do? Asks as little
+ * as it can. */
+static int is_worth_it(search *s, bool software, bool *worth)
 {
-    return work->flops > 0.0 && work->flops < short_s * core_flops_least * nyx_cpu_count();
+    int status = 0;
+
+    *worth = software || nyx_gpu_is_there();
+    if (!*worth || !s->work->flops)
+        return 0;
+    status = s->work->flops(s->work->context, &s->flops);
+    *worth = software || s->flops >= short_s * core_flops_least * s->cores;
+    return status;
 }
 
 int nyx_place_open(nyx_device **out, nyx_placement *place, const char *name, int threads, const nyx_work *work)
 {
     const int64_t begin = nyx_clock_ns();
     const bool    software = !strcmp(name, auto_names[1]);
-    search        s = { place, work, threads, NULL, INFINITY, 0 };
+    search        s = { .place = place, .work = work, .threads = threads, .best_s = INFINITY,
+                        .cores = threads > 0 ? threads : nyx_cpu_count() };
     int           gpus[GPUS_MOST];
+    bool          worth;
     int           count, status;
 
     memset(place, 0, sizeof *place);
     *out = NULL;
     if (!nyx_place_is_auto(name))
         return nyx_device_open(out, name, threads);
-    count = is_short(work) && !software ? 0 : find_gpus(gpus, software);
+    if ((status = is_worth_it(&s, software, &worth)) < 0)
+        return status;
+    count = worth ? find_gpus(gpus, software) : 0;
     if (count == 0)
         return nyx_device_open(out, "cpu", threads);
     if ((status = try_all(&s, gpus, count, software)) < 0) {

@@ -90,7 +90,7 @@ typedef struct {
 } nyx_placement;
 
 typedef struct {
-    double  flops; /* of all of it; 0: not known */
+    int   (*flops)(void *context, double *flops); /* of all of it; NULL: not known */
     int64_t parts; /* micro-batches, which two devices could share out; 0: none */
     /* Do a little of it there: the seconds that all of it would take, *share of
      * a pair; says what it timed with nyx_placement_add. */

@@ -127,31 +127,30 @@ static int measure(void *context, nyx_device *device, nyx_placement *place, int 
 }
 
 /* Of the whole run. */
-static int flops_of(double *flops, const nyx_train_options *options)
+static int flops_of(void *context, double *flops)
 {
-    nyx_train_options alone = *options;
+    nyx_train_options alone = *(const nyx_train_options *)context;
     nyx_device       *cpu;
     int64_t           bytes;
     int               status = nyx_device_open(&cpu, "cpu", 1);
 
     if (status < 0)
         return status;
-    alone.share = 0;
     status = nyx_trainer_predict(&bytes, flops, cpu, &alone);
-    *flops *= (double)options->config.training.steps;
+    *flops *= (double)alone.config.training.steps;
     nyx_device_close(cpu);
     return status;
 }
 
 static int open_auto(nyx_device **out, nyx_placement *place, const char *name, int threads, nyx_train_options *options)
 {
-    nyx_work work = { .parts = options->config.training.micro_batches, .measure = measure, .context = options };
-    int      status;
+    const nyx_work work = { .flops = flops_of, .parts = options->config.training.micro_batches, .measure = measure,
+                            .context = options };
+    int            status;
 
     if (options->share > 0)
         return nyx_error_set(NYX_ERR_USAGE, "a share is of two devices; --device=cpu+vulkan has two");
-    if ((status = flops_of(&work.flops, options)) < 0 ||
-        (status = nyx_place_open(out, place, name, threads, &work)) < 0)
+    if ((status = nyx_place_open(out, place, name, threads, &work)) < 0)
         return status;
     options->share = place->share;
     return 0;

@@ -72,15 +72,14 @@ static int start_fresh(nyx_trainer *t)
 static int log_share(nyx_trainer *t)
 {
     nyx_json *json;
-    char      share[32];
 
     if (t->options.share == 0 || t->step > 0)
         return 0;
-    snprintf(share, sizeof share, "%d/%lld", t->options.share, (long long)t->config.training.micro_batches);
     json = nyx_json_object();
     nyx_json_set_text(json, "kind", "place");
     nyx_json_set_text(json, "device", t->device);
-    nyx_json_set_text(json, "share", share);
+    nyx_json_set_int(json, "share", t->options.share);
+    nyx_json_set_int(json, "micro_batches", t->config.training.micro_batches);
     return nyx_train__log(t, json);
 }
 

@@ -92,7 +92,7 @@ CASES
     done <<'CASES'
 cannot read 'bad.jsonl:2': line 1|{"kind":"step","loss":1.5
 'bad.jsonl:2' has no 'kind'; is it a log of nyx-train or nyx-evolve?|{"loss":1.5,"step":1}
-'bad.jsonl:2': kind 'stop' is unknown; logs have step, evaluation, candidate, front, sensitivity|{"kind":"stop","step":1}
+'bad.jsonl:2': kind 'stop' is unknown; logs have place, step, evaluation, candidate, front, sensitivity|{"kind":"stop","step":1}
 'bad.jsonl:2': 'step' is no count|{"kind":"step","loss":1.5,"step":"1"}
 'bad.jsonl:2': 'step' is no count|{"kind":"evaluation","loss":1.5,"step":-1}
 'bad.jsonl:2': 'loss' is no number|{"kind":"step","loss":"low","step":2}

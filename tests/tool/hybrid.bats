@@ -59,11 +59,12 @@ of_run() { # REPORT KEY
     holds r.json 'run["device"].startswith("cpu:") and "+vulkan:" in run["device"] and run["share"] == "2/4"'
     holds r.json '"placement" not in run and result["predicted_gpu_bytes"] >= 0'
     "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" train r.json
+    nyx-report r.json a.jsonl -o page.html --quiet
     "${PYTHON:-python3}" - <<'PY'
 import json
 one, two = ([json.loads(l) for l in open(f)] for f in ("cpu.jsonl", "a.jsonl"))
 first = two.pop(0)
-assert first["kind"] == "place" and "+vulkan:" in first["device"] and first["share"] == "2/4", first
+assert first["kind"] == "place" and "+vulkan:" in first["device"] and (first["share"], first["micro_batches"]) == (2, 4), first
 assert len(one) == len(two) == 7
 for x, y in zip(one, two):
     assert abs(x["loss"] - y["loss"]) <= 1e-4 * abs(x["loss"]), (x, y)

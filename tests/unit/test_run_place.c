@@ -6,9 +6,16 @@
 /* What a device is said to take. */
 typedef struct {
     double cpu_s, gpu_s, pair_s; /* below 0: it fails */
+    double flops; /* 0: not known */
     bool   stops;
     int    asked;
 } speeds;
+
+static int flops_of(void *context, double *flops)
+{
+    *flops = ((const speeds *)context)->flops;
+    return 0;
+}
 
 static int measure(void *context, nyx_device *device, nyx_placement *place, int *share, double *seconds)
 {
@@ -30,9 +37,10 @@ static int measure(void *context, nyx_device *device, nyx_placement *place, int 
 /* Returns how many were asked; `wanted`: what the name of the chosen one begins with. */
 static int chosen_is(const char *wanted, const char *name, speeds s, double flops, int64_t parts, nyx_placement *place)
 {
-    const nyx_work work = { flops, parts, measure, &s };
+    const nyx_work work = { flops > 0 ? flops_of : NULL, parts, measure, &s };
     nyx_device    *device;
 
+    s.flops = flops;
     ok(nyx_place_open(&device, place, name, 1, &work));
     if (strncmp(nyx_device_name(device), wanted, strlen(wanted)))
         fail_msg("%s was chosen, not %s", nyx_device_name(device), wanted);
@@ -45,7 +53,7 @@ static void a_named_device_is_opened_without_trying(void **state)
     nyx_placement place;
 
     (void)state;
-    assert_int_equal(chosen_is("cpu:reference", "cpu:reference", (speeds){ 1, 1, 1, false, 0 }, 1e15, 4, &place), 0);
+    assert_int_equal(chosen_is("cpu:reference", "cpu:reference", (speeds){ 1, 1, 1, 0, false, 0 }, 1e15, 4, &place), 0);
     assert_int_equal(place.count, 0);
     assert_true(nyx_place_is_auto("auto") && nyx_place_is_auto("auto,software"));
     assert_false(nyx_place_is_auto("cpu") || nyx_place_is_auto("auto,hardware") || nyx_place_is_auto("automatic"));
@@ -60,21 +68,21 @@ static void the_fastest_is_taken(void **state)
     (void)state;
     if (!has_device())
         return;
-    chosen_is("vulkan:", "auto,software", (speeds){ 2, 1, 9, false, 0 }, 0, 0, &place);
+    chosen_is("vulkan:", "auto,software", (speeds){ 2, 1, 9, 0, false, 0 }, 0, 0, &place);
     assert_int_equal(place.share, 0);
     assert_true(place.count >= 2 && place.seconds > 0);
-    chosen_is("cpu:", "auto,software", (speeds){ 1, 2, 9, false, 0 }, little, 0, &place);
-    chosen_is("cpu:", "auto,software", (speeds){ 1, 2, 0.5, false, 0 }, little, 1, &place); /* nothing to share out */
-    chosen_is("cpu:", "auto,software", (speeds){ 2, 3, 2.5, false, 0 }, little, 4, &place);
-    chosen_is("cpu:", "auto,software", (speeds){ 1, -1, 0.5, false, 0 }, little, 4, &place); /* the GPU cannot */
+    chosen_is("cpu:", "auto,software", (speeds){ 1, 2, 9, 0, false, 0 }, little, 0, &place);
+    chosen_is("cpu:", "auto,software", (speeds){ 1, 2, 0.5, 0, false, 0 }, little, 1, &place); /* nothing to share out */
+    chosen_is("cpu:", "auto,software", (speeds){ 2, 3, 2.5, 0, false, 0 }, little, 4, &place);
+    chosen_is("cpu:", "auto,software", (speeds){ 1, -1, 0.5, 0, false, 0 }, little, 4, &place); /* the GPU cannot */
     assert_string_equal(place.trials[0].reason, "no room on vulkan:0");
-    chosen_is("vulkan:", "auto,software", (speeds){ -1, 5, 6, false, 0 }, 0, 0, &place);
+    chosen_is("vulkan:", "auto,software", (speeds){ -1, 5, 6, 0, false, 0 }, 0, 0, &place);
     assert_int_equal(place.share, 0);
     /* Both together; share and device of the pair. */
-    chosen_is("cpu:", "auto,software", (speeds){ 2, 1, 0.5, false, 0 }, little, 4, &place);
+    chosen_is("cpu:", "auto,software", (speeds){ 2, 1, 0.5, 0, false, 0 }, little, 4, &place);
     assert_int_equal(place.share, 3);
     /* The processor cannot be faster than this, and is not tried, nor the pair. */
-    asked = chosen_is("vulkan:", "auto,software", (speeds){ 0.1, 1, 0.1, false, 0 }, much, 4, &place);
+    asked = chosen_is("vulkan:", "auto,software", (speeds){ 0.1, 1, 0.1, 0, false, 0 }, much, 4, &place);
     assert_int_equal(asked, place.count - 1);
     assert_true(place.trials[place.count - 1].seconds < 0 && strstr(place.trials[place.count - 1].reason, "more than"));
 }
@@ -82,7 +90,7 @@ static void the_fastest_is_taken(void **state)
 static void a_wish_to_stop_is_passed_on(void **state)
 {
     speeds         s = { .stops = true };
-    const nyx_work work = { 0, 0, measure, &s };
+    const nyx_work work = { NULL, 0, measure, &s };
     nyx_placement  place;
     nyx_device    *device;
 

@@ -92,7 +92,7 @@ static int add_front(report_log *log, const nyx_json *json)
                    (double[4]){ number_at(json, "token_forwards"), number_at(json, "hypervolume"), 0.0, 0.0 });
 }
 
-/* What was measured of single tensors stands in the report. */
+/* Where steps ran, and what was measured of single tensors, stands in the report. */
 static int pass_over(report_log *log, const nyx_json *json)
 {
     (void)log;
@@ -105,6 +105,7 @@ static const struct {
     const char *kind, *count, *figure;
     int (*add)(report_log *log, const nyx_json *json);
 } kinds[] = {
+    { "place", "step", "share", pass_over },
     { "step", "step", "loss", add_step },
     { "evaluation", "step", "loss", add_evaluation },
     { "candidate", "token_forwards", "kl", add_candidate },
@@ -130,7 +131,7 @@ static int add_line(report_log *log, const nyx_json *json, const char *place)
         return kinds[i].add(log, json);
     }
     return nyx_error_set(NYX_ERR_INPUT,
-                         "'%s': kind '%.32s' is unknown; logs have step, evaluation, candidate, front, sensitivity",
+                         "'%s': kind '%.32s' is unknown; logs have place, step, evaluation, candidate, front, sensitivity",
                          place, kind);
 }
 
