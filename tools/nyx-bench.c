@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "nyx-bench/parts.h"
 #include "quant/quant.h"
+#include "run/run.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,6 @@ static int run(nyx_report *report)
         (args.model && (status = nyx_report_input(report, args.model)) < 0) ||
         (status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0)
         goto done;
-    nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
     if (args.tune && strncmp(nyx_device_name(device), "vulkan", 6)) {
         status = nyx_error_set(NYX_ERR_UNSUPPORTED, "--tune: '%s' has no constants to choose; --device=vulkan has", nyx_device_name(device));
         goto done;
@@ -150,6 +150,7 @@ static int run(nyx_report *report)
     if (old)
         status = compare(report, bench, old);
 done:
+    nyx_device_describe(report, device, nyx_cli_note);
     nyx_bench_free(bench);
     nyx_device_close(device);
     nyx_json_free(old);

@@ -171,10 +171,10 @@ static int run(nyx_report *report)
         return nyx_error_set(NYX_ERR_USAGE, "--preservation-least needs --reference=MODEL.h5");
     if ((status = nyx_judge_place(&device, &place, nyx_cli_common->device, nyx_cli_common->threads, &options)) == 0 &&
         (status = nyx_judge_open(&j, device, &options)) == 0 && (status = inputs(report)) == 0) {
-        nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
         nyx_placement_describe(&place, nyx_report_run(report));
         status = nyx_cli_common->dry_run ? 0 : judge(report, j);
     }
+    nyx_device_describe(report, device, nyx_cli_note);
     nyx_judge_close(j);
     nyx_device_close(device);
     return status;

@@ -254,11 +254,11 @@ static int run_recipe(nyx_report *report)
         (status = nyx_output_try(args.output)) < 0 ||
         (status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0)
         goto done;
-    nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
     if (!nyx_cli_common->dry_run && (status = open_codings(&codings, device)) == 0)
         status = search(report, device, codings, &o);
     nyx_cli_progress_end();
 done:
+    nyx_device_describe(report, device, nyx_cli_note);
     nyx_codings_close(codings);
     nyx_device_close(device);
     nyx_dataset_release(&held);

@@ -271,7 +271,6 @@ static int run(nyx_report *report)
     nyx_machine_probe(&machine, args.root);
     if ((status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0)
         return status;
-    nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
     profile_describe_machine(nyx_report_result(report), nyx_report_run(report), &machine);
     if (args.plan)
         status = plan(report, device, &machine, &fit, &config);
@@ -279,6 +278,7 @@ static int run(nyx_report *report)
         status = look(report, device, &machine);
     if (status == 0 && args.plan)
         print_plan(&fit, &config);
+    nyx_device_describe(report, device, nyx_cli_note);
     nyx_device_close(device);
     return status;
 }

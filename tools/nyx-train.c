@@ -228,7 +228,6 @@ static int run(nyx_report *report)
                                   args.plan && !nyx_cli_common->threads ? fit.threads : nyx_cli_common->threads, &options)) < 0 ||
         (status = nyx_trainer_create(&trainer, device, &options)) < 0 || (status = check_plan(report, trainer)) < 0)
         goto done;
-    nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(device));
     train_describe_plan(report, trainer, &options);
     nyx_placement_describe(&place, nyx_report_run(report));
     if (nyx_cli_common->dry_run)
@@ -236,6 +235,7 @@ static int run(nyx_report *report)
     else
         status = train(report, trainer, &options, before);
 done:
+    nyx_device_describe(report, device, nyx_cli_note);
     nyx_trainer_free(trainer);
     nyx_device_close(device);
     nyx_dataset_release(&dataset);

@@ -34,6 +34,22 @@ static bool set_runs_here(const char *name)
     return !strcmp(name, "base");
 }
 
+/* The best instruction set that runs here. */
+static int best_set(void)
+{
+    int i = 0;
+
+    while (i < SET_COUNT - 1 && !set_runs_here(instruction_sets[i].name))
+        i++;
+    return i;
+}
+
+static void take_set(nyx_device *device, int i)
+{
+    device->set = instruction_sets[i].name;
+    device->fast = instruction_sets[i].kernels;
+}
+
 /* Fill the device's name and table from what was asked for. */
 static int choose_kernels(nyx_device *device, const char *name)
 {
@@ -44,21 +60,23 @@ static int choose_kernels(nyx_device *device, const char *name)
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; try cpu or vulkan", name);
     if (wanted && !strcmp(wanted, "reference")) {
         strcpy(device->name, "cpu:reference");
+        device->set = "reference";
         return 0;
     }
-    for (int i = 0; i < SET_COUNT; i++) {
-        if (wanted ? strcmp(wanted, instruction_sets[i].name) : !set_runs_here(instruction_sets[i].name))
+    for (int i = wanted ? 0 : best_set(); i < SET_COUNT; i++) {
+        if (wanted && strcmp(wanted, instruction_sets[i].name))
             continue;
         if (!set_runs_here(instruction_sets[i].name))
             return nyx_error_set(NYX_ERR_UNSUPPORTED, "this processor does not run '%s'", name);
         snprintf(device->name, sizeof device->name, "cpu:%s", instruction_sets[i].name);
-        device->fast = instruction_sets[i].kernels;
+        take_set(device, i);
         return 0;
     }
     return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device '%s'; try cpu, cpu:base or cpu:reference", name);
 }
 
-/* "vulkan" or "vulkan:N", then switches behind a comma. */
+/* "vulkan" or "vulkan:N", then switches behind a comma. What it has no kernel
+ * for is the processor's, whose best ones are taken. */
 static int open_vulkan(nyx_device *device, const char *name)
 {
     const char *rest = name + strlen("vulkan");
@@ -66,6 +84,7 @@ static int open_vulkan(nyx_device *device, const char *name)
     long        index = -1;
 
     device->backend = &nyx_device__vulkan;
+    take_set(device, best_set());
     if (*rest == ':') {
         index = strtol(rest + 1, &end, 10);
         if (end == rest + 1 || index < 0 || index >= NYX_VULKAN_MOST)
@@ -123,6 +142,11 @@ int64_t nyx_device_memory(const nyx_device *device)
     return device->backend->free_bytes ? device->backend->free_bytes(device) : -1;
 }
 
+bool nyx_device_substitutes(const nyx_device *device, enum nyx_op op)
+{
+    return device->substituted[op];
+}
+
 int nyx_device_check(const nyx_device *device)
 {
     return device->status < 0 ? nyx_error_set(device->status, "%s", device->why) : 0;
@@ -154,5 +178,28 @@ const nyx_kernel *nyx_device__kernel(const nyx_device *device, const nyx_graph *
     if (!kernel)
         kernel = find_kernel(real64 ? nyx_cpu_reference_f64 : nyx_cpu_reference_f32, g, node);
     NYX_BUG_IF(!kernel);
+    return kernel;
+}
+
+static nyx_operand operand_of(const nyx_graph *g, nyx_value v)
+{
+    return (nyx_operand){ NULL, nyx_value_dtype(g, v), nyx_value_shape(g, v), nyx_value_elems(g, v) };
+}
+
+const nyx_kernel *nyx_device__call(nyx_call *call, int64_t *workspace, const nyx_device *device, const nyx_graph *g,
+                                   const nyx_node *node)
+{
+    const nyx_kernel *kernel = nyx_device__kernel(device, g, node);
+
+    call->node = node;
+    call->pool = device->pool;
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i])
+            call->in[i] = operand_of(g, node->inputs[i]);
+    for (int i = 0; i < node->output_count; i++)
+        call->out[i] = operand_of(g, node->outputs[i]);
+    if (node->op == NYX_OP_ASSIGN)
+        call->out[0] = call->in[0];
+    *workspace = kernel->workspace ? kernel->workspace(g, node, nyx_pool_parts(device->pool)) : 0;
     return kernel;
 }

@@ -36,6 +36,9 @@ const char *nyx_device_name(const nyx_device *device); /* "cpu:avx2": part of th
 nyx_pool   *nyx_device_pool(nyx_device *device);
 /* Bytes of the device's own memory that are free; -1: it uses the host's. */
 int64_t     nyx_device_memory(const nyx_device *device);
+/* Does the processor do this operation in a GPU's place, in a program compiled
+ * so far? There it has no kernel, or the driver refuses it. */
+bool        nyx_device_substitutes(const nyx_device *device, enum nyx_op op);
 /* A GPU may fail in the middle of work: programs and reads then do nothing, and
  * this says why. Asked before results are used. DEVICE, MEMORY. */
 int         nyx_device_check(const nyx_device *device) NYX_CHECKED;
@@ -49,7 +52,8 @@ void nyx_store_free(nyx_store *store); /* after its programs */
 int nyx_store_declare(nyx_store *store, const nyx_graph *g) NYX_CHECKED;
 int nyx_store_allocate(nyx_store *store) NYX_CHECKED; /* zeroed; MEMORY */
 
-typedef struct { int64_t variables, arena, workspace, own; } nyx_memory; /* bytes; own: of them in a GPU's own memory */
+/* Bytes; own: of them in a GPU's own memory; host: beside them, of what the processor does in its place. */
+typedef struct { int64_t variables, arena, workspace, own, host; } nyx_memory;
 nyx_memory nyx_store_memory(const nyx_store *store); /* known before nyx_store_allocate */
 
 int                 nyx_store_count(const nyx_store *store);
@@ -66,6 +70,8 @@ void nyx_store_write(nyx_store *store, const char *name, const void *data);
 /* Those planes of a coded tensor (graph/inference.h) that the store has. */
 void nyx_store_write_coded(nyx_store *store, const char *tensor, const nyx_coded *coded);
 void nyx_store_read(nyx_store *store, const char *name, void *data);
+/* Several of them, waited for once. */
+void nyx_store_read_many(nyx_store *store, int count, const char *const *names, void *const *data);
 
 /* ---- programs ----------------------------------------------------------------- */
 
@@ -91,6 +97,7 @@ int64_t nyx_program_time_ns(const nyx_program *program, enum nyx_op op);
 typedef struct {
     const nyx_node *node;
     int64_t         begin_ns, ns;
+    bool            substituted; /* the processor did it in a GPU's place, copies included */
 } nyx_event;
 const nyx_event *nyx_program_events(const nyx_program *program, int64_t *count);
 

@@ -25,6 +25,14 @@ static inline int64_t nyx_device__copy_offset(const nyx_device__slot *slot, int 
     return slot->offset + copy * slot->stride;
 }
 
+/* Contents that the host wants; so many at once. */
+enum { NYX_DEVICE__PIECES = 32 };
+typedef struct {
+    const nyx_device__slot *slot;
+    int                     copy;
+    void                   *data;
+} nyx_device__piece;
+
 /* What a kind of device does its own way. `own` of a device, a store and a
  * program is the backend's. */
 typedef struct {
@@ -32,9 +40,9 @@ typedef struct {
     int  (*create)(nyx_store *store);   /* NULL: there is nothing to do */
     int  (*allocate)(nyx_store *store); /* variables, arena, workspace: zeroed */
     void (*release)(nyx_store *store);
-    /* One copy of a variable. */
+    /* One copy of a variable; several, waited for once. */
     void (*write)(nyx_store *store, const nyx_device__slot *slot, int copy, const void *data);
-    void (*read)(nyx_store *store, const nyx_device__slot *slot, int copy, void *data);
+    void (*read)(nyx_store *store, const nyx_device__piece *pieces, int count);
     nyx_memory (*memory)(const nyx_store *store); /* NULL: what the store counted */
     int  (*compile)(nyx_program *program); /* its plan is made, where there is an alignment */
     void (*discard)(nyx_program *program);
@@ -54,7 +62,9 @@ struct nyx_device {
     char                       name[32];
     nyx_pool                  *pool;
     const nyx_device__backend *backend;
-    const nyx_kernel          *fast; /* of the CPU; NULL: reference kernels only */
+    const char                *set;  /* instruction set of the CPU: "avx2" */
+    const nyx_kernel          *fast; /* its kernels; NULL: reference kernels only */
+    bool                       substituted[NYX_OP_COUNT]; /* nyx_device_substitutes */
     void                      *own;
     int                        status; /* the first failure of a device that can fail */
     char                       why[256];
@@ -99,8 +109,8 @@ struct nyx_program {
     void      *own;
 };
 
-/* Note that a node took so long. Memory for it may lack: then it is not noted. */
-void nyx_device__event(nyx_program *p, const nyx_node *node, int64_t begin_ns, int64_t ns);
+/* Note how long a node took. Memory for it may lack: then it is not noted. */
+void nyx_device__event(nyx_program *p, const nyx_event *event);
 
 
 /* Random numbers of a run: step and micro-batch in one counter. */
@@ -111,6 +121,10 @@ static inline uint32_t nyx_device__random_step(const nyx_store *store, const nyx
 
 /* The kernel of the CPU that runs this node; never NULL. */
 const nyx_kernel *nyx_device__kernel(const nyx_device *device, const nyx_graph *g, const nyx_node *node);
+/* The same, with the call's node, pool, types and shapes, and the bytes of
+ * workspace that it asks for; no memory yet. */
+const nyx_kernel *nyx_device__call(nyx_call *call, int64_t *workspace, const nyx_device *device, const nyx_graph *g,
+                                   const nyx_node *node);
 
 /* Open the Vulkan device of that index, -1: the first that is no processor,
  * else the first; switches: device/vulkan/vulkan.h, "" for none. UNSUPPORTED,

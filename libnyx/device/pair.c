@@ -144,7 +144,7 @@ static const nyx_device__slot *slot_on(const shared *s, const link *l, enum side
 
 static void read_side(const shared *s, const link *l, enum side side, int copy, void *data)
 {
-    s->sides[side]->device->backend->read(s->sides[side], slot_on(s, l, side), copy, data);
+    s->sides[side]->device->backend->read(s->sides[side], &(nyx_device__piece){ slot_on(s, l, side), copy, data }, 1);
 }
 
 static void write_side(const shared *s, const link *l, enum side side, int copy, const void *data)
@@ -271,7 +271,7 @@ static void take_events(nyx_program *p, const nyx_run *run)
 
     events = nyx_program_events(own->sides[own->micro ? side_of(s, run->micro) : LEADER], &count);
     for (int64_t i = 0; i < count; i++)
-        nyx_device__event(p, events[i].node, events[i].begin_ns, events[i].ns);
+        nyx_device__event(p, &events[i]);
 }
 
 static void run_both(nyx_program *p, const nyx_run *run)
@@ -382,6 +382,7 @@ static nyx_memory memory_of(const nyx_store *store)
         all.arena += one.arena;
         all.workspace += one.workspace;
         all.own += one.own;
+        all.host += one.host;
     }
     return all;
 }
@@ -419,6 +420,12 @@ static void read_copy(nyx_store *store, const nyx_device__slot *slot, int copy, 
         flush(store);
     read_side(s, l, !l->sum && l->holds[copy] & 1 << HELPER ? HELPER : LEADER, copy, data);
     keep_failure(store->device);
+}
+
+static void read_copies(nyx_store *store, const nyx_device__piece *pieces, int count)
+{
+    for (int i = 0; i < count; i++)
+        read_copy(store, pieces[i].slot, pieces[i].copy, pieces[i].data);
 }
 
 void nyx_store_share(nyx_store *store, int micro_batches)
@@ -493,6 +500,8 @@ static int compile(nyx_program *p)
     p->own = own;
     if ((status = note_variables(p)) < 0 || (status = nyx_program_compile(&own->sides[LEADER], s->sides[LEADER], p->graph)) < 0)
         return status;
+    for (int op = 0; op < NYX_OP_COUNT; op++)
+        p->store->device->substituted[op] = nyx_device_substitutes(s->sides[LEADER]->device, (enum nyx_op)op);
     for (; s->link_count < p->store->slot_count; s->link_count++) {
         if ((status = nyx_array_grow(&s->links, &s->link_room, s->link_count, sizeof *s->links, 64)) < 0)
             return status;
@@ -538,6 +547,6 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
 
 const nyx_device__backend nyx_device__pair = {
     .close = close_pair, .create = create_sides, .allocate = allocate, .release = release, .write = write_copy,
-    .read = read_copy, .memory = memory_of, .compile = compile, .discard = discard, .run = run_both, .digest = digest,
+    .read = read_copies, .memory = memory_of, .compile = compile, .discard = discard, .run = run_both, .digest = digest,
     .free_bytes = free_bytes,
 };

@@ -70,11 +70,11 @@ int64_t nyx_program_time_ns(const nyx_program *p, enum nyx_op op)
     return p->time_ns[op];
 }
 
-void nyx_device__event(nyx_program *p, const nyx_node *node, int64_t begin_ns, int64_t ns)
+void nyx_device__event(nyx_program *p, const nyx_event *event)
 {
-    p->time_ns[node->op] += ns;
+    p->time_ns[event->node->op] += event->ns;
     if (nyx_array_grow(&p->events, &p->event_room, p->event_count, sizeof *p->events, 256) == 0)
-        p->events[p->event_count++] = (nyx_event){ node, begin_ns, ns };
+        p->events[p->event_count++] = *event;
 }
 
 const nyx_event *nyx_program_events(const nyx_program *p, int64_t *count)

@@ -179,10 +179,27 @@ void nyx_store_write_coded(nyx_store *store, const char *tensor, const nyx_coded
 
 void nyx_store_read(nyx_store *store, const char *name, void *data)
 {
-    const nyx_device__slot *slot = &store->slots[slot_named(store, name)];
+    nyx_store_read_many(store, 1, &name, &data);
+}
 
-    for (int i = 0; i < slot->copies; i++)
-        store->device->backend->read(store, slot, i, (char *)data + i * nyx_device__copy_bytes(slot));
+void nyx_store_read_many(nyx_store *store, int count, const char *const *names, void *const *data)
+{
+    nyx_device__piece pieces[NYX_DEVICE__PIECES];
+    int               filled = 0;
+
+    for (int n = 0; n < count; n++) {
+        const nyx_device__slot *slot = &store->slots[slot_named(store, names[n])];
+
+        for (int i = 0; i < slot->copies; i++) {
+            pieces[filled++] = (nyx_device__piece){ slot, i, (char *)data[n] + i * nyx_device__copy_bytes(slot) };
+            if (filled == NYX_DEVICE__PIECES) {
+                store->device->backend->read(store, pieces, filled);
+                filled = 0;
+            }
+        }
+    }
+    if (filled)
+        store->device->backend->read(store, pieces, filled);
 }
 
 int nyx_store_check(const nyx_store *store)

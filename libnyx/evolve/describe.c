@@ -151,7 +151,7 @@ static int planned(int64_t *out, nyx_device *device, nyx_config *config, const n
     config->codings = formats;
     if ((status = nyx_evaluator_create(&evaluator, store, config, 1, false)) == 0) {
         memory = nyx_store_memory(store);
-        *out = memory.variables + memory.arena + memory.workspace;
+        *out = memory.variables + memory.arena + memory.workspace + memory.host;
         for (int t = 0; t < c->count; t++)
             *out -= c->tensors[t].bytes[level];
     }

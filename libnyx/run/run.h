@@ -35,6 +35,10 @@ int nyx_config_bind_dataset(nyx_config *config, const nyx_dataset *dataset, int6
 nyx_json *nyx_passes_json(const nyx_passes *passes);
 int       nyx_passes_read(nyx_passes *out, const nyx_json *object, const char *subject) NYX_CHECKED;
 
+/* In a report's `run`: "device", its name, and "on_cpu", the operations that the
+ * processor did in a GPU's place, of which `note` also tells. Behind the work. */
+void nyx_device_describe(nyx_report *report, const nyx_device *device, void (*note)(const char *fmt, ...));
+
 /* ---- choosing what fits ---------------------------------------------------------- */
 
 typedef struct {

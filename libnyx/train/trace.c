@@ -14,11 +14,13 @@ static nyx_json *event_json(const nyx_graph *g, const nyx_event *event, const ch
     nyx_json_set_real(json, "ts", offset_us + (double)event->begin_ns * 1e-3);
     nyx_json_set_real(json, "dur", (double)event->ns * 1e-3);
     nyx_json_set_int(json, "pid", 1);
-    nyx_json_set_int(json, "tid", 1);
+    nyx_json_set_int(json, "tid", event->substituted ? 2 : 1);
     args = nyx_json_add_object(json, "args");
     nyx_json_set_text(args, "path", event->node->path ? event->node->path : "");
     nyx_json_set_real(args, "flops", cost.flops);
     nyx_json_set_real(args, "bytes", cost.bytes);
+    if (event->substituted)
+        nyx_json_set_bool(args, "on_cpu", true);
     return json;
 }
 

@@ -179,7 +179,7 @@ int64_t nyx_trainer_bytes(const nyx_trainer *t)
 {
     const nyx_memory memory = nyx_store_memory(t->store);
 
-    return PROCESS_BYTES + graph_bytes(t) + memory.variables + memory.arena + memory.workspace + batch_bytes(t) +
+    return PROCESS_BYTES + graph_bytes(t) + memory.variables + memory.arena + memory.workspace + memory.host + batch_bytes(t) +
            nyx_train__largest_bytes(t->store) + t->sampler.rows * (int64_t)sizeof *t->sampler.order +
            split_bytes(t->options.dataset, &t->options.dataset->train) +
            split_bytes(t->options.dataset, &t->options.dataset->test);

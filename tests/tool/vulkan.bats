@@ -109,3 +109,32 @@ PY
     nyx-train tiny.json --data=d.h5 --seed=3 --device=vulkan -o m.h5 --quiet
     cmp planned.h5 m.h5
 }
+
+@test "what has no kernel runs on the processor: as on the CPU to rounding, resumed to the bit, said once" {
+    device=vulkan:0,staging,without=attention
+    nyx-train lm.json --data=t.h5 --seed=3 -o cpu.h5 --log=cpu.jsonl --device=cpu --quiet
+    run --separate-stderr nyx-train lm.json --data=t.h5 --seed=3 -o gpu.h5 --log=gpu.jsonl --device=$device --report=r.json --trace=trace.json
+    [ "$status" -eq 0 ]
+    echo "$stderr"
+    [ "$(grep -c 'warning: .*attention' <<< "$stderr")" -eq 1 ]
+    agree 1e-4 cpu.jsonl gpu.jsonl
+    "${PYTHON:-python3}" - <<'PY'
+import json
+r = json.load(open("r.json"))
+assert r["run"]["on_cpu"] == ["attention"] and r["run"]["device"] == "vulkan:0" and "attention" in r["warnings"][0], r
+events = json.load(open("trace.json"))["traceEvents"]
+there = [e for e in events if e["args"].get("on_cpu")]
+assert there and all(e["name"] == "attention" and e["tid"] == 2 and e["dur"] > 0 for e in there), there
+assert all(e["tid"] == 1 for e in events if not e["args"].get("on_cpu"))
+PY
+    nyx-train lm.json --data=t.h5 --seed=3 --steps=8 -o half.h5 --device=$device,lost=250 --checkpoint=ck.h5 --checkpoint-every=1 --quiet && false
+    nyx-train lm.json --data=t.h5 --seed=3 -o again.h5 --device=$device --checkpoint=ck.h5 --resume --quiet --report=r.json
+    grep -q '"resumed_behind_step": [1-7]' r.json
+    cmp gpu.h5 again.h5
+    run --separate-stderr nyx-train lm.json --data=t.h5 --seed=3 -o no.h5 --device=vulkan:0,staging --checkpoint=ck.h5 --resume --quiet
+    [ "$status" -eq 65 ] # another digest
+    nyx-train lm.json --data=t.h5 --seed=3 -o plain.h5 --device=vulkan:0,staging --report=r.json --quiet
+    ! grep -q on_cpu r.json
+    nyx-eval gpu.h5 --data=t.h5 --context=32 --device=vulkan:0,without=matmul --report=r.json --quiet
+    grep -q '"on_cpu"' r.json
+}

@@ -198,7 +198,8 @@ static void a_full_device_says_how_much_is_needed(void **state)
 static void names_that_mean_nothing_are_refused(void **state)
 {
     static const char *const names[] = { "vulkan:", "vulkan:x", "vulkan:99", "vulkan:7", "vulkans", "vulkan:0,abacus",
-                                         "vulkan:0,most=", "vulkan:0,lost=0", "vulkan:0,late=1x" };
+                                         "vulkan:0,most=", "vulkan:0,lost=0", "vulkan:0,late=1x", "vulkan:0,without=",
+                                         "vulkan:0,without=abacus" };
     nyx_device              *device;
 
     (void)state;
@@ -206,33 +207,134 @@ static void names_that_mean_nothing_are_refused(void **state)
         assert_int_equal(nyx_device_open(&device, names[i], 1), NYX_ERR_UNSUPPORTED);
 }
 
-/* Half a million ids: 62,500 turns of an invocation that counts equal ones. */
-static void loops_that_a_driver_would_end_are_refused(void **state)
+/* One embedding_grad: with half a million ids 62,500 turns of an invocation that
+ * counts equal ones. */
+typedef struct {
+    nyx_device  *device;
+    nyx_graph   *g;
+    nyx_store   *store;
+    nyx_program *program;
+} counting;
+
+static void compile_counting(counting *c, const char *name, int64_t ids)
 {
-    const int64_t ids[] = { 1000, 500000 };
+    nyx_node node = { .op = NYX_OP_EMBEDDING_GRAD, .input_count = 2, .ints = { 3 } };
+
+    memset(c, 0, sizeof *c);
+    ok(nyx_graph_create(&c->g, NYX_F32));
+    node.inputs[0] = nyx_graph_variable(c->g, "ids", NYX_I32, nyx_shape_of(1, ids), NYX_ROLE_INPUT);
+    node.inputs[1] = nyx_graph_variable(c->g, "dy", NYX_F32, nyx_shape_of(2, ids, (int64_t)1), NYX_ROLE_INPUT);
+    nyx_graph_assign(c->g, "y", NYX_ROLE_OUTPUT, nyx_graph_node_add(c->g, &node));
+    ok(nyx_device_open(&c->device, name, 1));
+    ok(nyx_store_create(&c->store, c->device, 1));
+    ok(nyx_program_compile(&c->program, c->store, c->g));
+    ok(nyx_store_allocate(c->store));
+}
+
+static void release_counting(counting *c)
+{
+    nyx_program_free(c->program);
+    nyx_store_free(c->store);
+    nyx_device_close(c->device);
+    nyx_graph_free(c->g);
+}
+
+/* Where a driver would end the loop the processor counts, on memory that was
+ * told before. */
+static void loops_that_a_driver_would_end_are_the_processors(void **state)
+{
+    static const struct { const char *name; int64_t ids; bool substituted; } cases[] = {
+        { "vulkan:0,short", 1000, false }, { "vulkan:0,short", 500000, true }, { "vulkan:0,short,staging", 500000, true },
+    };
 
     (void)state;
     if (!has_device())
         skip();
-    for (int i = 0; i < 2; i++) {
-        nyx_device  *device;
-        nyx_store   *store;
-        nyx_program *program;
-        nyx_graph   *g;
-        nyx_node     node = { .op = NYX_OP_EMBEDDING_GRAD, .input_count = 2, .ints = { 3 } };
+    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+        const int64_t count = cases[n].ids;
+        counting      c;
+        int32_t      *ids;
+        float        *dy, y[3];
 
-        ok(nyx_graph_create(&g, NYX_F32));
-        node.inputs[0] = nyx_graph_variable(g, "ids", NYX_I32, nyx_shape_of(1, ids[i]), NYX_ROLE_INPUT);
-        node.inputs[1] = nyx_graph_variable(g, "dy", NYX_F32, nyx_shape_of(2, ids[i], (int64_t)1), NYX_ROLE_INPUT);
-        nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_node_add(g, &node));
-        ok(nyx_device_open(&device, "vulkan:0,short", 1));
-        ok(nyx_store_create(&store, device, 1));
-        assert_int_equal(nyx_program_compile(&program, store, g), i ? NYX_ERR_UNSUPPORTED : 0);
-        assert_true(i == 0 || strstr(nyx_error_text(), "ends loops after 65,535 turns, embedding_grad needs 62509"));
-        nyx_program_free(program);
-        nyx_store_free(store);
-        nyx_device_close(device);
-        nyx_graph_free(g);
+        ok(nyx_alloc(&ids, count * (int64_t)sizeof *ids));
+        ok(nyx_alloc(&dy, count * (int64_t)sizeof *dy));
+        for (int64_t i = 0; i < count; i++) {
+            ids[i] = (int32_t)(i % 3);
+            dy[i] = (float)(i % 3 + 1);
+        }
+        compile_counting(&c, cases[n].name, count);
+        nyx_store_write(c.store, "ids", ids);
+        nyx_store_write(c.store, "dy", dy);
+        nyx_program_run(c.program, &(nyx_run){ .seed = 1 });
+        nyx_store_read(c.store, "y", y);
+        ok(nyx_device_check(c.device));
+        for (int64_t i = 0; i < 3; i++)
+            assert_true(y[i] == (float)((count - i + 2) / 3 * (i + 1)));
+        assert_int_equal(nyx_device_substitutes(c.device, NYX_OP_EMBEDDING_GRAD), cases[n].substituted);
+        assert_true(cases[n].substituted ? nyx_store_memory(c.store).host >= 8 * count : nyx_store_memory(c.store).host == 0);
+        release_counting(&c);
+        nyx_free(ids);
+        nyx_free(dy);
+    }
+}
+
+/* Micro-batches, variables written in place, times, the digest. */
+static void what_has_no_kernel_is_the_processors(void **state)
+{
+    static const char *const names[] = { "vulkan:0", "vulkan:0,without=add", "vulkan:0,staging,without=all" };
+    static float             x[2 * ELEMS], sum[ELEMS];
+    char                     digests[3][NYX_SHA256_HEX];
+
+    (void)state;
+    if (!has_device())
+        skip();
+    for (int n = 0; n < 3; n++) {
+        const nyx_event *events;
+        int64_t          count, substituted = 0;
+        fixture          f;
+
+        ok(compile(&f, names[n]));
+        nyx_program_digest(f.program, digests[n]);
+        feed(&f, x);
+        nyx_program_trace(f.program, n == 2);
+        run_steps(&f);
+        nyx_store_read(f.store, "sum", sum);
+        nyx_store_read(f.store, "x", x);
+        ok(nyx_device_check(f.device));
+        for (int i = 0; i < ELEMS; i++)
+            assert_true(x[i] == 8.0f * (float)i + 7.0f &&
+                        sum[i] == 7.0f * (float)i + 4.0f + 7.0f * (float)(i + ELEMS) + 4.0f);
+        assert_int_equal(nyx_device_substitutes(f.device, NYX_OP_ADD), n > 0);
+        assert_int_equal(nyx_device_substitutes(f.device, NYX_OP_AFFINE), n > 1);
+        events = nyx_program_events(f.program, &count);
+        for (int64_t i = 0; i < count; i++)
+            substituted += events[i].substituted && events[i].ns > 0;
+        assert_true(n < 2 ? count == 0 : substituted >= 2 && nyx_program_time_ns(f.program, NYX_OP_ADD) > 0);
+        release(&f);
+    }
+    assert_string_not_equal(digests[0], digests[1]);
+    assert_string_not_equal(digests[1], digests[2]);
+}
+
+/* More than is staged at once, in several pieces, and a copy a micro-batch. */
+static void variables_are_read_together(void **state)
+{
+    static const char *const  names[] = { "cpu", "vulkan:0", "vulkan:0,staging" };
+    static const char *const  which[] = { "x", "sum", "x" };
+    static float              x[2 * ELEMS], y[2 * ELEMS], sum[ELEMS];
+
+    (void)state;
+    for (int n = 0; n < (has_device() ? 3 : 1); n++) {
+        fixture f;
+
+        ok(compile(&f, names[n]));
+        feed(&f, x);
+        run_steps(&f);
+        nyx_store_read_many(f.store, 3, which, (void *[]){ x, sum, y });
+        ok(nyx_device_check(f.device));
+        assert_memory_equal(x, y, sizeof x);
+        assert_true(x[2 * ELEMS - 1] == 8.0f * (float)(2 * ELEMS - 1) + 7.0f && sum[1] != 0.0f);
+        release(&f);
     }
 }
 
@@ -281,7 +383,9 @@ int main(void)
         cmocka_unit_test(a_device_that_fails_does_nothing_more),
         cmocka_unit_test(a_full_device_says_how_much_is_needed),
         cmocka_unit_test(names_that_mean_nothing_are_refused),
-        cmocka_unit_test(loops_that_a_driver_would_end_are_refused),
+        cmocka_unit_test(loops_that_a_driver_would_end_are_the_processors),
+        cmocka_unit_test(what_has_no_kernel_is_the_processors),
+        cmocka_unit_test(variables_are_read_together),
         cmocka_unit_test(the_digest_knows_the_device),
         cmocka_unit_test(free_memory_is_the_devices_own),
     };

@@ -107,7 +107,6 @@ static int prepare(work *w, nyx_report *report, const char *model, enum nyx_acti
                              (long long)nyx_tokenizer_vocabulary(w->tokenizer), (long long)vocabulary);
     w->room = nyx_generator_context(w->generator);
     w->room = w->room < w->prompt_count + args->tokens ? w->room : w->prompt_count + args->tokens;
-    nyx_json_set_text(nyx_report_run(report), "device", nyx_device_name(w->device));
     if ((status = nyx_report_input(report, model)) < 0 ||
         (args->prompt_file && (status = nyx_report_input(report, args->prompt_file)) < 0) ||
         (args->tokenizer && (status = nyx_report_input(report, args->tokenizer)) < 0) ||
@@ -291,6 +290,7 @@ int eval_generate(nyx_report *report, const char *model, enum nyx_activations ac
     }
     nyx_chooser_free(w.chooser);
     nyx_generator_close(w.generator);
+    nyx_device_describe(report, w.device, nyx_cli_note);
     nyx_device_close(w.device);
     nyx_tokenizer_free(w.tokenizer);
     nyx_free(w.prompt);

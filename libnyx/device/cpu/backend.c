@@ -55,9 +55,10 @@ static void write_copy(nyx_store *store, const nyx_device__slot *slot, int copy,
     memcpy(copy_at(store, slot, copy), data, (size_t)nyx_device__copy_bytes(slot));
 }
 
-static void read_copy(nyx_store *store, const nyx_device__slot *slot, int copy, void *data)
+static void read_copies(nyx_store *store, const nyx_device__piece *pieces, int count)
 {
-    memcpy(data, copy_at(store, slot, copy), (size_t)nyx_device__copy_bytes(slot));
+    for (int i = 0; i < count; i++)
+        memcpy(pieces[i].data, copy_at(store, pieces[i].slot, pieces[i].copy), (size_t)nyx_device__copy_bytes(pieces[i].slot));
 }
 
 /* ---- programs --------------------------------------------------------------------- */
@@ -78,34 +79,17 @@ typedef struct {
     int                bound_micro; /* -1: not bound yet */
 } calls;
 
-static nyx_operand operand_of(const nyx_graph *g, nyx_value v)
-{
-    return (nyx_operand){ NULL, nyx_value_dtype(g, v), nyx_value_shape(g, v), nyx_value_elems(g, v) };
-}
-
 /* Types, shapes and kernels; memory comes at the first run. */
 static void build_call(nyx_program *p, const nyx_node *node)
 {
-    calls            *own = p->own;
-    nyx_call         *call = &own->calls[own->call_count];
-    const nyx_kernel *kernel = nyx_device__kernel(p->store->device, p->graph, node);
-    const int         parts = nyx_pool_parts(p->store->device->pool);
-    int64_t           workspace = 0;
+    calls   *own = p->own;
+    int64_t  workspace;
 
-    call->node = node;
-    call->pool = p->store->device->pool;
-    for (int i = 0; i < node->input_count; i++)
-        if (node->inputs[i])
-            call->in[i] = operand_of(p->graph, node->inputs[i]);
-    for (int i = 0; i < node->output_count; i++)
-        call->out[i] = operand_of(p->graph, node->outputs[i]);
-    if (node->op == NYX_OP_ASSIGN)
-        call->out[0] = call->in[0];
-    if (kernel->workspace)
-        workspace = kernel->workspace(p->graph, node, parts);
+    own->kernels[own->call_count] = nyx_device__call(&own->calls[own->call_count], &workspace, p->store->device, p->graph,
+                                                     node);
+    own->call_count++;
     if (workspace > p->store->memory.workspace)
         p->store->memory.workspace = workspace;
-    own->kernels[own->call_count++] = kernel;
 }
 
 static int compile(nyx_program *p)
@@ -203,7 +187,7 @@ static void program_body(void *context, int part, int parts)
         if (p->trace && part == 0) {
             const int64_t now = nyx_clock_ns();
 
-            nyx_device__event(p, own->calls[c].node, start - begin, now - start);
+            nyx_device__event(p, &(nyx_event){ own->calls[c].node, start - begin, now - start, false });
             start = now;
         }
     }
@@ -234,7 +218,7 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
 }
 
 const nyx_device__backend nyx_device__cpu = {
-    .allocate = allocate, .release = release, .write = write_copy, .read = read_copy,
+    .allocate = allocate, .release = release, .write = write_copy, .read = read_copies,
     .compile = compile, .discard = discard, .run = run_calls, .digest = digest,
     .alignment = 64,
 };

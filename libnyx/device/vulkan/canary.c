@@ -65,7 +65,7 @@ static int sing(nyx_vulkan__gpu *gpu, VkDescriptorPool pool, nyx_vulkan__block *
         gpu->vk.CmdDispatch(commands, 1, 1, 1);
         nyx_vulkan__barrier(gpu, commands);
     }
-    nyx_vulkan__read(gpu, block, 256, answers, WORDS * 4);
+    nyx_vulkan__read(gpu, &(nyx_vulkan__wanted){ block, 256, WORDS * 4, answers }, 1);
     return nyx_device_check(gpu->device);
 }
 

@@ -92,7 +92,7 @@ int64_t nyx_vulkan__gauge_round(nyx_gauge *g)
     if (g->rate == NYX_RATE_UPLOAD)
         nyx_vulkan__write(own->gpu, &own->from, 0, own->host, g->bytes);
     else if (g->rate == NYX_RATE_DOWNLOAD)
-        nyx_vulkan__read(own->gpu, &own->from, 0, own->host, g->bytes);
+        nyx_vulkan__read(own->gpu, &(nyx_vulkan__wanted){ &own->from, 0, g->bytes, own->host }, 1);
     else if (g->rate != NYX_RATE_SUBMIT)
         return dispatch(own);
     for (int i = 0; i < SUBMITS && g->rate == NYX_RATE_SUBMIT; i++) {

@@ -37,11 +37,11 @@ typedef struct {
     int64_t offset, bytes; /* bytes 0: an absent input, an output never used */
 } nyx_vulkan__range;
 
-enum nyx_vulkan__work_kind { NYX_VULKAN_DISPATCH, NYX_VULKAN_COPY, NYX_VULKAN_FILL };
+enum nyx_vulkan__work_kind { NYX_VULKAN_DISPATCH, NYX_VULKAN_COPY, NYX_VULKAN_FILL, NYX_VULKAN_HOST /* host.c */ };
 typedef struct {
     enum nyx_vulkan__work_kind kind;
     const char        *shader;
-    int                pipeline;
+    int                pipeline, host;
     const nyx_node    *node;
     int                spec_count, push_count, binding_count;
     uint32_t           spec[NYX_VULKAN_SPECS];
@@ -103,7 +103,7 @@ nyx_vulkan__range nyx_vulkan__workspace(nyx_vulkan__emit *e, int64_t bytes);
 /* Bytes that stay the same for the whole program. */
 nyx_vulkan__range nyx_vulkan__constant(nyx_vulkan__emit *e, const void *data, int64_t bytes);
 /* Say how many turns the loops of one invocation take at most, all together: a
- * driver that ends them early refuses the node. */
+ * driver that ends them early refuses the node: the processor does it. */
 void              nyx_vulkan__turns(nyx_vulkan__emit *e, int64_t turns);
 void              nyx_vulkan__fail(nyx_vulkan__emit *e, int status, const char *fmt, ...) NYX_PRINTF(3, 4);
 
@@ -170,13 +170,23 @@ static inline int64_t nyx_vulkan__width(const nyx_shape *shape) /* of the last a
 
 /* ---- programs: program.c, record.c ------------------------------------------------------ */
 
+/* A node that the processor does, behind so many command buffers. */
+typedef struct {
+    int64_t behind;
+    int     host;
+} nyx_vulkan__cut;
+
 /* The commands of one micro-batch, with or without timestamps. */
 typedef struct {
     VkDescriptorPool descriptors;
     VkCommandBuffer *buffers;
     int64_t          count, room;
+    nyx_vulkan__cut *cuts;
+    int64_t          cut_count, cut_room;
     VkQueryPool      queries; /* one at each node's end, one at the start */
 } nyx_vulkan__recording;
+
+typedef struct nyx_vulkan__host nyx_vulkan__host;
 
 typedef struct {
     nyx_vulkan__work      *work;
@@ -184,13 +194,28 @@ typedef struct {
     char                  *constants;
     int64_t                constant_bytes;
     nyx_vulkan__block      constant_block;
+    nyx_vulkan__host      *hosts;
+    int64_t                host_count, host_room;
     nyx_vulkan__recording *recordings[2]; /* [traced][micro] */
 } nyx_vulkan__program;
 
 /* Memory of a store. */
 typedef struct {
     nyx_vulkan__block roles[NYX_ROLE_COUNT], arena, workspace;
+    char             *host; /* operands and workspace of what the processor does */
 } nyx_vulkan__store;
+
+/* Where a range of a micro-batch lies. */
+typedef struct {
+    nyx_vulkan__block *block;
+    int64_t            offset, bytes;
+} nyx_vulkan__place;
+nyx_vulkan__place nyx_vulkan__resolve(const nyx_program *p, int micro, nyx_vulkan__range range);
+
+/* Let the processor do the node of `e`; its operands go to host memory and back. */
+int  nyx_vulkan__host_add(nyx_vulkan__emit *e) NYX_CHECKED;
+void nyx_vulkan__host_run(nyx_program *p, int host, const nyx_run *run);
+void nyx_vulkan__host_digest(const nyx_program *p, int host, nyx_sha256 *hash);
 
 /* Make the recording of one micro-batch when it is not there. */
 int  nyx_vulkan__record(nyx_program *p, int micro, bool traced) NYX_CHECKED;

@@ -144,7 +144,12 @@ static int compile(nyx_vulkan__gpu *gpu, nyx_vulkan__pipeline *p)
         result = gpu->vk.CreateComputePipelines(gpu->handle, gpu->cache, 1, &info, NULL, &p->pipeline);
         gpu->vk.DestroyShaderModule(gpu->handle, made, NULL);
     }
-    return result == VK_SUCCESS ? 0 : nyx_error_wrap(nyx_vulkan__error(result, "compiling"), "shader '%s'", source->name);
+    if (result == VK_SUCCESS)
+        return 0;
+    if (result == VK_ERROR_DEVICE_LOST || result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
+        return nyx_error_wrap(nyx_vulkan__error(result, "compiling"), "shader '%s'", source->name);
+    return nyx_error_set(NYX_ERR_UNSUPPORTED, "the Vulkan driver does not compile shader '%s': it says %d", source->name,
+                         (int)result);
 }
 
 static int shader_named(const char *name)

@@ -20,6 +20,7 @@ static void release(nyx_store *store)
         nyx_vulkan__block_release(gpu, &memory->roles[i]);
     nyx_vulkan__block_release(gpu, &memory->arena);
     nyx_vulkan__block_release(gpu, &memory->workspace);
+    nyx_free(memory->host);
     nyx_free(memory);
 }
 
@@ -32,6 +33,9 @@ static int allocate(nyx_store *store)
     if (status < 0)
         return status;
     store->own = memory;
+    if ((status = nyx_alloc(&memory->host, store->memory.host)) < 0)
+        return nyx_error_wrap(status, "cannot hold %lld bytes of what the processor does; a smaller batch needs less",
+                              (long long)store->memory.host);
     for (int i = 0; i < NYX_ROLE_COUNT; i++) {
         const bool small = i == NYX_ROLE_OUTPUT && store->role_bytes[i] <= SMALL;
 
@@ -53,12 +57,19 @@ static void write_copy(nyx_store *store, const nyx_device__slot *slot, int copy,
                       nyx_device__copy_offset(slot, copy), data, nyx_device__copy_bytes(slot));
 }
 
-static void read_copy(nyx_store *store, const nyx_device__slot *slot, int copy, void *data)
+static void read_copies(nyx_store *store, const nyx_device__piece *pieces, int count)
 {
-    nyx_vulkan__store *memory = store->own;
+    const nyx_vulkan__store *memory = store->own;
+    nyx_vulkan__wanted       found[NYX_DEVICE__PIECES];
 
-    nyx_vulkan__read(nyx_vulkan__gpu_of(store->device), &memory->roles[slot->variable.role],
-                     nyx_device__copy_offset(slot, copy), data, nyx_device__copy_bytes(slot));
+    NYX_BUG_IF(count > NYX_DEVICE__PIECES);
+    for (int i = 0; i < count; i++) {
+        const nyx_device__slot *slot = pieces[i].slot;
+
+        found[i] = (nyx_vulkan__wanted){ &memory->roles[slot->variable.role], nyx_device__copy_offset(slot, pieces[i].copy),
+                                         nyx_device__copy_bytes(slot), pieces[i].data };
+    }
+    nyx_vulkan__read(nyx_vulkan__gpu_of(store->device), found, count);
 }
 
 /* ---- compiling --------------------------------------------------------------------- */
@@ -109,24 +120,47 @@ static const nyx_vulkan__kernel *find_kernel(const nyx_vulkan__gpu *gpu, const n
     return NULL;
 }
 
+/* Does the processor take the node's types? It has no kernels with casts fused in. */
+static bool is_substitutable(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    const uint32_t halves = halves_among(g, node);
+    const bool     own = nyx_op_table(node->op)->narrow && (node->op != NYX_OP_MATMUL || !(halves >> NYX_MAX_INPUTS));
+
+    return (!halves || own) && gpu->switches.tile == 0; /* who asks for a tile wants to know */
+}
+
+static void emit(nyx_vulkan__emit *e)
+{
+    const nyx_vulkan__kernel *kernel = find_kernel(e->gpu, e->g, e->node);
+
+    if (kernel && !e->gpu->switches.without[e->node->op])
+        kernel->emit(e);
+    else
+        nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "operation '%s' has no kernel for Vulkan; --device=cpu has one",
+                         nyx_op_table(e->node->op)->name);
+}
+
+/* A node that has no kernel here, or whose kernel this driver refuses, is the
+ * processor's. */
 static int compile_node(nyx_program *p, const nyx_node *node)
 {
-    nyx_vulkan__program      *own = p->own;
-    const int64_t             first = own->work_count;
-    nyx_vulkan__emit          e = { .gpu = nyx_vulkan__gpu_of(p->store->device), .program = p, .g = p->graph, .node = node };
-    const nyx_vulkan__kernel *kernel = find_kernel(e.gpu, p->graph, node);
-    nyx_cost                  cost = nyx_node_cost(p->graph, node);
+    nyx_vulkan__program *own = p->own;
+    const int64_t        first = own->work_count, workspace = p->store->memory.workspace;
+    nyx_vulkan__emit     e = { .gpu = nyx_vulkan__gpu_of(p->store->device), .program = p, .g = p->graph, .node = node };
+    nyx_cost             cost = nyx_node_cost(p->graph, node);
 
-    if (!kernel)
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "operation '%s' has no kernel for Vulkan; --device=cpu has one",
-                             nyx_op_table(node->op)->name);
     for (int i = 0; i < node->input_count; i++)
         e.in[i] = range_of(p, node->inputs[i]);
     for (int i = 0; i < node->output_count; i++)
         e.out[i] = range_of(p, node->outputs[i]);
     if (node->op == NYX_OP_ASSIGN)
         e.out[0] = range_of_variable(p, node->writes[0]);
-    kernel->emit(&e);
+    emit(&e);
+    if (e.status == NYX_ERR_UNSUPPORTED && is_substitutable(e.gpu, p->graph, node)) {
+        own->work_count = first;
+        p->store->memory.workspace = workspace;
+        return nyx_vulkan__host_add(&e);
+    }
     for (int64_t i = first; i < own->work_count; i++)
         own->work[i].cost = (nyx_cost){ cost.flops / (double)(own->work_count - first),
                                         cost.bytes / (double)(own->work_count - first) };
@@ -171,6 +205,7 @@ static void discard(nyx_program *p)
     }
     nyx_vulkan__block_release(gpu, &own->constant_block);
     nyx_free(own->constants);
+    nyx_free(own->hosts);
     nyx_free(own->work);
     nyx_free(own);
 }
@@ -211,9 +246,27 @@ static void collect_times(nyx_vulkan__gpu *gpu, nyx_program *p, const nyx_vulkan
                                     (size_t)(own->work_count + 1) * sizeof *ticks, ticks, sizeof *ticks,
                                     VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT) == VK_SUCCESS)
         for (int64_t i = 0; i < own->work_count; i++)
-            nyx_device__event(p, own->work[i].node, (int64_t)((double)(ticks[i] - ticks[0]) * (double)gpu->tick_ns),
-                              (int64_t)((double)(ticks[i + 1] - ticks[i]) * (double)gpu->tick_ns));
+            nyx_device__event(p, &(nyx_event){ own->work[i].node, (int64_t)((double)(ticks[i] - ticks[0]) * (double)gpu->tick_ns),
+                                               (int64_t)((double)(ticks[i + 1] - ticks[i]) * (double)gpu->tick_ns),
+                                               own->work[i].kind == NYX_VULKAN_HOST });
     nyx_free(ticks);
+}
+
+/* What was recorded, with the processor's turns between. */
+static void run_recording(nyx_program *p, const nyx_vulkan__recording *recording, const nyx_run *run)
+{
+    nyx_vulkan__gpu *gpu = nyx_vulkan__gpu_of(p->store->device);
+    int64_t          done = 0;
+
+    for (int64_t c = 0; c <= recording->cut_count; c++) {
+        const int64_t end = c < recording->cut_count ? recording->cuts[c].behind : recording->count;
+
+        if (end > done)
+            nyx_vulkan__submit(gpu, recording->buffers + done, (int)(end - done));
+        done = end;
+        if (c < recording->cut_count)
+            nyx_vulkan__host_run(p, recording->cuts[c].host, run);
+    }
 }
 
 static void run_work(nyx_program *p, const nyx_run *run)
@@ -231,7 +284,7 @@ static void run_work(nyx_program *p, const nyx_run *run)
         return;
     }
     write_parameters(gpu, p, run);
-    nyx_vulkan__submit(gpu, recording->buffers, (int)recording->count);
+    run_recording(p, recording, run);
     if (traced)
         collect_times(gpu, p, recording);
 }
@@ -247,6 +300,8 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
     for (int64_t i = 0; i < own->work_count; i++) {
         const nyx_vulkan__work *work = &own->work[i];
 
+        if (work->kind == NYX_VULKAN_HOST)
+            nyx_vulkan__host_digest(p, work->host, hash);
         if (work->kind != NYX_VULKAN_DISPATCH)
             continue;
         const nyx_shader_source *source = &nyx_shader_sources[gpu->pipelines[work->pipeline].shader];
@@ -257,11 +312,13 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
 
 static uint32_t halves(const void *device, const nyx_graph *g, const nyx_node *node)
 {
-    return nyx_vulkan__gpu_of(device)->switches.unfused ? 0 : nyx_vulkan__halves_of(g, node);
+    const nyx_vulkan__switches *switches = &nyx_vulkan__gpu_of(device)->switches;
+
+    return switches->unfused || switches->without[node->op] ? 0 : nyx_vulkan__halves_of(g, node);
 }
 
 const nyx_device__backend nyx_device__vulkan = {
-    .close = nyx_vulkan__close, .allocate = allocate, .release = release, .write = write_copy, .read = read_copy,
+    .close = nyx_vulkan__close, .allocate = allocate, .release = release, .write = write_copy, .read = read_copies,
     .compile = compile, .discard = discard, .run = run_work, .digest = digest,
     .halves = halves, .free_bytes = nyx_vulkan__free_bytes, .alignment = 256,
     .gauge_open = nyx_vulkan__gauge_open, .gauge_round = nyx_vulkan__gauge_round, .gauge_close = nyx_vulkan__gauge_close,

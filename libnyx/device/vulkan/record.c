@@ -27,28 +27,28 @@ typedef struct {
     uint32_t               query;
 } recorder;
 
-typedef struct {
-    const nyx_vulkan__block *block;
-    int64_t                  offset, bytes;
-} place;
-
-static place resolve(const recorder *r, nyx_vulkan__range range)
+nyx_vulkan__place nyx_vulkan__resolve(const nyx_program *p, int micro, nyx_vulkan__range range)
 {
-    const nyx_store           *store = r->p->store;
-    const nyx_vulkan__store   *memory = store->own;
-    const nyx_vulkan__program *own = r->p->own;
+    const nyx_store      *store = p->store;
+    nyx_vulkan__store    *memory = store->own;
+    nyx_vulkan__program  *own = p->own;
 
     if (range.slot == NYX_VULKAN_ARENA)
-        return (place){ &memory->arena, range.offset, range.bytes };
+        return (nyx_vulkan__place){ &memory->arena, range.offset, range.bytes };
     if (range.slot == NYX_VULKAN_WORKSPACE)
-        return (place){ &memory->workspace, range.offset, range.bytes };
+        return (nyx_vulkan__place){ &memory->workspace, range.offset, range.bytes };
     if (range.slot == NYX_VULKAN_CONSTANTS)
-        return (place){ &own->constant_block, range.offset, range.bytes };
+        return (nyx_vulkan__place){ &own->constant_block, range.offset, range.bytes };
     if (range.slot == NYX_VULKAN_PARAMETERS)
-        return (place){ &r->gpu->parameters, range.offset, range.bytes };
+        return (nyx_vulkan__place){ &nyx_vulkan__gpu_of(store->device)->parameters, range.offset, range.bytes };
     const nyx_device__slot *slot = &store->slots[range.slot];
-    return (place){ &memory->roles[slot->variable.role],
-                    slot->offset + (slot->copies > 1 ? r->micro * slot->stride : 0) + range.offset, range.bytes };
+    return (nyx_vulkan__place){ &memory->roles[slot->variable.role],
+                                slot->offset + (slot->copies > 1 ? micro * slot->stride : 0) + range.offset, range.bytes };
+}
+
+static nyx_vulkan__place resolve(const recorder *r, nyx_vulkan__range range)
+{
+    return nyx_vulkan__resolve(r->p, r->micro, range);
 }
 
 /* ---- barriers --------------------------------------------------------------------- */
@@ -56,7 +56,7 @@ static place resolve(const recorder *r, nyx_vulkan__range range)
 static bool meets(const recorder *r, const nyx_vulkan__work *work)
 {
     for (int i = 0; i < work->binding_count; i++) {
-        const place at = resolve(r, work->bindings[i]);
+        const nyx_vulkan__place at = resolve(r, work->bindings[i]);
         const bool  writes = work->written >> i & 1;
 
         for (int64_t t = 0; t < r->touch_count; t++) {
@@ -79,7 +79,7 @@ static int order(recorder *r, const nyx_vulkan__work *work)
         r->touch_count = 0;
     }
     for (int i = 0; i < work->binding_count; i++) {
-        const place at = resolve(r, work->bindings[i]);
+        const nyx_vulkan__place at = resolve(r, work->bindings[i]);
 
         if ((status = nyx_array_grow(&r->touches, &r->touch_room, r->touch_count, sizeof *r->touches, 256)) < 0)
             return status;
@@ -154,7 +154,7 @@ static int bind_set(recorder *r, const nyx_vulkan__work *work)
     if (result != VK_SUCCESS)
         return nyx_vulkan__error(result, "binding memory");
     for (int i = 0; i < work->binding_count; i++) {
-        const place at = resolve(r, work->bindings[i]);
+        const nyx_vulkan__place at = resolve(r, work->bindings[i]);
 
         infos[i] = (VkDescriptorBufferInfo){ at.block->buffer, (VkDeviceSize)at.offset,
                                              ((VkDeviceSize)at.bytes + 3) / 4 * 4 };
@@ -184,7 +184,7 @@ static int dispatch(recorder *r, const nyx_vulkan__work *work)
 
 static void move(recorder *r, const nyx_vulkan__work *work)
 {
-    const place to = resolve(r, work->bindings[work->binding_count - 1]), from = resolve(r, work->bindings[0]);
+    const nyx_vulkan__place to = resolve(r, work->bindings[work->binding_count - 1]), from = resolve(r, work->bindings[0]);
     const VkBufferCopy region = { (VkDeviceSize)from.offset, (VkDeviceSize)to.offset, (VkDeviceSize)to.bytes };
 
     if (work->kind == NYX_VULKAN_COPY)
@@ -193,11 +193,37 @@ static void move(recorder *r, const nyx_vulkan__work *work)
         r->gpu->vk.CmdFillBuffer(r->commands, to.block->buffer, (VkDeviceSize)to.offset, (VkDeviceSize)to.bytes, work->push[0]);
 }
 
+static void write_time(recorder *r)
+{
+    if (r->traced)
+        r->gpu->vk.CmdWriteTimestamp(r->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->to->queries, r->query++);
+}
+
+/* What was recorded so far is submitted, then the processor has its turn; the
+ * time until the GPU goes on is its. */
+static int cut(recorder *r, const nyx_vulkan__work *work)
+{
+    nyx_vulkan__recording *to = r->to;
+    int                    status = end(r);
+
+    if (status < 0 || (status = nyx_array_grow(&to->cuts, &to->cut_room, to->cut_count, sizeof *to->cuts, 4)) < 0)
+        return status;
+    to->cuts[to->cut_count++] = (nyx_vulkan__cut){ to->count, work->host };
+    if (!r->traced)
+        return 0;
+    status = begin(r);
+    if (status == 0)
+        write_time(r);
+    return status;
+}
+
 static int record_work(recorder *r, const nyx_vulkan__work *work)
 {
     const double seconds = estimate(r->gpu, work->cost), most = patience(r->gpu);
     int          status = 0;
 
+    if (work->kind == NYX_VULKAN_HOST)
+        return cut(r, work);
     if (r->commands && most > 0 && r->seconds > 0 && r->seconds + seconds > most)
         status = end(r);
     if (status == 0 && !r->commands)
@@ -209,8 +235,7 @@ static int record_work(recorder *r, const nyx_vulkan__work *work)
         move(r, work);
     else if ((status = dispatch(r, work)) < 0)
         return status;
-    if (r->traced)
-        r->gpu->vk.CmdWriteTimestamp(r->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->to->queries, r->query++);
+    write_time(r);
     return 0;
 }
 
@@ -234,7 +259,7 @@ static int prepare(recorder *r)
         if ((status = begin(r)) < 0)
             return status;
         r->gpu->vk.CmdResetQueryPool(r->commands, r->to->queries, 0, sets);
-        r->gpu->vk.CmdWriteTimestamp(r->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->to->queries, r->query++);
+        write_time(r);
     }
     return 0;
 }
@@ -262,6 +287,7 @@ void nyx_vulkan__recording_release(nyx_vulkan__gpu *gpu, nyx_vulkan__recording *
     if (recording->count)
         gpu->vk.FreeCommandBuffers(gpu->handle, gpu->commands, (uint32_t)recording->count, recording->buffers);
     nyx_free(recording->buffers);
+    nyx_free(recording->cuts);
     if (recording->descriptors)
         gpu->vk.DestroyDescriptorPool(gpu->handle, recording->descriptors, NULL);
     if (recording->queries)

@@ -209,32 +209,56 @@ static void finish_for_host(nyx_vulkan__gpu *gpu)
         nyx_vulkan__finish(gpu);
 }
 
-void nyx_vulkan__read(nyx_vulkan__gpu *gpu, nyx_vulkan__block *from, int64_t offset, void *data, int64_t bytes)
-{
-    char *to = data;
+/* Where reading is: a piece, and the byte of it. */
+typedef struct {
+    int     piece;
+    int64_t byte;
+} reading;
 
-    memset(data, 0xFF, (size_t)bytes);
-    if (from->mapped) {
-        finish_for_host(gpu);
-        if (gpu->device->status == 0)
-            memcpy(data, from->mapped + offset, (size_t)bytes);
-        return;
+/* As much as is staged at once: recorded as copies, or without commands taken
+ * out of the staging block. */
+static void fetch(nyx_vulkan__gpu *gpu, VkCommandBuffer commands, const nyx_vulkan__wanted *pieces, int count, reading *at)
+{
+    int64_t used = 0;
+
+    while (at->piece < count && used < NYX_VULKAN_STAGING) {
+        const nyx_vulkan__wanted *p = &pieces[at->piece];
+        const int64_t            left = p->block->mapped ? 0 : p->bytes - at->byte, room = NYX_VULKAN_STAGING - used;
+        const int64_t            bytes = left < room ? left : room;
+
+        if (bytes > 0 && commands)
+            copy(gpu, commands, p->block, p->offset + at->byte, &gpu->download, used, bytes);
+        else if (bytes > 0)
+            memcpy((char *)p->data + at->byte, gpu->download.mapped + used, (size_t)bytes);
+        used += (bytes + 15) / 16 * 16;
+        *at = bytes == left ? (reading){ at->piece + 1, 0 } : (reading){ at->piece, at->byte + bytes };
     }
-    while (bytes > 0) {
-        const int64_t         piece = bytes < NYX_VULKAN_STAGING ? bytes : NYX_VULKAN_STAGING;
+}
+
+void nyx_vulkan__read(nyx_vulkan__gpu *gpu, const nyx_vulkan__wanted *pieces, int count)
+{
+    reading at = { 0 };
+
+    for (int i = 0; i < count; i++)
+        memset(pieces[i].data, 0xFF, (size_t)pieces[i].bytes);
+    while (at.piece < count && pieces[at.piece].block->mapped)
+        at.piece++;
+    while (at.piece < count) {
         const VkCommandBuffer commands = nyx_vulkan__copies(gpu);
+        reading               recorded = at;
 
         if (!commands)
             return;
-        copy(gpu, commands, from, offset, &gpu->download, 0, piece);
+        fetch(gpu, commands, pieces, count, &recorded);
         nyx_vulkan__finish(gpu);
         if (gpu->device->status < 0)
             return;
-        memcpy(to, gpu->download.mapped, (size_t)piece);
-        to += piece;
-        offset += piece;
-        bytes -= piece;
+        fetch(gpu, NULL, pieces, count, &at);
     }
+    finish_for_host(gpu);
+    for (int i = 0; i < count && gpu->device->status == 0; i++)
+        if (pieces[i].block->mapped)
+            memcpy(pieces[i].data, pieces[i].block->mapped + pieces[i].offset, (size_t)pieces[i].bytes);
 }
 
 void nyx_vulkan__clear(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block)

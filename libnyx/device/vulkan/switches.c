@@ -3,6 +3,20 @@
 
 #include <string.h>
 
+/* "OP" or "all". Is there such an operation? */
+static bool read_without(nyx_vulkan__switches *out, const char *word, size_t length)
+{
+    bool found = false;
+
+    for (int op = NYX_OP_NONE + 1; op < NYX_OP_COUNT; op++) {
+        const char *name = nyx_op_table((enum nyx_op)op)->name;
+
+        if ((length == 3 && !strncmp(word, "all", length)) || (length == strlen(name) && !strncmp(word, name, length)))
+            found = out->without[op] = true;
+    }
+    return found;
+}
+
 static int read_switch(nyx_vulkan__switches *out, const char *word, size_t length)
 {
     const struct { const char *name; int64_t *value; } counts[] = {
@@ -27,8 +41,10 @@ static int read_switch(nyx_vulkan__switches *out, const char *word, size_t lengt
         if (end == word + length && *counts[i].value > 0)
             return 0;
     }
+    if (length > 8 && !strncmp(word, "without=", 8) && read_without(out, word + 8, length - 8))
+        return 0;
     return nyx_error_set(NYX_ERR_UNSUPPORTED, "no switch '%.*s' of a Vulkan device; staging, short, unfused, most=BYTES, lost=N, "
-                         "late=N, full=N and tile=N are", (int)length, word);
+                         "late=N, full=N, tile=N and without=OPERATION are", (int)length, word);
 }
 
 int nyx_vulkan__switches_parse(nyx_vulkan__switches *out, const char *text)

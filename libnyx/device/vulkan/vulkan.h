@@ -55,10 +55,12 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     late=K     the K-th wait takes too long
  *     full=K     the K-th block finds no memory
  *     tile=K     every product takes the K-th tile of kernels/matmul.c
+ *     without=OP as if the operation, or `all`, had no kernel
  * Counts go down to 1; 0: never. */
 typedef struct {
     bool    staging, short_loops, unfused;
     int64_t most, lost, late, full, tile;
+    bool    without[NYX_OP_COUNT];
 } nyx_vulkan__switches;
 
 enum nyx_vulkan__trust { NYX_VULKAN_UNTRIED, NYX_VULKAN_TRUSTED, NYX_VULKAN_REFUSED };
@@ -137,7 +139,13 @@ void nyx_vulkan__block_release(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block);
 int  nyx_vulkan__stream_create(nyx_vulkan__gpu *gpu) NYX_CHECKED;
 void nyx_vulkan__stream_release(nyx_vulkan__gpu *gpu);
 void nyx_vulkan__write(nyx_vulkan__gpu *gpu, nyx_vulkan__block *to, int64_t offset, const void *data, int64_t bytes);
-void nyx_vulkan__read(nyx_vulkan__gpu *gpu, nyx_vulkan__block *from, int64_t offset, void *data, int64_t bytes);
+/* Bytes that the host wants; all of a call are waited for once. */
+typedef struct {
+    const nyx_vulkan__block *block;
+    int64_t                  offset, bytes;
+    void                    *data;
+} nyx_vulkan__wanted;
+void nyx_vulkan__read(nyx_vulkan__gpu *gpu, const nyx_vulkan__wanted *pieces, int count);
 void nyx_vulkan__clear(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block); /* zero bytes */
 /* Copies so far, then these command buffers, a submit each. */
 void nyx_vulkan__submit(nyx_vulkan__gpu *gpu, const VkCommandBuffer *buffers, int count);
@@ -160,7 +168,8 @@ void    nyx_vulkan__gauge_close(nyx_gauge *g);
 
 int  nyx_vulkan__pipelines_create(nyx_vulkan__gpu *gpu) NYX_CHECKED;
 void nyx_vulkan__pipelines_release(nyx_vulkan__gpu *gpu);
-/* The index of a pipeline, made when it is not there yet. DEVICE, MEMORY. */
+/* The index of a pipeline, made when it is not there yet. DEVICE, MEMORY;
+ * UNSUPPORTED: the driver does not compile it. */
 int  nyx_vulkan__pipeline_find(nyx_vulkan__gpu *gpu, int *index, const char *shader, const uint32_t *spec,
                                int spec_count) NYX_CHECKED;
 
