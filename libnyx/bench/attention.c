@@ -55,18 +55,29 @@ static int build(nyx_graph *g, enum nyx_dtype type, nyx_bench_heads h, bool caus
     return half ? nyx_pass_precision(g, type) : 0;
 }
 
-static int prepare(nyx_bench__product *p, nyx_bench *bench, nyx_bench_heads h, bool causal)
-{
-    int status = nyx_graph_create(&p->graph, NYX_F32);
+struct asked {
+    nyx_bench      *bench;
+    nyx_bench_heads heads;
+    bool            causal;
+    enum nyx_op     op; /* that is timed */
+};
 
-    if (status < 0 || (status = build(p->graph, bench->options.type, h, causal)) < 0 ||
+static int prepare(nyx_bench__product *p, void *context)
+{
+    const struct asked *asked = context;
+    nyx_bench          *bench = asked->bench;
+    int                 status;
+
+    *p = (nyx_bench__product){ .op = asked->op };
+    if ((status = nyx_graph_create(&p->graph, NYX_F32)) < 0 ||
+        (status = build(p->graph, bench->options.type, asked->heads, asked->causal)) < 0 ||
         (status = nyx_store_create(&p->store, bench->device, 1)) < 0 ||
         (status = nyx_program_compile(&p->program, p->store, p->graph)) < 0 || (status = nyx_store_allocate(p->store)) < 0)
         return status;
     return fill(p->store);
 }
 
-/* One figure for each of the two operations of a program. */
+/* The operation alone, of the program that has both. */
 static int measure_op(nyx_bench *bench, nyx_bench__product *p, enum nyx_op op, nyx_bench_figure figure)
 {
     for (int n = 0; n < nyx_graph_node_count(p->graph); n++) {
@@ -76,25 +87,28 @@ static int measure_op(nyx_bench *bench, nyx_bench__product *p, enum nyx_op op, n
         figure.flops += node->op == op ? cost.flops : 0.0;
         figure.bytes += node->op == op ? cost.bytes : 0.0;
     }
-    p->op = op;
     nyx_bench__limit(bench, &figure, bench->options.type);
     return nyx_bench__product_measure(bench, &figure, p);
 }
 
 static int measure(nyx_bench *bench, nyx_bench_heads h, bool causal)
 {
-    nyx_bench__product p = { 0 };
-    nyx_bench_figure   forward = { .op = "attention" }, backward = forward;
-    char               what[64];
-    int                status = prepare(&p, bench, h, causal);
+    static const struct { enum nyx_op op; const char *name; } ways[] = { { NYX_OP_ATTENTION, "forward" }, { NYX_OP_ATTENTION_GRAD, "backward" } };
+    int status = 0;
 
-    snprintf(what, sizeof what, "%s%s %lldx%lldx%lldx%lld", nyx_dtype_name(bench->options.type), causal ? " causal" : "",
-             (long long)h.batch, (long long)h.heads, (long long)h.positions, (long long)h.width);
-    snprintf(forward.what, sizeof forward.what, "forward %s", what);
-    snprintf(backward.what, sizeof backward.what, "backward %s", what);
-    if (status == 0 && (status = measure_op(bench, &p, NYX_OP_ATTENTION, forward)) == 0)
-        status = measure_op(bench, &p, NYX_OP_ATTENTION_GRAD, backward);
-    nyx_bench__product_release(&p);
+    for (int way = 0; way < 2 && status == 0; way++) {
+        struct asked       asked = { bench, h, causal, ways[way].op };
+        nyx_bench_figure   figure = { .op = "attention" };
+        nyx_bench__product p = { 0 };
+
+        snprintf(figure.what, sizeof figure.what, "%s %s%s %lldx%lldx%lldx%lld", ways[way].name, nyx_dtype_name(bench->options.type),
+                 causal ? " causal" : "", (long long)h.batch, (long long)h.heads, (long long)h.positions, (long long)h.width);
+        if (bench->options.tune)
+            status = nyx_bench__tune(bench, figure.op, figure.what, prepare, &asked);
+        if (status == 0 && (status = prepare(&p, &asked)) == 0)
+            status = measure_op(bench, &p, asked.op, figure);
+        nyx_bench__product_release(&p);
+    }
     return status;
 }
 

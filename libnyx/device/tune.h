@@ -24,7 +24,7 @@
 
 #include "device/device.h"
 
-enum { NYX_GENES = 8 };
+enum { NYX_GENES = 9 };
 typedef struct { int32_t genes[NYX_GENES]; } nyx_genome; /* those that a kernel has not are 0 */
 
 /* What decides over the constants: the kernel, the type and the variant (which

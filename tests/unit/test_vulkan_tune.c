@@ -13,7 +13,7 @@ static const nyx_vulkan__tune_owner owner = { 0x10de, 0x2331, 7, "A \"GPU\"\n" }
 static nyx_vulkan__tune_entry entry_of(int m, int32_t gene)
 {
     return (nyx_vulkan__tune_entry){ .kernel = "matmul", .source = "0123456789abcdef", .date = "2026-11-26", .type = "bf16",
-                                     .variant = 2, .bucket = { m, 11, 12 }, .genome = { { gene, 128, 64, 8, 4, 2, 8, 1 } },
+                                     .variant = 2, .bucket = { m, 11, 12 }, .genome = { { gene, 128, 64, 8, 4, 2, 8, 1, 4 } },
                                      .found = { 1.25e-4, 0.0125, 2.5e-4, 9 } };
 }
 

@@ -289,7 +289,8 @@ static void run_work(nyx_program *p, const nyx_run *run)
         collect_times(gpu, p, recording);
 }
 
-/* Device, driver, shaders and their constants: another one may round otherwise. */
+/* Device, driver, shaders, their constants and how sums are cut: another one may
+ * round otherwise. */
 static void digest(const nyx_program *p, nyx_sha256 *hash)
 {
     const nyx_vulkan__gpu     *gpu = nyx_vulkan__gpu_of(p->store->device);
@@ -307,6 +308,8 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
         const nyx_shader_source *source = &nyx_shader_sources[gpu->pipelines[work->pipeline].shader];
         nyx_sha256_update(hash, source->words, source->bytes);
         nyx_sha256_update(hash, work->spec, work->spec_count * (int64_t)sizeof *work->spec);
+        nyx_sha256_update(hash, work->push, work->push_count * (int64_t)sizeof *work->push);
+        nyx_sha256_update(hash, work->groups, sizeof work->groups);
     }
 }
 

@@ -24,7 +24,8 @@ typedef struct {
     bool (*fits)(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome);
 } nyx_vulkan__tunable;
 
-extern const nyx_vulkan__tunable nyx_vulkan__tune_matmul, nyx_vulkan__tune_matvec, nyx_vulkan__tune_dots;
+extern const nyx_vulkan__tunable nyx_vulkan__tune_matmul, nyx_vulkan__tune_matvec, nyx_vulkan__tune_dots,
+                                 nyx_vulkan__tune_attention, nyx_vulkan__tune_attention_grad;
 extern const nyx_vulkan__tunable *const nyx_vulkan__tunables[]; /* ends with NULL */
 
 /* Is it one from 1 to `most`? */

@@ -43,10 +43,10 @@ int nyx_vulkan__tune_put(nyx_vulkan__tune_table *table, const nyx_vulkan__tune_e
 
 #define OWNER "{\"schema\":\"nyx.tune/1\",\"vendor\":%u,\"device\":%u,\"driver\":%u,\"name\":\"%s\"}\n"
 #define ENTRY "{\"kernel\":\"%s\",\"source\":\"%s\",\"type\":\"%s\",\"variant\":%d,\"bucket\":[%d,%d,%d]," \
-              "\"genome\":[%d,%d,%d,%d,%d,%d,%d,%d],\"median_s\":%.9g,\"spread\":%.4g,\"usual_s\":%.9g,\"samples\":%lld," \
+              "\"genome\":[%d,%d,%d,%d,%d,%d,%d,%d,%d],\"median_s\":%.9g,\"spread\":%.4g,\"usual_s\":%.9g,\"samples\":%lld," \
               "\"date\":\"%s\"}\n"
 #define TAKEN "{\"kernel\":\"%15[a-z_]\",\"source\":\"%16[0-9a-f]\",\"type\":\"%7[a-z0-9]\",\"variant\":%d,\"bucket\":[%d,%d,%d]," \
-              "\"genome\":[%d,%d,%d,%d,%d,%d,%d,%d],\"median_s\":%lf,\"spread\":%lf,\"usual_s\":%lf,\"samples\":%lld," \
+              "\"genome\":[%d,%d,%d,%d,%d,%d,%d,%d,%d],\"median_s\":%lf,\"spread\":%lf,\"usual_s\":%lf,\"samples\":%lld," \
               "\"date\":\"%10[0-9-]\"}"
 
 static void print_owner(char *out, size_t room, const nyx_vulkan__tune_owner *owner)
@@ -63,7 +63,7 @@ static void print_entry(char *out, size_t room, const nyx_vulkan__tune_entry *e)
     const int32_t *g = e->genome.genes;
 
     snprintf(out, room, ENTRY, e->kernel, e->source, e->type, e->variant, e->bucket[0], e->bucket[1], e->bucket[2], g[0], g[1],
-             g[2], g[3], g[4], g[5], g[6], g[7], e->found.median_s, e->found.spread, e->found.usual_s,
+             g[2], g[3], g[4], g[5], g[6], g[7], g[8], e->found.median_s, e->found.spread, e->found.usual_s,
              (long long)e->found.samples, e->date);
 }
 
@@ -80,8 +80,8 @@ static bool take_entry(nyx_vulkan__tune_entry *e, const char *line, size_t lengt
     memcpy(copy, line, length);
     copy[length] = '\0';
     if (sscanf(copy, TAKEN, e->kernel, e->source, e->type, &e->variant, &e->bucket[0], &e->bucket[1], &e->bucket[2], &g[0], &g[1],
-               &g[2], &g[3], &g[4], &g[5], &g[6], &g[7], &e->found.median_s, &e->found.spread, &e->found.usual_s, &samples,
-               e->date) != 20)
+               &g[2], &g[3], &g[4], &g[5], &g[6], &g[7], &g[8], &e->found.median_s, &e->found.spread, &e->found.usual_s, &samples,
+               e->date) != 21)
         return false;
     e->found.samples = samples;
     print_entry(again, sizeof again, e);

@@ -4,7 +4,10 @@
  * keys and values; the last two compute weights again out of the log-sum-exp,
  * so that every sum belongs to one workgroup and none needs an atomic. */
 #include "device/vulkan/kernels/kernels.h"
+#include "device/vulkan/tune.h"
 #include "tensor/math.h"
+
+#include <string.h>
 
 enum { WIDTH_MOST = 256, INVOCATIONS = 128, WIDE_HEAD = 64,
        TURNS = 50, TURNS_GRADIENT = 70 }; /* of all loops, for a tile of 64 columns at most */
@@ -16,10 +19,10 @@ typedef struct {
     int64_t piece;      /* batches */
 } layout;
 
-static layout layout_of(const nyx_vulkan__emit *e)
+static layout layout_of(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
 {
-    const nyx_shape *x = nyx_vulkan__shape_in(e, 0);
-    const int64_t    heads = e->node->ints[0], kv_heads = e->node->ints[1], row = x->dims[2];
+    const nyx_shape *x = nyx_value_shape(g, node->inputs[0]);
+    const int64_t    heads = node->ints[0], kv_heads = node->ints[1], row = x->dims[2];
     const int64_t    width = row / (heads + 2 * kv_heads), positions = x->dims[1];
     layout           l = { .batches = x->dims[0], .positions = positions, .heads = heads, .kv_heads = kv_heads,
                            .width = width, .x = positions * row, .o = positions * heads * width,
@@ -29,7 +32,7 @@ static layout layout_of(const nyx_vulkan__emit *e)
     /* Pieces start at multiples of 256 bytes of every operand. */
     while (((step * l.x) | (step * l.o) | (step * l.rows)) % 128)
         step *= 2;
-    l.piece = e->gpu->facts.buffer_most / (l.x > 0 ? l.x * 4 : 1) / step * step;
+    l.piece = gpu->facts.buffer_most / (l.x > 0 ? l.x * 4 : 1) / step * step;
     l.piece = l.piece > 65535 ? 65535 / step * step : l.piece;
     l.piece = l.piece < 1 || l.piece > l.batches ? l.batches : l.piece; /* too large: nyx_vulkan__add says so */
     return l;
@@ -42,6 +45,79 @@ static int64_t height_of(const layout *l, bool twice)
 
     return (twice && l->width > WIDE_HEAD) || (left > 0 && left <= 32) ? 4 : 8;
 }
+
+/* ---- what can be tuned: the height ------------------------------------------------- */
+
+/* Variant: causal; extents: positions, width of a head, heads of all sequences. */
+static nyx_tune_problem problem_of(const nyx_graph *g, const nyx_node *node, const layout *l)
+{
+    return (nyx_tune_problem){ .kernel = node->op == NYX_OP_ATTENTION ? "attention" : "attention_grad",
+                               .type = nyx_value_dtype(g, node->inputs[0]), .variant = node->ints[2] != 0,
+                               .extents = { l->positions, l->width, l->batches * l->heads } };
+}
+
+static bool asks(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node, enum nyx_op op)
+{
+    if (node->op != op)
+        return false;
+    const layout l = layout_of(gpu, g, node);
+    *out = problem_of(g, node, &l);
+    return true;
+}
+
+static bool asks_forward(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    return asks(out, gpu, g, node, NYX_OP_ATTENTION);
+}
+
+static bool asks_backward(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    return asks(out, gpu, g, node, NYX_OP_ATTENTION_GRAD);
+}
+
+static void usual(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem)
+{
+    const layout l = { .positions = problem->extents[0], .width = problem->extents[1] };
+
+    (void)gpu;
+    *out = (nyx_genome){ { (int32_t)height_of(&l, !strcmp(problem->kernel, "attention_grad")) } };
+}
+
+static bool seed(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, int64_t index)
+{
+    (void)gpu;
+    (void)problem;
+    *out = (nyx_genome){ { 4 << index } };
+    return index < 2;
+}
+
+static bool tile_fits(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome)
+{
+    const bool narrow = problem->extents[1] <= WIDE_HEAD || !strcmp(problem->kernel, "attention");
+
+    (void)gpu;
+    return genome->genes[0] == 4 || (genome->genes[0] == 8 && narrow);
+}
+
+const nyx_vulkan__tunable nyx_vulkan__tune_attention = {
+    .name = "attention", .shaders = { "attention", "attention4" }, .asks = asks_forward, .usual = usual, .seed = seed, .fits = tile_fits,
+};
+const nyx_vulkan__tunable nyx_vulkan__tune_attention_grad = {
+    .name = "attention_grad", .shaders = { "attention_dq", "attention_dq4", "attention_dkv", "attention_dkv4" }, .asks = asks_backward,
+    .usual = usual, .seed = seed, .fits = tile_fits,
+};
+
+static int64_t chosen_height(const nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__tunable *kernel)
+{
+    const nyx_tune_problem problem = problem_of(e->g, e->node, l);
+    nyx_genome             genome;
+
+    if (!nyx_vulkan__tuned(&genome, e->gpu, kernel, &problem))
+        usual(&genome, e->gpu, &problem);
+    return genome.genes[0];
+}
+
+/* ---- forward --------------------------------------------------------------------------- */
 
 /* Constants, push words and grid of the three shaders on tiles. */
 static nyx_vulkan__work tiled(const nyx_vulkan__emit *e, const char *narrow, const char *wide, const layout *l,
@@ -68,7 +144,8 @@ static void forward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piec
     const nyx_vulkan__range lse = nyx_vulkan__part_of(e->out[1], p, l->rows * 4);
     const nyx_value         operands[] = { e->node->inputs[0], e->node->inputs[0], e->node->outputs[0] };
     const bool              has_o = e->out[0].bytes > 0, has_lse = e->out[1].bytes > 0;
-    nyx_vulkan__work        work = tiled(e, "attention", "attention4", l, height_of(l, false), l->heads, p->count);
+    nyx_vulkan__work        work = tiled(e, "attention", "attention4", l, chosen_height(e, l, &nyx_vulkan__tune_attention),
+                                         l->heads, p->count);
 
     nyx_vulkan__turns(e, TURNS * ((l->positions + 63) / 64));
     nyx_vulkan__spec(&work, has_o);
@@ -83,7 +160,7 @@ static void forward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piec
 
 static void emit_attention(nyx_vulkan__emit *e)
 {
-    const layout l = layout_of(e);
+    const layout l = layout_of(e->gpu, e->g, e->node);
 
     for (nyx_vulkan__piece p = nyx_vulkan__pieces_of(l.batches, l.piece); nyx_vulkan__next(&p);)
         forward(e, &l, &p);
@@ -127,7 +204,7 @@ static void bind_gradient(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan
 static void backward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p)
 {
     const nyx_vulkan__range delta = nyx_vulkan__workspace(e, p->count * l->rows * 4);
-    const int64_t           height = height_of(l, true);
+    const int64_t           height = chosen_height(e, l, &nyx_vulkan__tune_attention_grad);
     nyx_vulkan__work        dq = tiled(e, "attention_dq", "attention_dq4", l, height, l->heads, p->count);
     nyx_vulkan__work        dkv = tiled(e, "attention_dkv", "attention_dkv4", l, height, l->kv_heads, p->count);
 
@@ -139,7 +216,7 @@ static void backward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__pie
 
 static void emit_attention_grad(nyx_vulkan__emit *e)
 {
-    const layout l = layout_of(e);
+    const layout l = layout_of(e->gpu, e->g, e->node);
 
     for (nyx_vulkan__piece p = nyx_vulkan__pieces_of(l.batches, l.piece); nyx_vulkan__next(&p);)
         backward(e, &l, &p);

@@ -15,7 +15,8 @@
 
 enum { SOFTWARE = 1, UNIFIED = 2, DISCRETE = 4, GPUS = 6 }; /* kinds of devices */
 
-/* Others are made of genes (device/tune.h), which are the first seven and `units`.
+/* Others are made of genes (device/tune.h), which are the first seven, `units`, and
+ * parts that the terms are cut into (0: by the rule of parts_of).
  * A workgroup makes rows x columns elements, an invocation (or by matrix units
  * a subgroup) own_rows x own_columns, a step takes `terms`. */
 typedef struct {
@@ -133,6 +134,7 @@ typedef struct {
     int64_t        m, n, k;
     enum nyx_dtype dtype;
     int64_t        bytes; /* of an element of a, b */
+    int64_t        parts; /* asked for; 0: none */
 } product;
 
 static product product_of(const nyx_graph *g, const nyx_node *node)
@@ -160,12 +162,13 @@ static uint32_t type_of(const product *p)
 typedef struct { int64_t first, count; } extent;
 typedef struct { extent m, n, k; } piece;
 
-static int64_t parts_of(const nyx_vulkan__gpu *gpu, const tile *t, const piece *at, int64_t *terms)
+/* `asked` 0: as many as keep the device busy. */
+static int64_t parts_of(const nyx_vulkan__gpu *gpu, const tile *t, const piece *at, int64_t asked, int64_t *terms)
 {
     const int64_t count = (at->m.count + t->rows - 1) / t->rows * ((at->n.count + t->columns - 1) / t->columns);
     const int64_t least = 128, most = (gpu->facts.buffer_most < (64 << 20) ? gpu->facts.buffer_most : 64 << 20) /
                                       (at->m.count * at->n.count * 4);
-    int64_t       parts = (nyx_vulkan__wanted_groups(gpu) + count - 1) / count;
+    int64_t       parts = asked > 0 ? asked : (nyx_vulkan__wanted_groups(gpu) + count - 1) / count;
 
     parts = parts > at->k.count / least ? at->k.count / least : parts;
     parts = parts > most ? most : parts;
@@ -180,7 +183,7 @@ static double merit(const nyx_vulkan__gpu *gpu, const tile *t, const piece *at)
 {
     const int64_t down = (at->m.count + t->rows - 1) / t->rows, across = (at->n.count + t->columns - 1) / t->columns;
     int64_t       terms;
-    const int64_t groups = down * across * parts_of(gpu, t, at, &terms), wanted = nyx_vulkan__wanted_groups(gpu);
+    const int64_t groups = down * across * parts_of(gpu, t, at, 0, &terms), wanted = nyx_vulkan__wanted_groups(gpu);
     const double  made = (double)(down * t->rows) * (double)(across * t->columns);
     const double  used = (double)at->m.count * (double)at->n.count / made;
 
@@ -237,12 +240,13 @@ static const tile *usual_tile(nyx_vulkan__gpu *gpu, const product *p, const piec
     return best;
 }
 
-static tile find_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
+static tile find_tile(nyx_vulkan__emit *e, product *p, const piece *at)
 {
     const int64_t          asked = e->gpu->switches.tile;
     const nyx_tune_problem problem = problem_of(p);
     nyx_genome             genome;
 
+    p->parts = 0;
     if (e->gpu->trying)
         return tile_of(e->gpu->trying);
     if (asked > 0 && asked <= TILES && takes(e->gpu, &tiles[asked - 1], p))
@@ -250,13 +254,15 @@ static tile find_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
     if (asked > 0)
         nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' has no tile %lld for this product", e->gpu->facts.name,
                          (long long)asked);
-    else if (nyx_vulkan__tuned(&genome, e->gpu, &nyx_vulkan__tune_matmul, &problem))
+    else if (nyx_vulkan__tuned(&genome, e->gpu, &nyx_vulkan__tune_matmul, &problem)) {
+        p->parts = genome.genes[8];
         return tile_of(&genome);
+    }
     return *usual_tile(e->gpu, p, at);
 }
 
 /* What matrix units multiply wrongly is passed over from then on. */
-static tile choose_tile(nyx_vulkan__emit *e, const product *p, const piece *at)
+static tile choose_tile(nyx_vulkan__emit *e, product *p, const piece *at)
 {
     tile t = find_tile(e, p, at);
 
@@ -333,7 +339,7 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
 {
     const nyx_vulkan__range y = nyx_vulkan__part(e->out[0], at->m.first * p->n * 4, at->m.count * p->n * 4);
     int64_t                 terms;
-    const int64_t           parts = parts_of(e->gpu, t, at, &terms), elems = at->m.count * at->n.count;
+    const int64_t           parts = parts_of(e->gpu, t, at, p->parts, &terms), elems = at->m.count * at->n.count;
     const nyx_vulkan__range shares = parts > 1 ? nyx_vulkan__workspace(e, parts * elems * 4) : y;
     const bool              has_bias = e->in[2].bytes > 0 && at->k.first == 0 && parts == 1;
     const bool              add = parts == 1 && at->k.first > 0;
@@ -403,7 +409,7 @@ static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
     return at;
 }
 
-static void emit_tiles(nyx_vulkan__emit *e, const product *p)
+static void emit_tiles(nyx_vulkan__emit *e, product *p)
 {
     const piece most = largest_piece(e, p);
     const tile  t = choose_tile(e, p, &most);
@@ -438,13 +444,16 @@ static void usual_genes(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_pr
     *out = genome_of(usual_tile(gpu, &p, &(piece){ { 0, p.m }, { 0, p.n }, { 0, p.k } }));
 }
 
+/* The kernel's own choice with other parts, then the tiles. */
 static bool seed_tile(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, int64_t index)
 {
-    (void)gpu;
-    (void)problem;
-    if (index < TILES)
-        *out = genome_of(&tiles[index]);
-    return index < TILES;
+    if (index < 5) {
+        usual_genes(out, gpu, problem);
+        out->genes[8] = 1 << index;
+    } else if (index < 5 + TILES) {
+        *out = genome_of(&tiles[index - 5]);
+    }
+    return index < 5 + TILES;
 }
 
 /* Grids hold tiles of 16 rows and 32 columns; sums stay in registers. */
@@ -456,7 +465,7 @@ static bool genes_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, con
     for (int i = 0; i < 5; i++)
         if (g[i] < 4 || g[i] > 512)
             return false;
-    if (g[0] < 16 || g[1] < 32 || g[5] < 1 || g[5] > 2 || g[7] < 0 || g[7] > 1)
+    if (g[0] < 16 || g[1] < 32 || g[5] < 1 || g[5] > 2 || g[7] < 0 || g[7] > 1 || g[8] < 0 || g[8] > 64)
         return false;
     if (!g[7] && (g[6] < 1 || 32 % g[6] || g[3] * g[4] > 256))
         return false;
