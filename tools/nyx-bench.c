@@ -144,8 +144,6 @@ static int run(nyx_report *report)
         if (nyx_bench_figure_at(bench, i)->reason[0])
             nyx_report_warn(report, "%s %s has no number: %s", nyx_bench_figure_at(bench, i)->op,
                             nyx_bench_figure_at(bench, i)->what, nyx_bench_figure_at(bench, i)->reason);
-    if (*nyx_tune_warning(device))
-        nyx_report_warn(report, "%s", nyx_tune_warning(device));
     bench_print(bench);
     if (old)
         status = compare(report, bench, old);
@@ -164,7 +162,8 @@ int main(int argc, char **argv)
         .purpose = "measure how fast this machine does what Nyx needs, beside its own limits",
         .usage = "[OPTIONS] --op=NAME,...",
         .examples = "  nyx-bench --op=copy,matmul --sizes=512x512x512 --report=bench.json\n"
-                    "  nyx-bench --op=copy,matmul --sizes=512x512x512 --compare=bench.json --threshold=5\n",
+                    "  nyx-bench --op=copy,matmul --sizes=512x512x512 --compare=bench.json --threshold=5\n"
+                    "  nyx-bench --device=vulkan --op=matmul --type=f16 --sizes=4096,8192 --tune\n",
         .description = "Measures until the figures are steady and prints the median, its 95 % interval, and the share of a limit "
                        "of this machine that was measured in the same run. A figure whose interval is too wide has no "
                        "number but a reason.",

@@ -1,6 +1,8 @@
 /* describe -- what a report says of the device that worked. */
 #include "run/run.h"
 
+#include "device/tune.h"
+
 #include <string.h>
 
 void nyx_device_describe(nyx_report *report, const nyx_device *device, void (*note)(const char *fmt, ...))
@@ -21,6 +23,8 @@ void nyx_device_describe(nyx_report *report, const nyx_device *device, void (*no
         nyx_json_push_text(list, name);
         snprintf(names + length, sizeof names - length, "%s%s", length ? ", " : "", name);
     }
+    if (*nyx_tune_warning(device))
+        nyx_report_warn(report, "%s", nyx_tune_warning(device));
     if (list)
         note("warning: '%s' has no kernel that its driver takes for %s; the processor did them", nyx_device_name(device), names);
 }

@@ -36,7 +36,8 @@ nyx_json *nyx_passes_json(const nyx_passes *passes);
 int       nyx_passes_read(nyx_passes *out, const nyx_json *object, const char *subject) NYX_CHECKED;
 
 /* In a report's `run`: "device", its name, and "on_cpu", the operations that the
- * processor did in a GPU's place, of which `note` also tells. Behind the work. */
+ * processor did in a GPU's place, of which `note` also tells; a warning where the
+ * table of constants of its kernels is not used (device/tune.h). Behind the work. */
 void nyx_device_describe(nyx_report *report, const nyx_device *device, void (*note)(const char *fmt, ...));
 
 /* ---- choosing what fits ---------------------------------------------------------- */
