@@ -148,7 +148,7 @@ spirv:
 	for f in $(SPIRV_KEPT); do \
 	    read -r _ source _ options < $$f && options=$${options% \*/} && \
 	    $(GLSLANG) --quiet -V -x -g0 $$options shaders/$$source -o $$f.new && \
-	    { echo "/* $$source $$(sha256sum < shaders/$$source | cut -c1-64) $$options */"; grep -v // $$f.new; } > $$f.own && \
+	    { echo "/* $$source $$(tests/lint/shader-digest shaders/$$source) $$options */"; grep -v // $$f.new; } > $$f.own && \
 	    mv $$f.own $$f && rm $$f.new || exit 1; done
 
 shaders/%.glsl: ; # one that is gone makes what it was in anew

@@ -1,5 +1,8 @@
 /* float.glsl -- the small float formats of libnyx/tensor/float.h, bit for bit:
  * integer arithmetic, for a driver may leave out a cast in registers. */
+#ifndef FLOAT_GLSL
+#define FLOAT_GLSL
+
 float small_float(uint code, uint exponent_bits, uint mantissa_bits, uint bias, bool has_infinity)
 {
     const uint    width = exponent_bits + mantissa_bits, shift = 23u - mantissa_bits;
@@ -98,3 +101,4 @@ uint f16_encode(float x)
     code = size > 0x7f800000u ? 0x7e00u | (size & 0x7fffffu) >> 13 : code;
     return bits >> 31 << 15 | code;
 }
+#endif

@@ -30,18 +30,18 @@ uint widened(uint code)
         return uintBitsToFloat(name##_word(i));                                                 \
     }
 
-#ifdef LANES
-#if LANES == 4
-uvec4 widened(uvec2 two)
-{
-    return uvec4(widened(two.x & 0xffffu), widened(two.x >> 16), widened(two.y & 0xffffu), widened(two.y >> 16));
-}
-
 uint halved(uint low, uint high)
 {
     const float a = uintBitsToFloat(low), b = uintBitsToFloat(high);
 
     return (HALVES & 1u) != 0u ? bf16_encode(a) | bf16_encode(b) << 16 : f16_encode(a) | f16_encode(b) << 16;
+}
+
+#ifdef LANES
+#if LANES == 4
+uvec4 widened(uvec2 two)
+{
+    return uvec4(widened(two.x & 0xffffu), widened(two.x >> 16), widened(two.y & 0xffffu), widened(two.y >> 16));
 }
 
 #define INPUT(at, name)                                                                         \

@@ -2,7 +2,8 @@
  *   a, b   f32, f16 or bf16 (TYPE); lines of a_line elements, one for each i
  *          (A_TERMS 1: terms lie side by side) or for each k (0); b likewise
  *   bias   f32 [n], read only where has_bias
- *   y      f32, rows of y_line elements; added to where `add` is set
+ *   y      f32, rows of y_line elements; added to where `add` is set; or, with Y_FOUR,
+ *          of 16 bits (halves.glsl)
  * A workgroup makes BM x BN elements, an invocation TM x TN of them. A step takes
  * BK terms through shared memory, a k a row. Blocks of 4 terms x 4 elements go
  * there, turned where terms lie side by side; term 4q + c lies in row
@@ -31,6 +32,7 @@ layout(constant_id = 11) const uint A_FOUR = 0;
 layout(constant_id = 12) const uint B_FOUR = 0;
 layout(constant_id = 13) const uint Y_FOUR = 0;
 layout(constant_id = 14) const uint WHOLE = 0;
+layout(constant_id = 15) const uint HALVES = 0;
 
 layout(set = 0, binding = 0) readonly buffer A { uint a[]; };
 layout(set = 0, binding = 0) readonly buffer A2 { uvec2 a2[]; };
@@ -41,10 +43,12 @@ layout(set = 0, binding = 1) readonly buffer B4 { uvec4 b4[]; };
 layout(set = 0, binding = 2) readonly buffer Bias { float bias[]; };
 layout(set = 0, binding = 3) buffer Y { float y[]; };
 layout(set = 0, binding = 3) buffer Y4 { vec4 y4[]; };
+layout(set = 0, binding = 3) writeonly buffer Y2 { uvec2 y2[]; };
 layout(push_constant) uniform Push {
     uint m, n, k, part, a_line, b_line, y_line, a_at, b_at, y_at, y_part, has_bias, add;
 };
 #include "operand.glsl"
+#include "halves.glsl"
 READERS(a, a, a2, a4)
 READERS(b, b, b2, b4)
 
@@ -116,6 +120,12 @@ void write_row(uint row, uint column, vec4 sums, uint base)
     if (Y_FOUR != 0u) {
         if (has_bias != 0u)
             sums += vec4(bias[column], bias[column + 1], bias[column + 2], bias[column + 3]);
+        if (HALVES != 0u) {
+            const uvec4 word = floatBitsToUint(sums);
+
+            y2[to >> 2] = uvec2(halved(word.x, word.y), halved(word.z, word.w));
+            return;
+        }
         y4[to >> 2] = add != 0u ? y4[to >> 2] + sums : sums;
         return;
     }

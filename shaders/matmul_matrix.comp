@@ -2,7 +2,8 @@
  * y[i, j] = sum over k of a(i, k) b(k, j), + bias[j].
  *   a, b   ELEMENT (f16 or bf16), lines as in matmul.comp, of multiples of 8
  *   bias   f32 [n], read only where has_bias
- *   y      f32, rows of y_line elements; added to where `add` is set
+ *   y      f32, rows of y_line elements; added to where `add` is set; or ELEMENT
+ *          (HALF), rows of multiples of 8, nothing added to
  * A workgroup makes BM x BN elements, a subgroup SM x SN of them, in fragments of
  * M x N x K. A step takes BK terms through shared memory, eight elements a
  * vector, lines as they are; those of the next step are on their way meanwhile.
@@ -35,12 +36,14 @@ layout(constant_id = 9) const uint K = 16;
 layout(constant_id = 10) const uint A_TERMS = 1;
 layout(constant_id = 11) const uint B_TERMS = 1;
 layout(constant_id = 12) const uint WHOLE = 0;  /* no tile is cut */
-layout(constant_id = 13) const uint DIRECT = 0; /* whole, nothing to add, rows of y of multiples of 4 */
+layout(constant_id = 13) const uint DIRECT = 0; /* whole, f32, nothing to add, rows of y of multiples of 4 */
+layout(constant_id = 14) const uint HALF = 0;
 
 layout(set = 0, binding = 0) readonly buffer A { uvec4 a[]; };
 layout(set = 0, binding = 1) readonly buffer B { uvec4 b[]; };
 layout(set = 0, binding = 2) readonly buffer Bias { float bias[]; };
 layout(set = 0, binding = 3) buffer Y { float y[]; };
+layout(set = 0, binding = 3) writeonly buffer Y8 { uvec4 y8[]; };
 layout(push_constant) uniform Push {
     uint m, n, k, part, a_line, b_line, y_line, a_at, b_at, y_at, y_part, has_bias, add;
 };
@@ -99,6 +102,9 @@ void keep()
             tile_b[(id / B_WIDE + t * B_JUMP) * B_ROW + id % B_WIDE] = got_b[t];
 }
 
+#include "float.glsl"
+#include "fragment.glsl"
+
 void multiply(uint row, uint column)
 {
     [[unroll]] for (uint r = 0; r < BK; r += K) {
@@ -118,21 +124,6 @@ void multiply(uint row, uint column)
         [[unroll]] for (uint j = 0; j < SN / N; j++)
             [[unroll]] for (uint i = 0; i < SM / M; i++)
                 sums[i * (SN / N) + j] = coopMatMulAdd(left[i], right[j], sums[i * (SN / N) + j]);
-    }
-}
-
-void write_fragment(uint row, uint column, uint stage)
-{
-    for (uint i = gl_SubgroupInvocationID; i < M * N; i += LANES) {
-        uint r = row + i / N, c = column + i % N;
-        uint to = y_at + gl_WorkGroupID.z * y_part + r * y_line + c;
-
-        if (r < m && c < n) {
-            float sum = uintBitsToFloat(tile_a[stage + i / 4][i % 4]);
-            if (has_bias != 0)
-                sum += bias[c];
-            y[to] = add != 0 ? y[to] + sum : sum;
-        }
     }
 }
 
@@ -190,6 +181,12 @@ void main()
             continue;
         }
         coopMatStore(sums[i], tile_a, stage, N / 4, gl_CooperativeMatrixLayoutRowMajor);
+        if (HALF != 0) { /* a subgroup's stage is its own */
+            subgroupBarrier();
+            write_halves(at_row, at_column, stage);
+            subgroupBarrier();
+            continue;
+        }
         barrier();
         write_fragment(at_row, at_column, stage);
         barrier();

@@ -127,9 +127,12 @@ static void check_some_halves(suite *u, const spec *s)
     };
     const nyx_op_row *row = nyx_op_table(s->op);
     const int         way = u->ops[s->op].cases % 4;
+    enum nyx_dtype    half = ways[way].half;
 
+    for (int i = 0; i < s->input_count; i++) /* one of the two in a graph */
+        half = s->in[i].kind == 'h' ? NYX_F16 : s->in[i].kind == 'b' ? NYX_BF16 : half;
     if (u->unfused && (row->half_inputs || row->half_outputs))
-        check_halves(u, s, ways[way].half, ways[way].halved);
+        check_halves(u, s, half, ways[way].halved);
 }
 
 static void check_case(const spec *s, void *context)

@@ -4,7 +4,8 @@
 #
 #     tests/lint/lint.sh [ROOT]
 set -u
-cd "${1:-$(dirname "$0")/../..}" || exit 2
+here=$(cd "$(dirname "$0")" && pwd)
+cd "${1:-$here/../..}" || exit 2
 bad=0
 complain() { echo "$1"; bad=1; }
 
@@ -98,11 +99,12 @@ for entry in $(ls); do
     esac
 done
 
-# 7. What is kept compiled was compiled from the source that is here: its first line names both.
+# 7. What is kept compiled was compiled from the source that is here, and from what that
+# includes: its first line names both.
 for file in shaders/spirv/*.num; do
     [ -e "$file" ] || continue
     read -r _ source digest _ < "$file"
-    [ "$digest" = "$(sha256sum < "shaders/$source" | cut -c1-64)" ] ||
+    [ "$digest" = "$("$here/shader-digest" "shaders/$source")" ] ||
         complain "$file: made from another $source; make spirv GLSLANG=glslang, of version 15.3 or later"
 done
 exit $bad

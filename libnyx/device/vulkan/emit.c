@@ -223,9 +223,9 @@ void nyx_vulkan__write_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, 
     nyx_vulkan__bind(work, nyx_vulkan__part_of(e->out[output], piece, row_bytes), false, true);
 }
 
-int64_t nyx_vulkan__lines_at_once(const nyx_vulkan__emit *e, int64_t count, int64_t step, int64_t bytes, int64_t others)
+int64_t nyx_vulkan__lines_at_once(const nyx_vulkan__gpu *gpu, int64_t count, int64_t step, int64_t bytes, int64_t others)
 {
-    const int64_t most = e->gpu->facts.buffer_most / (bytes > others ? bytes : others);
+    const int64_t most = gpu->facts.buffer_most / (bytes > others ? bytes : others);
 
     while (step * bytes % 256 || step * others % 256)
         step *= 2;

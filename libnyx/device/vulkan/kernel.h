@@ -74,7 +74,7 @@ typedef struct {
 extern const nyx_vulkan__kernel *const nyx_vulkan__kernels[];
 
 /* Operands that a node's kernel takes in 16 bits beside f32, as nyx_halves says it. */
-uint32_t nyx_vulkan__halves_of(const nyx_graph *g, const nyx_node *node);
+uint32_t nyx_vulkan__halves_of(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node);
 
 /* ---- emitting ---------------------------------------------------------------------- */
 
@@ -139,7 +139,7 @@ int64_t nyx_vulkan__rows_at_once(const nyx_vulkan__emit *e, int64_t rows, int64_
  * one of `bytes` and one of `others` a line (0: none). Pieces start at multiples
  * of 256 bytes and of `step`, a power of two. What never fits is left whole, and
  * refused when it is bound. */
-int64_t nyx_vulkan__lines_at_once(const nyx_vulkan__emit *e, int64_t count, int64_t step, int64_t bytes, int64_t others);
+int64_t nyx_vulkan__lines_at_once(const nyx_vulkan__gpu *gpu, int64_t count, int64_t step, int64_t bytes, int64_t others);
 
 /* Shapes: extents of a node's operands. */
 static inline const nyx_shape *nyx_vulkan__shape_in(const nyx_vulkan__emit *e, int input)

@@ -111,7 +111,7 @@ static uint32_t halves_among(const nyx_graph *g, const nyx_node *node)
 static const nyx_vulkan__kernel *find_kernel(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
 {
     const bool narrow = nyx_op_table(node->op)->narrow; /* then `takes` knows types, too */
-    const bool known = !(halves_among(g, node) & ~nyx_vulkan__halves_of(g, node));
+    const bool known = !(halves_among(g, node) & ~nyx_vulkan__halves_of(gpu, g, node));
 
     for (int t = 0; nyx_vulkan__kernels[t]; t++)
         for (const nyx_vulkan__kernel *k = nyx_vulkan__kernels[t]; k->op != NYX_OP_NONE; k++)
@@ -315,9 +315,9 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
 
 static uint32_t halves(const void *device, const nyx_graph *g, const nyx_node *node)
 {
-    const nyx_vulkan__switches *switches = &nyx_vulkan__gpu_of(device)->switches;
+    const nyx_vulkan__gpu *gpu = nyx_vulkan__gpu_of(device);
 
-    return switches->unfused || switches->without[node->op] ? 0 : nyx_vulkan__halves_of(g, node);
+    return gpu->switches.unfused || gpu->switches.without[node->op] ? 0 : nyx_vulkan__halves_of(gpu, g, node);
 }
 
 const nyx_device__backend nyx_device__vulkan = {

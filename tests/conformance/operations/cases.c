@@ -197,6 +197,8 @@ static const row rows[] = {
     { ONE(MATMUL), "b[162, 128] b[384, 128]", "[162, 384]", { NYX_MATMUL_NT }, { 0 } },
     { ONE(MATMUL), "b[162, 384] b[384, 128]", "[162, 128]", { NYX_MATMUL_NN }, { 0 } },
     { ONE(MATMUL), "h[162, 384] h[162, 128]", "[384, 128]", { NYX_MATMUL_TN }, { 0 } },
+    { ONE(MATMUL), "h[203, 64] h[264, 64] f[264]", "[203, 264]", { NYX_MATMUL_NT }, { 0 } },
+    { ONE(MATMUL), "b[64, 203] b[203, 264]", "[64, 264]", { NYX_MATMUL_NN }, { 0 } },
 
     { ONE(RMSNORM), "f[1]", "[1] []", { 0 }, { 0.5 } },
     { ONE(RMSNORM), "f[3, 5]", "[3, 5] [3]", { 0 }, { 1e-5 } },

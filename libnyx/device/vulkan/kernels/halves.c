@@ -9,7 +9,7 @@ static bool in_fours(const nyx_graph *g, nyx_value v)
     return nyx_vulkan__width(nyx_value_shape(g, v)) % 4 == 0;
 }
 
-uint32_t nyx_vulkan__halves_of(const nyx_graph *g, const nyx_node *node)
+uint32_t nyx_vulkan__halves_of(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
 {
     const nyx_value x = node->inputs[0];
 
@@ -34,6 +34,8 @@ uint32_t nyx_vulkan__halves_of(const nyx_graph *g, const nyx_node *node)
     case NYX_OP_RMSNORM_GRAD:
     case NYX_OP_LAYERNORM_GRAD:
         return in_fours(g, x) ? 1 | 4 | RESULT : 0;
+    case NYX_OP_MATMUL: /* its inputs are of its own choice */
+        return nyx_vulkan__halves_product(gpu, g, node) ? RESULT : 0;
     case NYX_OP_ROPE:
         return nyx_vulkan__rope_lanes(g, node) == 4 ? 1 | RESULT : 0;
     case NYX_OP_ATTENTION:

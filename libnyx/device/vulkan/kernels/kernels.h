@@ -28,6 +28,7 @@ int64_t nyx_vulkan__power_of_two(int64_t least);
 /* Of matmul.c: workgroups that keep the device busy. Of matvec.c: products of few
  * rows. */
 int64_t nyx_vulkan__wanted_groups(const nyx_vulkan__gpu *gpu);
+bool    nyx_vulkan__halves_product(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node);
 bool    nyx_vulkan__is_few_rows(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node);
 void    nyx_vulkan__emit_few_rows(nyx_vulkan__emit *e);
 

@@ -133,8 +133,8 @@ typedef struct {
     operand        a, b;
     int64_t        m, n, k;
     enum nyx_dtype dtype;
-    int64_t        bytes; /* of an element of a, b */
-    int64_t        parts; /* asked for; 0: none */
+    int64_t        bytes, y_bytes; /* of an element of a, b; of y */
+    int64_t        parts;          /* asked for; 0: none */
 } product;
 
 static product product_of(const nyx_graph *g, const nyx_node *node)
@@ -150,6 +150,7 @@ static product product_of(const nyx_graph *g, const nyx_node *node)
     p.n = p.b.terms ? p.b.lines : p.b.line;
     p.k = p.a.terms ? p.a.line : p.a.lines;
     p.bytes = nyx_dtype_bytes(p.dtype);
+    p.y_bytes = nyx_dtype_bytes(nyx_value_dtype(g, node->outputs[0]));
     return p;
 }
 
@@ -293,8 +294,10 @@ static void add_parts(nyx_vulkan__emit *e, const product *p, const piece *at, ny
                       nyx_vulkan__range to)
 {
     const bool       has_bias = e->in[2].bytes > 0 && at->k.first == 0;
+    const int64_t    items = at->m.count * at->n.count / (p->y_bytes == 2 ? 2 : 1);
     nyx_vulkan__work work = nyx_vulkan__shader(e, "matmul_parts");
 
+    nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 1, e->node->outputs));
     nyx_vulkan__bind(&work, from, true, false);
     nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : from, true, false);
     nyx_vulkan__bind(&work, to, at->k.first > 0, true);
@@ -305,7 +308,7 @@ static void add_parts(nyx_vulkan__emit *e, const product *p, const piece *at, ny
     nyx_vulkan__push(&work, (uint32_t)at->n.first);
     nyx_vulkan__push(&work, has_bias);
     nyx_vulkan__push(&work, at->k.first > 0);
-    nyx_vulkan__elements(&work, e, at->m.count * at->n.count);
+    nyx_vulkan__elements(&work, e, items);
     nyx_vulkan__add(e, &work);
 }
 
@@ -337,12 +340,12 @@ static nyx_vulkan__work tile_work(const nyx_vulkan__emit *e, const product *p, c
 
 static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, const piece *at)
 {
-    const nyx_vulkan__range y = nyx_vulkan__part(e->out[0], at->m.first * p->n * 4, at->m.count * p->n * 4);
+    const nyx_vulkan__range y = nyx_vulkan__part(e->out[0], at->m.first * p->n * p->y_bytes, at->m.count * p->n * p->y_bytes);
     int64_t                 terms;
     const int64_t           parts = parts_of(e->gpu, t, at, p->parts, &terms), elems = at->m.count * at->n.count;
     const nyx_vulkan__range shares = parts > 1 ? nyx_vulkan__workspace(e, parts * elems * 4) : y;
     const bool              has_bias = e->in[2].bytes > 0 && at->k.first == 0 && parts == 1;
-    const bool              add = parts == 1 && at->k.first > 0;
+    const bool              add = parts == 1 && at->k.first > 0, half = parts == 1 && p->y_bytes == 2;
     const bool              whole = at->m.count % t->rows == 0 && at->n.count % t->columns == 0 && at->k.count % t->terms == 0;
     const int64_t           y_line = parts > 1 ? at->n.count : p->n;
     uint32_t                a_start, b_start;
@@ -357,7 +360,8 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
     }
     nyx_vulkan__spec(&work, whole);
     if (t->units)
-        nyx_vulkan__spec(&work, whole && !has_bias && !add && y_line % 4 == 0 && at->n.first % 4 == 0);
+        nyx_vulkan__spec(&work, whole && !has_bias && !add && !half && y_line % 4 == 0 && at->n.first % 4 == 0);
+    nyx_vulkan__spec(&work, half ? nyx_vulkan__halves(e, 1, e->node->outputs) : 0);
     nyx_vulkan__bind(&work, a, true, false);
     nyx_vulkan__bind(&work, b, true, false);
     nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : a, true, false);
@@ -390,20 +394,20 @@ static int64_t lesser(int64_t a, int64_t b)
 
 /* The largest pieces that bindings, grids and the patience of displays allow.
  * Vectors start at multiples of 8 elements, a piece of the bias at 64. */
-static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
+static piece largest_piece(const nyx_vulkan__gpu *gpu, const product *p)
 {
     const int64_t a = p->a.line * p->bytes, b = p->b.line * p->bytes;
-    piece         at = { { 0, nyx_vulkan__lines_at_once(e, p->m, 8, p->n * 4, p->a.terms ? a : 0) }, { 0, p->n }, { 0, p->k } };
+    piece         at = { { 0, nyx_vulkan__lines_at_once(gpu, p->m, 8, p->n * p->y_bytes, p->a.terms ? a : 0) }, { 0, p->n }, { 0, p->k } };
 
     if (p->b.terms)
-        at.n.count = nyx_vulkan__lines_at_once(e, p->n, 64, b, 0);
+        at.n.count = nyx_vulkan__lines_at_once(gpu, p->n, 64, b, 0);
     if (!p->a.terms || !p->b.terms)
-        at.k.count = nyx_vulkan__lines_at_once(e, p->k, 8, p->a.terms ? 0 : a, p->b.terms ? 0 : b);
+        at.k.count = nyx_vulkan__lines_at_once(gpu, p->k, 8, p->a.terms ? 0 : a, p->b.terms ? 0 : b);
     at.m.count = lesser(at.m.count, 1 << 19); /* tiles of 16 rows, 32 columns in 65,535 groups */
     at.n.count = lesser(at.n.count, 1 << 20);
-    if (kind_of(e->gpu) == SOFTWARE)
+    if (kind_of(gpu) == SOFTWARE)
         at.k.count = lesser(at.k.count, 2048); /* old Mesa ends loops after 65,535 turns of an invocation */
-    else if (e->gpu->unified)
+    else if (gpu->unified)
         while (at.m.count > 1024 && 2.0 * (double)at.m.count * (double)at.n.count * (double)at.k.count > 2e10)
             at.m.count = (at.m.count / 2 + 127) / 128 * 128; /* 50 ms at 400 GFLOP/s */
     return at;
@@ -411,7 +415,7 @@ static piece largest_piece(const nyx_vulkan__emit *e, const product *p)
 
 static void emit_tiles(nyx_vulkan__emit *e, product *p)
 {
-    const piece most = largest_piece(e, p);
+    const piece most = largest_piece(e->gpu, p);
     const tile  t = choose_tile(e, p, &most);
 
     for (int64_t i = 0; i < p->m; i += most.m.count)
@@ -434,7 +438,8 @@ static product product_for(const nyx_tune_problem *problem)
 
     return (product){ .a = { .lines = a_terms ? m : k, .line = a_terms ? k : m, .terms = a_terms },
                       .b = { .lines = b_terms ? n : k, .line = b_terms ? k : n, .terms = b_terms },
-                      .m = m, .n = n, .k = k, .dtype = problem->type, .bytes = nyx_dtype_bytes(problem->type) };
+                      .m = m, .n = n, .k = k, .dtype = problem->type, .bytes = nyx_dtype_bytes(problem->type),
+                      .y_bytes = 4 };
 }
 
 static void usual_genes(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem)
@@ -499,6 +504,15 @@ static void emit_matmul(nyx_vulkan__emit *e)
         nyx_vulkan__emit_few_rows(e);
     else
         emit_tiles(e, &p);
+}
+
+/* Written in 16 bits by tiles, eight elements at a time, that see all terms or
+ * leave their sums to matmul_parts. */
+bool nyx_vulkan__halves_product(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    const product p = product_of(g, node);
+
+    return p.n % 8 == 0 && !nyx_vulkan__is_few_rows(gpu, g, node) && largest_piece(gpu, &p).k.count == p.k;
 }
 
 static bool takes_every(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)

@@ -69,7 +69,7 @@ void nyx_vulkan__emit_few_rows(nyx_vulkan__emit *e)
 {
     const nyx_tune_problem p = problem_of(e->g, e->node);
     const int64_t          m = p.extents[0], n = p.extents[1], k = p.extents[2], line = k * nyx_dtype_bytes(p.type);
-    const int64_t          once = nyx_vulkan__lines_at_once(e, n, 64, line, 0);
+    const int64_t          once = nyx_vulkan__lines_at_once(e->gpu, n, 64, line, 0);
     const bool             has_bias = e->in[2].bytes > 0;
     nyx_genome             genome;
 
