@@ -16,9 +16,9 @@ bool nyx_pass_is_backward(const nyx_node *node);
  * digest, says so. */
 void nyx_pass_activations(nyx_graph *g, enum nyx_activations how);
 
-/* Give every matmul operands of `dtype`, f16 or bf16, and keep what the backward
- * graph reads of the forward one (values of two axes and more, but those that
- * only losses read) in that type; whoever reads such a value sees it rounded.
+/* Give every matmul operands of `dtype`, f16 or bf16, and keep what gates and
+ * attention read and what the backward graph reads of the forward one (values of
+ * two axes and more, but those that only losses read) in that type; whoever reads such a value sees it rounded.
  * Variables, sums, statistics of norms and softmax, and losses stay real.
  * Behind the gradient; evaluation is not touched. Only cast is added. */
 int nyx_pass_precision(nyx_graph *g, enum nyx_dtype dtype) NYX_CHECKED;

@@ -1,5 +1,5 @@
-/* precision -- operands of products and what the backward graph keeps in 16
- * bits; variables, sums, norms, softmax and losses stay real.
+/* precision -- operands of products, of gates and attention, and what the backward
+ * graph keeps in 16 bits; variables, sums, norms, softmax and losses stay real.
  *
  *     forward    y = norm(..)        half = cast y         z = matmul half cast(w)
  *     backward   y' = cast half      norm_grad y' ..       dw = matmul cast(dz) half
@@ -18,7 +18,7 @@ typedef struct {
     int            forward, nodes, values; /* nodes before the gradient; all, before the pass */
     nyx_value     *source;  /* by value: what it is a view of; 0: none */
     bool          *scored;  /* by value: computed from a loss */
-    bool          *kept;    /* by value: for the backward graph, in 16 bits */
+    bool          *kept;    /* by value: in 16 bits */
     nyx_value     *half[2]; /* by value: its cast; [1] of variables, in the backward graph */
     nyx_value     *rounded; /* by kept value: real again, for the forward graph */
     int           *order;
@@ -77,6 +77,13 @@ static bool reads_activations(enum nyx_op op)
     }
 }
 
+/* Do gates and attention of the forward graph read it? What goes around them, sums
+ * and norms, stays real where no gradient needs it. */
+static bool reads_gates(enum nyx_op op)
+{
+    return op == NYX_OP_ATTENTION || op == NYX_OP_SWIGLU || op == NYX_OP_GELU;
+}
+
 static bool can_be_kept(const narrowing *p, nyx_value v)
 {
     const int       made = nyx_value_node(p->g, v);
@@ -101,7 +108,8 @@ static void find_kept(narrowing *p)
         for (int i = 0; i < node->input_count; i++) {
             const nyx_value root = node->inputs[i] ? root_of(p, node->inputs[i]) : 0;
 
-            if (root && nyx_pass_is_backward(node) && reads_activations(node->op) && can_be_kept(p, root))
+            if (root && can_be_kept(p, root) &&
+                (nyx_pass_is_backward(node) ? reads_activations(node->op) : reads_gates(node->op)))
                 p->kept[root] = true;
         }
     }
