@@ -203,6 +203,17 @@ assert '$file' in page('page.html').text"
     done
 }
 
+@test "a GPU's rates and limits stand on the page" {
+    nyx-bench --op=copy --dry-run --device=vulkan 2> why || skip "no Vulkan device; package mesa-vulkan-drivers"
+    nyx-profile --parts=vulkan --report=p.json > /dev/null
+    nyx-bench --op=matmul --sizes=64 --modes=nt --seconds=0.05 --spread=1000 --device=vulkan --report=b.json > /dev/null
+    nyx-report p.json b.json -o page.html
+    "$PYTHON" -c "$page_py
+text = page('page.html').text
+assert 'Vulkan device 0, arithmetic at most' in text and 'an empty submit takes' in text
+assert 'Limits of the GPU measured in the same run: ' in text and 'FLOP/s in f32; ' in text"
+}
+
 @test "strings in reports are text, whatever they say" {
     "$PYTHON" - <<'PY'
 import json

@@ -74,14 +74,34 @@ static void row(nyx_page *page, const nyx_json *figure, double end)
     nyx_page_add(page, "<td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n", speed, nyx_number_time(time, seconds));
 }
 
+/* Of a GPU: arithmetic by type, before what is read. */
+static void limits_of_gpu(nyx_page *page, const nyx_json *gpu, bool reads)
+{
+    static const char *const types[] = { "f32", "f16", "bf16", "int8" };
+    char                     text[NYX_NUMBER];
+    bool                     some = false;
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (isfinite(number_at(gpu, types[i]))) {
+            nyx_page_add(page, "%s%s in %s", some ? ", " : "", nyx_number_rate(text, number_at(gpu, types[i]), "FLOP"), types[i]);
+            some = true;
+        }
+    if (some && reads)
+        nyx_page_markup(page, "; ");
+}
+
 static void limits(nyx_page *page, const nyx_json *limits)
 {
     static const char *const sets[] = { "avx512", "avx2", "neon", "base" };
-    const nyx_json          *read = nyx_json_get(limits, "read");
+    const nyx_json          *read = nyx_json_get(limits, "read"), *gpu = nyx_json_get(limits, "gpu");
     char                     text[NYX_NUMBER], size[NYX_NUMBER], path[48];
 
-    nyx_page_add(page, "<p class=\"note\">Limits measured in the same run with %lld threads: ",
-                 (long long)nyx_json_int(nyx_json_get(limits, "threads"), 0));
+    if (gpu)
+        nyx_page_markup(page, "<p class=\"note\">Limits of the GPU measured in the same run: ");
+    else
+        nyx_page_add(page, "<p class=\"note\">Limits measured in the same run with %lld threads: ",
+                     (long long)nyx_json_int(nyx_json_get(limits, "threads"), 0));
+    limits_of_gpu(page, gpu, nyx_json_count(read) > 0);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         double peak;
 

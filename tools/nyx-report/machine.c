@@ -96,6 +96,7 @@ static const char *words_of_quantity(const char *quantity)
         { "power_w", "power in W" },
         { "energy_j", "energy in J" },
         { "utilisation_percent", "busy, %" },
+        { "clock_mhz", "clock in MHz" },
     };
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -126,7 +127,42 @@ static void sensors(nyx_grid *grid, const nyx_json *sensors)
     }
 }
 
-static void vulkan(nyx_grid *grid, const nyx_json *devices)
+/* Rates of an object: "51.2 TFLOP/s f32, ..."; those that are null are left out. */
+static void rates(char *out, size_t room, const nyx_json *object, const char *unit)
+{
+    char text[NYX_NUMBER];
+
+    out[0] = '\0';
+    for (int64_t i = 0; i < nyx_json_count(object); i++) {
+        const size_t length = strlen(out);
+
+        if (json_is_number(nyx_json_item(object, i)))
+            snprintf(out + length, room - length, "%s%s %s", length ? ", " : "",
+                     nyx_number_rate(text, nyx_json_real(nyx_json_item(object, i), 0.0), unit), nyx_json_key(object, i));
+    }
+}
+
+/* What it was measured to do at most. */
+static void at_most(nyx_grid *grid, const nyx_json *measured, int64_t device)
+{
+    const double submit = number_at(measured, "submit_s"), clock = number_at(measured, "clock_mhz");
+    char         text[256], time[NYX_NUMBER];
+
+    if (!isfinite(number_at(measured, "operations_per_s.f32")))
+        return;
+    rates(text, sizeof text, nyx_json_get(measured, "operations_per_s"), "FLOP");
+    nyx_grid_cell(grid, "Vulkan device %lld, arithmetic at most", (long long)device);
+    if (isfinite(clock))
+        nyx_grid_cell(grid, "%s, at %.0f MHz", text, clock);
+    else
+        nyx_grid_cell(grid, "%s", text);
+    rates(text, sizeof text, nyx_json_get(measured, "bytes_per_s"), "B");
+    nyx_grid_cell(grid, "Vulkan device %lld, bytes at most", (long long)device);
+    nyx_grid_cell(grid, "%s%s%s", text, isfinite(submit) ? "; an empty submit takes " : "",
+                  isfinite(submit) ? nyx_number_time(time, submit) : "");
+}
+
+static void vulkan(nyx_grid *grid, const nyx_json *devices, const nyx_json *measured)
 {
     for (int64_t i = 0; i < nyx_json_count(devices); i++) {
         const nyx_json *device = nyx_json_item(devices, i);
@@ -135,6 +171,8 @@ static void vulkan(nyx_grid *grid, const nyx_json *devices)
         nyx_grid_cell(grid, "%s, %s, driver %s", nyx_json_text(nyx_json_get(device, "name"), "?"),
                       nyx_json_text(nyx_json_get(device, "type"), "?"),
                       nyx_json_text(nyx_json_get(device, "driver"), "?"));
+        if (i < nyx_json_count(measured))
+            at_most(grid, nyx_json_item(measured, i), i);
     }
 }
 
@@ -171,7 +209,7 @@ static void put(nyx_page *page, const report_item *item)
     row(grid, "what", "how much");
     processor(grid, item_get(item, "result"));
     measured(grid, item_get(item, "run"));
-    vulkan(grid, item_get(item, "result.vulkan"));
+    vulkan(grid, item_get(item, "result.vulkan"), item_get(item, "run.vulkan_measured"));
     sensors(grid, item_get(item, "run.sensors"));
     nyx_grid_put(page, grid, "");
     nyx_grid_free(grid);
