@@ -13,6 +13,8 @@
  * something else is asked for. */
 #include "device/internal.h"
 
+#include "graph/rewrite.h"
+
 #include <string.h>
 
 enum side { HELPER, LEADER, SIDES };
@@ -56,6 +58,7 @@ typedef struct {
 
 typedef struct {
     nyx_program *sides[SIDES]; /* the helper's: only of micro-batches */
+    nyx_graph   *graphs[SIDES]; /* each side's own, which its device may change */
     variable_use *uses;        /* by variable of the graph */
     bool         micro;
 } both;
@@ -489,6 +492,15 @@ static int find_sums(nyx_program *p)
     return status;
 }
 
+static int compile_side(nyx_program *p, enum side side)
+{
+    const shared *s = p->store->own;
+    both         *own = p->own;
+    int           status = nyx_graph_copy(&own->graphs[side], p->graph);
+
+    return status < 0 ? status : nyx_program_compile(&own->sides[side], s->sides[side], own->graphs[side]);
+}
+
 static int compile(nyx_program *p)
 {
     shared *s = p->store->own;
@@ -498,7 +510,7 @@ static int compile(nyx_program *p)
     if (status < 0)
         return status;
     p->own = own;
-    if ((status = note_variables(p)) < 0 || (status = nyx_program_compile(&own->sides[LEADER], s->sides[LEADER], p->graph)) < 0)
+    if ((status = note_variables(p)) < 0 || (status = compile_side(p, LEADER)) < 0)
         return status;
     for (int op = 0; op < NYX_OP_COUNT; op++)
         p->store->device->substituted[op] = nyx_device_substitutes(s->sides[LEADER]->device, (enum nyx_op)op);
@@ -510,7 +522,7 @@ static int compile(nyx_program *p)
     if (!own->micro || p->store->micro_batches == 1)
         return 0;
     NYX_BUG_IF(s->join_graph != NULL); /* one such program a store */
-    status = nyx_program_compile(&own->sides[HELPER], s->sides[HELPER], p->graph);
+    status = compile_side(p, HELPER);
     return status < 0 ? status : find_sums(p);
 }
 
@@ -522,8 +534,10 @@ static void discard(nyx_program *p)
     if (!own)
         return;
     s->queued = 0;
-    for (int side = 0; side < SIDES; side++)
+    for (int side = 0; side < SIDES; side++) {
         nyx_program_free(own->sides[side]);
+        nyx_graph_free(own->graphs[side]);
+    }
     nyx_free(own->uses);
     nyx_free(own);
 }

@@ -5,6 +5,9 @@
 
 #include "graph/graph.h"
 
+/* The same graph again, with the same ids, to be changed by itself; names are
+ * those of `g`, which must outlive it. MEMORY. */
+int nyx_graph_copy(nyx_graph **out, const nyx_graph *g) NYX_CHECKED;
 /* Append a copy of node `index` that reads `inputs` instead of its own; its
  * path begins with `prefix`. It draws the random numbers of the original.
  * Returns the first output, 0 on failure; a second one has the next id. */

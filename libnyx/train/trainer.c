@@ -165,8 +165,8 @@ static int64_t graph_bytes(const nyx_trainer *t)
 
     for (int i = 0; i < 3; i++)
         bytes += t->graphs[i] ? nyx_graph_node_count(t->graphs[i]) * (int64_t)NODE_BYTES : 0;
-    if (nyx_device_is_pair(t->device)) /* it is there twice */
-        bytes += nyx_graph_node_count(t->graphs[STEP]) * (int64_t)NODE_BYTES;
+    if (nyx_device_is_pair(t->device)) /* each has a copy, the step's are two */
+        bytes += bytes + nyx_graph_node_count(t->graphs[STEP]) * (int64_t)NODE_BYTES;
     return bytes;
 }
 

@@ -12,6 +12,7 @@ setup_file() {
                 "optimizer": { "learning_rate": 1e-3, "warmup_steps": 5, "floor": 0.1, "clip": 1.0 } } }
 JSON
     nyx-data sudoku --size=4 --count=200 --test=20 --seed=7 -o d.h5 --quiet
+    [ -e no-device ] || train whole.h5 --device=cpu+vulkan --share=3/4 --log=whole.jsonl --report=whole.json
 }
 
 setup() {
@@ -53,18 +54,17 @@ of_run() { # REPORT KEY
 @test "a share on each device: as on the processor to rounding, twice the same bytes" {
     need_device
     train cpu.h5 --device=cpu --log=cpu.jsonl
-    train a.h5 --device=cpu+vulkan --share=2/4 --log=a.jsonl --report=r.json
-    train b.h5 --device=cpu+vulkan:0,staging --share=2/4 --threads=1
-    cmp a.h5 b.h5
-    holds r.json 'run["device"].startswith("cpu:") and "+vulkan:" in run["device"] and run["share"] == "2/4"'
-    holds r.json '"placement" not in run and result["predicted_gpu_bytes"] >= 0'
-    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" train r.json
-    nyx-report r.json a.jsonl -o page.html --quiet
+    train again.h5 --device=cpu+vulkan:0,staging --share=3/4 --threads=1
+    cmp whole.h5 again.h5
+    holds whole.json 'run["device"].startswith("cpu:") and "+vulkan:" in run["device"] and run["share"] == "3/4"'
+    holds whole.json '"placement" not in run and result["predicted_gpu_bytes"] >= 0'
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" train whole.json
+    nyx-report whole.json whole.jsonl -o page.html --quiet
     "${PYTHON:-python3}" - <<'PY'
 import json
-one, two = ([json.loads(l) for l in open(f)] for f in ("cpu.jsonl", "a.jsonl"))
+one, two = ([json.loads(l) for l in open(f)] for f in ("cpu.jsonl", "whole.jsonl"))
 first = two.pop(0)
-assert first["kind"] == "place" and "+vulkan:" in first["device"] and (first["share"], first["micro_batches"]) == (2, 4), first
+assert first["kind"] == "place" and "+vulkan:" in first["device"] and (first["share"], first["micro_batches"]) == (3, 4), first
 assert len(one) == len(two) == 7
 for x, y in zip(one, two):
     assert abs(x["loss"] - y["loss"]) <= 1e-4 * abs(x["loss"]), (x, y)
@@ -72,9 +72,21 @@ assert any(x["loss"] != y["loss"] for x, y in zip(one, two))
 PY
 }
 
+@test "16 bits on both: as on the processor to their rounding" {
+    need_device
+    train cpu.h5 --device=cpu --precision=f16 --log=cpu.jsonl
+    train both.h5 --device=cpu+vulkan --share=2/4 --precision=f16 --log=both.jsonl
+    "${PYTHON:-python3}" - <<'PY'
+import json
+one, two = ([l for l in map(json.loads, open(f)) if "loss" in l] for f in ("cpu.jsonl", "both.jsonl"))
+assert len(one) == len(two) == 7
+for x, y in zip(one, two):
+    assert abs(x["loss"] - y["loss"]) <= 2e-3 * abs(x["loss"]), (x, y)
+PY
+}
+
 @test "killed and resumed: the checkpoint's share, the same bytes; another share is refused" {
     need_device
-    train whole.h5 --device=cpu+vulkan --share=3/4 --log=whole.jsonl
     nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --quiet --device=cpu+vulkan --share=3/4 --log=m.jsonl \
         --checkpoint=ck.h5 --checkpoint-every=1 & local pid=$!
     until [ -e ck.h5 ]; do sleep 0.02; done
@@ -133,10 +145,9 @@ PY
 
 @test "a GPU that is lost in the middle of its share: exit 75, one line, and on from the checkpoint" {
     need_device
-    refused 75 "lost" --seed=3 --device=cpu+vulkan:0,lost=40 --share=2/4 --checkpoint=ck.h5 --checkpoint-every=1
+    refused 75 "lost" --seed=3 --device=cpu+vulkan:0,lost=40 --share=3/4 --checkpoint=ck.h5 --checkpoint-every=1
     [ -e ck.h5 ]
     train m.h5 --device=cpu+vulkan --checkpoint=ck.h5 --resume
-    train whole.h5 --device=cpu+vulkan --share=2/4
     cmp m.h5 whole.h5
 }
 

@@ -1,5 +1,6 @@
-/* graph: what the builder and the verifier refuse, what a node costs. */
+/* graph: what the builder and the verifier refuse, copies, what a node costs. */
 #include "graph/internal.h"
+#include "graph/rewrite.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -242,11 +243,46 @@ static void a_matmul_costs_two_operations_a_product(void **state)
     nyx_graph_free(g);
 }
 
+/* Equal, and what is done to one is not seen in the other. */
+static void a_copy_is_a_graph_of_its_own(void **state)
+{
+    const nyx_shape shape = nyx_shape_of(2, (int64_t)3, (int64_t)4);
+    nyx_graph      *g, *copy;
+    char           *before, *same, *after;
+    nyx_value       x, y;
+
+    (void)state;
+    assert_int_equal(nyx_graph_create(&g, NYX_F32), 0);
+    x = nyx_graph_variable(g, "x", NYX_F32, shape, NYX_ROLE_PARAMETER);
+    y = nyx_graph_mul(g, x, nyx_graph_random(g, shape));
+    nyx_graph_sigmoid(g, y); /* pruned */
+    nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, y);
+    assert_int_equal(nyx_graph_prune(g), 0);
+    assert_int_equal(nyx_graph_copy(&copy, g), 0);
+    assert_int_equal(nyx_graph_check(copy), 0);
+    assert_int_equal(nyx_graph_dump(&before, g), 0);
+    assert_int_equal(nyx_graph_dump(&same, copy), 0);
+    assert_string_equal(before, same);
+    assert_int_equal(nyx_graph_variable(copy, "x", NYX_F32, shape, NYX_ROLE_PARAMETER), x);
+    for (int i = 0; i < 100; i++) /* beyond what there was room for */
+        nyx_graph_assign(copy, i % 2 ? "z" : "w", NYX_ROLE_OUTPUT, nyx_graph_affine(copy, x, (double)i, 0.0));
+    assert_int_equal(nyx_graph_dump(&after, g), 0);
+    assert_string_equal(before, after);
+    assert_int_equal(nyx_graph_variable_count(g), 2);
+    assert_int_equal(nyx_graph_variable_count(copy), 4);
+    nyx_free(before);
+    nyx_free(same);
+    nyx_free(after);
+    nyx_graph_free(copy);
+    nyx_graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(broken_graphs_are_refused),
         cmocka_unit_test(the_first_error_stays),
+        cmocka_unit_test(a_copy_is_a_graph_of_its_own),
         cmocka_unit_test(a_matmul_costs_two_operations_a_product),
     };
 
