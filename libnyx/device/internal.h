@@ -43,6 +43,7 @@ typedef struct {
     /* One copy of a variable; several, waited for once. */
     void (*write)(nyx_store *store, const nyx_device__slot *slot, int copy, const void *data);
     void (*read)(nyx_store *store, const nyx_device__piece *pieces, int count);
+    void *(*at)(const nyx_store *store, const nyx_device__slot *slot, int copy); /* NULL: it is not the host's memory */
     nyx_memory (*memory)(const nyx_store *store); /* NULL: what the store counted */
     int  (*compile)(nyx_program *program); /* its plan is made, where there is an alignment */
     void (*discard)(nyx_program *program);

@@ -1,9 +1,9 @@
 /* pair -- two devices as one, which share out the micro-batches of a step.
  *
  * The one that leads runs every program, but for micro-batches from the share
- * on: these the other one runs at the same time, from stores of their own. Where
- * the present contents of a variable lie is noted copy by copy, and what a
- * program needs that lies on the other side is brought through the host first.
+ * on: these the other one, a processor, runs at the same time. Each has a store
+ * of its own. Where the present contents of a variable lie is noted copy by
+ * copy, and what a program needs that lies on the other side is brought first.
  *
  * What micro-batches add up, as gradients, both sides add to a sum of their own,
  * and the variable is the two together: before anyone else sees it the leader
@@ -42,7 +42,6 @@ typedef struct {
     link        *links; /* by slot */
     int64_t      link_count, link_room;
     uint8_t     *holds;
-    char        *transit; /* one copy of a variable on its way */
     pending     *queue;
     int          queued;
     bool         owed;    /* the helper's sums are not in the leader's */
@@ -99,6 +98,8 @@ static int open_sides(nyx_device *device, const char *name, int threads)
         (status = nyx_device_open(&p->sides[LEADER], plus + 1, threads)) < 0 ||
         (status = nyx_pool_create(&p->feeders, SIDES)) < 0)
         return status;
+    if (!p->sides[HELPER]->backend->at)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' has no processor in front; cpu+vulkan has", name);
     device->pool = nyx_device_pool(p->sides[HELPER]);
     snprintf(device->name, sizeof device->name, "%.15s+%.15s", nyx_device_name(p->sides[HELPER]),
              nyx_device_name(p->sides[LEADER]));
@@ -145,24 +146,35 @@ static const nyx_device__slot *slot_on(const shared *s, const link *l, enum side
     return &s->sides[side]->slots[l->index[side]];
 }
 
-static void read_side(const shared *s, const link *l, enum side side, int copy, void *data)
+/* The helper's contents, in the host's memory. */
+static void *helper_at(const shared *s, const link *l, int copy)
 {
-    s->sides[side]->device->backend->read(s->sides[side], &(nyx_device__piece){ slot_on(s, l, side), copy, data }, 1);
+    return s->sides[HELPER]->device->backend->at(s->sides[HELPER], slot_on(s, l, HELPER), copy);
 }
 
-static void write_side(const shared *s, const link *l, enum side side, int copy, const void *data)
+static void write_leader(const shared *s, const link *l, int copy, const void *data)
 {
-    s->sides[side]->device->backend->write(s->sides[side], slot_on(s, l, side), copy, data);
+    s->sides[LEADER]->device->backend->write(s->sides[LEADER], slot_on(s, l, LEADER), copy, data);
 }
 
-/* Have the present contents on that side. */
-static void bring(const shared *s, const link *l, enum side side, int copy)
+/* What is read of the leader, waited for once. */
+typedef struct {
+    nyx_device__piece pieces[NYX_DEVICE__PIECES];
+    int               count;
+} gathered;
+
+static void read_leader(const shared *s, gathered *g)
 {
-    if (l->holds[copy] & 1 << side)
-        return;
-    read_side(s, l, !side, copy, s->transit);
-    write_side(s, l, side, copy, s->transit);
-    l->holds[copy] |= (uint8_t)(1 << side);
+    if (g->count > 0)
+        s->sides[LEADER]->device->backend->read(s->sides[LEADER], g->pieces, g->count);
+    g->count = 0;
+}
+
+static void gather(const shared *s, gathered *g, const link *l, int copy, void *data)
+{
+    g->pieces[g->count++] = (nyx_device__piece){ slot_on(s, l, LEADER), copy, data };
+    if (g->count == NYX_DEVICE__PIECES)
+        read_leader(s, g);
 }
 
 static enum side side_of(const shared *s, int micro)
@@ -175,17 +187,26 @@ static int copy_of(const variable_use *use, int micro)
     return use->copy < 0 ? micro : use->copy;
 }
 
+/* Have on that side what the program may read. */
 static void bring_all(const nyx_program *p, enum side side, int micro)
 {
     const both   *own = p->own;
     const shared *s = p->store->own;
+    gathered      g = { .count = 0 };
 
     for (int i = 0; i < nyx_graph_variable_count(p->graph); i++) {
+        const int   copy = copy_of(&own->uses[i], micro);
         const link *l = &s->links[own->uses[i].slot];
 
-        if (!l->sum)
-            bring(s, l, side, copy_of(&own->uses[i], micro));
+        if (l->sum || l->holds[copy] & 1 << side)
+            continue;
+        if (side == HELPER)
+            gather(s, &g, l, copy, helper_at(s, l, copy));
+        else
+            write_leader(s, l, copy, helper_at(s, l, copy));
+        l->holds[copy] |= (uint8_t)(1 << side);
     }
+    read_leader(s, &g);
 }
 
 /* What it wrote lies on that side now. */
@@ -254,10 +275,8 @@ static void settle(nyx_store *store)
         if (!l->sum)
             continue;
         snprintf(name, sizeof name, "share.%s", store->slots[i].variable.name);
-        read_side(s, l, HELPER, 0, s->transit);
-        nyx_store_write(s->sides[LEADER], name, s->transit);
-        memset(s->transit, 0, (size_t)store->slots[i].bytes);
-        write_side(s, l, HELPER, 0, s->transit);
+        nyx_store_write(s->sides[LEADER], name, helper_at(s, l, 0));
+        memset(helper_at(s, l, 0), 0, (size_t)store->slots[i].bytes);
     }
     if (s->owed)
         nyx_program_run(s->join, &(nyx_run){ .step = 0 });
@@ -329,22 +348,8 @@ static void release(nyx_store *store)
         nyx_store_free(s->sides[side]);
     nyx_free(s->links);
     nyx_free(s->holds);
-    nyx_free(s->transit);
     nyx_free(s->queue);
     nyx_free(s);
-}
-
-/* The largest copy that may have to move. */
-static int64_t transit_bytes(const nyx_store *store)
-{
-    int64_t most = 0;
-
-    for (int i = 0; i < store->slot_count; i++) {
-        const int64_t bytes = nyx_device__copy_bytes(&store->slots[i]);
-
-        most = bytes > most ? bytes : most;
-    }
-    return most;
 }
 
 /* Where each slot lies on the sides; zeroed memory is everyone's contents. */
@@ -356,7 +361,7 @@ static int allocate(nyx_store *store)
 
     for (int i = 0; i < store->slot_count; i++)
         copies += store->slots[i].copies;
-    if ((status = nyx_alloc(&s->holds, copies)) < 0 || (status = nyx_alloc(&s->transit, transit_bytes(store))) < 0 ||
+    if ((status = nyx_alloc(&s->holds, copies)) < 0 ||
         (status = nyx_store_allocate(s->sides[HELPER])) < 0 || (status = nyx_store_allocate(s->sides[LEADER])) < 0)
         return status;
     copies = 0;
@@ -376,7 +381,7 @@ static int allocate(nyx_store *store)
 static nyx_memory memory_of(const nyx_store *store)
 {
     const shared *s = store->own;
-    nyx_memory    all = { .workspace = transit_bytes(store) };
+    nyx_memory    all = { 0 };
 
     for (int side = 0; side < SIDES; side++) {
         const nyx_memory one = nyx_store_memory(s->sides[side]);
@@ -405,30 +410,34 @@ static void write_copy(nyx_store *store, const nyx_device__slot *slot, int copy,
 
         if (l->index[side] < 0)
             continue;
-        if (wanted)
-            write_side(s, l, side, copy, data);
+        if (wanted && side == LEADER)
+            write_leader(s, l, copy, data);
+        else if (wanted)
+            memcpy(helper_at(s, l, copy), data, (size_t)nyx_device__copy_bytes(slot));
         l->holds[copy] = (uint8_t)((l->holds[copy] & ~(1 << side)) | wanted << side);
     }
     keep_failure(store->device);
 }
 
-static void read_copy(nyx_store *store, const nyx_device__slot *slot, int copy, void *data)
-{
-    shared     *s = store->own;
-    const link *l = &s->links[slot - store->slots];
-
-    if (l->sum)
-        settle(store);
-    else
-        flush(store);
-    read_side(s, l, !l->sum && l->holds[copy] & 1 << HELPER ? HELPER : LEADER, copy, data);
-    keep_failure(store->device);
-}
-
 static void read_copies(nyx_store *store, const nyx_device__piece *pieces, int count)
 {
+    shared  *s = store->own;
+    gathered g = { .count = 0 };
+
     for (int i = 0; i < count; i++)
-        read_copy(store, pieces[i].slot, pieces[i].copy, pieces[i].data);
+        if (s->links[pieces[i].slot - store->slots].sum)
+            settle(store);
+    flush(store);
+    for (int i = 0; i < count; i++) {
+        const link *l = &s->links[pieces[i].slot - store->slots];
+
+        if (l->sum || !(l->holds[pieces[i].copy] & 1 << HELPER))
+            gather(s, &g, l, pieces[i].copy, pieces[i].data);
+        else
+            memcpy(pieces[i].data, helper_at(s, l, pieces[i].copy), (size_t)nyx_device__copy_bytes(pieces[i].slot));
+    }
+    read_leader(s, &g);
+    keep_failure(store->device);
 }
 
 void nyx_store_share(nyx_store *store, int micro_batches)

@@ -43,7 +43,7 @@ static int allocate(nyx_store *store)
     return 0;
 }
 
-static char *copy_at(const nyx_store *store, const nyx_device__slot *slot, int copy)
+static void *copy_at(const nyx_store *store, const nyx_device__slot *slot, int copy)
 {
     const memory *m = store->own;
 
@@ -218,7 +218,7 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
 }
 
 const nyx_device__backend nyx_device__cpu = {
-    .allocate = allocate, .release = release, .write = write_copy, .read = read_copies,
+    .allocate = allocate, .release = release, .at = copy_at, .write = write_copy, .read = read_copies,
     .compile = compile, .discard = discard, .run = run_calls, .digest = digest,
     .alignment = 64,
 };
