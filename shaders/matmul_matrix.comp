@@ -36,13 +36,14 @@ layout(constant_id = 9) const uint K = 16;
 layout(constant_id = 10) const uint A_TERMS = 1;
 layout(constant_id = 11) const uint B_TERMS = 1;
 layout(constant_id = 12) const uint WHOLE = 0;  /* no tile is cut */
-layout(constant_id = 13) const uint DIRECT = 0; /* whole, f32, nothing to add, rows of y of multiples of 4 */
+layout(constant_id = 13) const uint QUADS = 0;  /* rows of y, where they start and what is made of them: multiples of 4 */
 layout(constant_id = 14) const uint HALF = 0;
 
 layout(set = 0, binding = 0) readonly buffer A { uvec4 a[]; };
 layout(set = 0, binding = 1) readonly buffer B { uvec4 b[]; };
 layout(set = 0, binding = 2) readonly buffer Bias { float bias[]; };
 layout(set = 0, binding = 3) buffer Y { float y[]; };
+layout(set = 0, binding = 3) buffer Y4 { vec4 y4[]; };
 layout(set = 0, binding = 3) writeonly buffer Y8 { uvec4 y8[]; };
 layout(push_constant) uniform Push {
     uint m, n, k, part, a_line, b_line, y_line, a_at, b_at, y_at, y_part, has_bias, add;
@@ -55,7 +56,7 @@ const uint A_WIDE = (A_TERMS != 0 ? BK : BM) / 8, B_WIDE = (B_TERMS != 0 ? BK : 
 const uint A_ROW = A_WIDE + 1, B_ROW = B_WIDE + 1;                                       /* one of padding */
 const uint A_JUMP = THREADS / A_WIDE, B_JUMP = THREADS / B_WIDE;                         /* lines of a turn */
 const uint A_TURNS = (A_LINES + A_JUMP - 1) / A_JUMP, B_TURNS = (B_LINES + B_JUMP - 1) / B_JUMP;
-const uint STAGE = SUBGROUPS * M * N / 4; /* results on their way to y */
+const uint STAGE = SUBGROUPS * M * SN / 4; /* results on their way to y */
 
 shared uvec4 tile_a[A_LINES * A_ROW > STAGE ? A_LINES * A_ROW : STAGE];
 shared uvec4 tile_b[B_LINES * B_ROW];
@@ -169,26 +170,19 @@ void main()
         barrier();
     }
     multiply(row, column);
-    if (DIRECT == 0)
-        barrier(); /* tile_a is written again */
-    [[unroll]] for (uint i = 0; i < SM / M * (SN / N); i++) {
-        const uint at_row = tile_row + row + i / (SN / N) * M, at_column = tile_column + column + i % (SN / N) * N;
-        const uint stage = own * M * N / 4;
+    barrier(); /* tile_a is written again, by each subgroup a part of its own */
+    [[unroll]] for (uint i = 0; i < SM / M; i++) {
+        const uint at_row = tile_row + row + i * M, at_column = tile_column + column, stage = own * M * SN / 4;
 
-        if (DIRECT != 0) {
-            coopMatStore(sums[i], y, y_at + gl_WorkGroupID.z * y_part + at_row * y_line + at_column, y_line,
-                         gl_CooperativeMatrixLayoutRowMajor);
-            continue;
-        }
-        coopMatStore(sums[i], tile_a, stage, N / 4, gl_CooperativeMatrixLayoutRowMajor);
-        if (HALF != 0) { /* a subgroup's stage is its own */
-            subgroupBarrier();
+        [[unroll]] for (uint j = 0; j < SN / N; j++)
+            coopMatStore(sums[i * (SN / N) + j], tile_a, stage + j * N / 4, SN / 4, gl_CooperativeMatrixLayoutRowMajor);
+        subgroupBarrier();
+        if (HALF != 0)
             write_halves(at_row, at_column, stage);
-            subgroupBarrier();
-            continue;
-        }
-        barrier();
-        write_fragment(at_row, at_column, stage);
-        barrier();
+        else if (QUADS != 0)
+            write_quads(at_row, at_column, stage);
+        else
+            write_singles(at_row, at_column, stage);
+        subgroupBarrier();
     }
 }

@@ -96,7 +96,7 @@ static bool units_fit(const nyx_vulkan__gpu *gpu, const tile *t, int type)
 {
     const int     m = gpu->facts.matrix[type].m, n = gpu->facts.matrix[type].n, k = gpu->facts.matrix[type].k;
     const int     threads = invocations(gpu, t);
-    const int64_t a = shared_operand(t->rows, t->terms), stage = (int64_t)own_tiles(t) * m * n * 4;
+    const int64_t a = shared_operand(t->rows, t->terms), stage = (int64_t)own_tiles(t) * m * t->own_columns * 4;
     const int64_t shared = (a > stage ? a : stage) + shared_operand(t->columns, t->terms);
 
     if (m <= 0 || m % 8 || n % 8 || k % 8 || t->own_rows % m || t->own_columns % n || t->rows % t->own_rows ||
@@ -360,7 +360,7 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
     }
     nyx_vulkan__spec(&work, whole);
     if (t->units)
-        nyx_vulkan__spec(&work, whole && !has_bias && !add && !half && y_line % 4 == 0 && at->n.first % 4 == 0);
+        nyx_vulkan__spec(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && at->n.count % 4 == 0);
     nyx_vulkan__spec(&work, half ? nyx_vulkan__halves(e, 1, e->node->outputs) : 0);
     nyx_vulkan__bind(&work, a, true, false);
     nyx_vulkan__bind(&work, b, true, false);
