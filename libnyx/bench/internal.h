@@ -72,6 +72,9 @@ void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure, enum nyx_dtype
 
 /* limits.c */
 void nyx_bench__measure_peaks(nyx_bench *bench);
+/* Keep a GPU busy until its rate is steady: whoever prepared a figure on the
+ * processor has let its clock fall. */
+void nyx_bench__wake(nyx_bench *bench);
 /* A pass over the first `bytes` of the buffers by all threads: nanoseconds, of
  * short ones the mean of many. */
 int64_t nyx_bench__read_pass(nyx_bench *bench, int64_t bytes);
