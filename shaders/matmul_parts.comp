@@ -34,8 +34,12 @@ void main()
 
     if (i >= elems)
         return;
-    if (HALVES != 0u)
-        y2[to / 2u] = halved(floatBitsToUint(sum_of(i)), floatBitsToUint(sum_of(i + 1u)));
-    else
-        y[to] = add != 0u ? y[to] + sum_of(i) : sum_of(i);
+    precise float sum = sum_of(i);
+    if (HALVES != 0u) {
+        y2[to / 2u] = halved(floatBitsToUint(sum), floatBitsToUint(sum_of(i + 1u)));
+        return;
+    }
+    if (add != 0u)
+        sum = y[to] + sum;
+    y[to] = sum;
 }

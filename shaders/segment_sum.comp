@@ -21,12 +21,14 @@
 #if LANES == 4
 vec4 sign_of(vec4 x)
 {
-    return vec4(greaterThan(x, vec4(0))) - vec4(lessThan(x, vec4(0)));
+    precise vec4 sign = vec4(greaterThan(x, vec4(0))) - vec4(lessThan(x, vec4(0)));
+    return sign;
 }
 #else
 float sign_of(float x)
 {
-    return float(x > 0.0) - float(x < 0.0);
+    precise float sign = float(x > 0.0) - float(x < 0.0);
+    return sign;
 }
 #endif
 

@@ -91,7 +91,8 @@ vec2 wide_log_near(vec2 f)
     r = r * z.x + 1.42857149e-1;
     r = (r * z.x + 2.0e-1) * (z.x * z.x);
     precise vec2 series = wide_add(wide_product(z, vec2(3.33333343e-1, -9.93410776e-9)), vec2(r, 0.0));
-    return 2.0 * wide_add(s, wide_product(s, series));
+    precise vec2 y = 2.0 * wide_add(s, wide_product(s, series));
+    return y;
 }
 
 /* ln(1 + e) of 0 <= e <= 1. */
@@ -99,7 +100,8 @@ vec2 wide_log1p(vec2 e)
 {
     if (e.x < 0.4)
         return wide_log_near(e);
-    return wide_add(vec2(6.93147182e-1, -1.90465421e-9), wide_log_near(0.5 * wide_add(e, vec2(-1.0, 0.0))));
+    precise vec2 f = 0.5 * wide_add(e, vec2(-1.0, 0.0));
+    return wide_add(vec2(6.93147182e-1, -1.90465421e-9), wide_log_near(f));
 }
 
 /* ln a. */
@@ -111,5 +113,6 @@ vec2 wide_log(vec2 a)
     precise float e = float(int(n)), m = uintBitsToFloat((bits & 0x7fffffu) + 0x3f3504f3u);
     precise float high = e * 6.93145752e-1, low = e * 1.42860677e-6, rest = a.y * nyx_exp2_int(0u - n);
 
-    return wide_add(two_sum(high, low), wide_log_near(two_sum(m - 1.0, rest)));
+    precise float near = m - 1.0;
+    return wide_add(two_sum(high, low), wide_log_near(two_sum(near, rest)));
 }
