@@ -230,6 +230,8 @@ static int run(nyx_report *report)
         goto done;
     train_describe_plan(report, trainer, &options);
     nyx_placement_describe(&place, nyx_report_run(report));
+    if (place.count > 0)
+        nyx_cli_note("of %d trials in %.1f s %s was the fastest; the report has them", place.count, place.seconds, nyx_device_name(device));
     if (nyx_cli_common->dry_run)
         print_plan(trainer, &options.config);
     else
