@@ -39,7 +39,7 @@ typedef struct {
     int         size_count;   /* 0: the usual ones */
     nyx_bench_size sizes[32]; /* matmul, matvec (n x k); the same of coded weights */
     const char *modes;        /* matmul: "nt,nn,tn" */
-    bool        tune;         /* products, attention: find the kernel's constants first; 30 times `seconds` each */
+    bool        tune;         /* products, attention, products of a step: find the kernel's constants first; 30 times `seconds` each */
     int         heads_count;  /* 0: the usual ones */
     nyx_bench_heads heads[8]; /* attention */
     enum nyx_dtype type;      /* matmul, matvec, attention, step: of what is multiplied, f32 f16 bf16 */

@@ -62,6 +62,7 @@ done:
 
 struct asked {
     nyx_bench     *bench;
+    enum nyx_dtype type;
     int            mode;
     nyx_bench_size size;
 };
@@ -80,16 +81,16 @@ static int prepare(nyx_bench__product *p, void *context)
     *p = (nyx_bench__product){ .op = NYX_OP_MATMUL };
     if ((status = nyx_graph_create(&p->graph, NYX_F32)) < 0)
         return status;
-    left = nyx_graph_variable(p->graph, "a", bench->options.type, a, NYX_ROLE_INPUT);
-    right = nyx_graph_variable(p->graph, "b", bench->options.type, b, NYX_ROLE_INPUT);
+    left = nyx_graph_variable(p->graph, "a", asked->type, a, NYX_ROLE_INPUT);
+    right = nyx_graph_variable(p->graph, "b", asked->type, b, NYX_ROLE_INPUT);
     nyx_graph_assign(p->graph, "c", NYX_ROLE_OUTPUT,
                      nyx_graph_matmul(p->graph, left, right, 0, (enum nyx_matmul_mode)mode));
     if ((status = nyx_store_create(&p->store, bench->device, 1)) < 0 ||
         (status = nyx_program_compile(&p->program, p->store, p->graph)) < 0 ||
         (status = nyx_store_allocate(p->store)) < 0 ||
-        (status = fill(p->store, bench->options.type, "a", s.m * s.k)) < 0)
+        (status = fill(p->store, asked->type, "a", s.m * s.k)) < 0)
         return status;
-    return fill(p->store, bench->options.type, "b", s.n * s.k);
+    return fill(p->store, asked->type, "b", s.n * s.k);
 }
 
 struct yardstick {
@@ -137,6 +138,29 @@ done:
     return status;
 }
 
+/* "bf16 nt 512x512x512", of one row "f32 512x512". */
+static void name_product(char *out, size_t room, const struct asked *asked, bool row)
+{
+    const nyx_bench_size s = asked->size;
+    const char          *type = nyx_dtype_name(asked->type);
+
+    if (row)
+        snprintf(out, room, "%s %lldx%lld", type, (long long)s.n, (long long)s.k);
+    else
+        snprintf(out, room, "%s%s%s %lldx%lldx%lld", asked->type == NYX_F32 ? "" : type, asked->type == NYX_F32 ? "" : " ",
+                 mode_names[asked->mode], (long long)s.m, (long long)s.n, (long long)s.k);
+}
+
+int nyx_bench__tune_product(nyx_bench *bench, const nyx_tune_problem *problem)
+{
+    struct asked asked = { bench, problem->type, problem->variant,
+                           { problem->extents[0], problem->extents[1], problem->extents[2] } };
+    char         what[80];
+
+    name_product(what, sizeof what, &asked, false);
+    return nyx_bench__tune(bench, problem->kernel, what, prepare, &asked);
+}
+
 static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
 {
     const enum nyx_dtype type = bench->options.type;
@@ -145,15 +169,11 @@ static int measure(nyx_bench *bench, const char *op, int mode, nyx_bench_size s)
                                     .bytes = width * ((double)s.m * (double)s.k + (double)s.n * (double)s.k) +
                                              4.0 * (double)s.m * (double)s.n };
     nyx_bench__product   product = { 0 };
-    struct asked         asked = { bench, mode, s };
+    struct asked         asked = { bench, type, mode, s };
     int                  status;
 
     snprintf(figure.op, sizeof figure.op, "%s", op);
-    if (s.m == 1 && strcmp(op, "matvec") == 0)
-        snprintf(figure.what, sizeof figure.what, "%s %lldx%lld", nyx_dtype_name(type), (long long)s.n, (long long)s.k);
-    else
-        snprintf(figure.what, sizeof figure.what, "%s%s%s %lldx%lldx%lld", type == NYX_F32 ? "" : nyx_dtype_name(type),
-                 type == NYX_F32 ? "" : " ", mode_names[mode], (long long)s.m, (long long)s.n, (long long)s.k);
+    name_product(figure.what, sizeof figure.what, &asked, s.m == 1 && strcmp(op, "matvec") == 0);
     if (bench->options.tune && (status = nyx_bench__tune(bench, op, figure.what, prepare, &asked)) < 0)
         return status;
     nyx_bench__limit(bench, &figure, type);

@@ -65,6 +65,50 @@ static int64_t step_count(nyx_bench *bench, double flops)
     return WARM_STEPS + (int64_t)fmin(fmax(count, STEPS_LEAST), STEPS_MOST);
 }
 
+/* What its products ask of their kernels, each once. */
+struct problems {
+    nyx_tune_problem *list;
+    int64_t           count, room;
+};
+
+static bool is_among(const struct problems *p, const nyx_tune_problem *one)
+{
+    for (int64_t i = 0; i < p->count; i++)
+        if (p->list[i].type == one->type && p->list[i].variant == one->variant &&
+            !memcmp(p->list[i].extents, one->extents, sizeof one->extents))
+            return true;
+    return false;
+}
+
+static int find_problems(struct problems *out, nyx_device *device, const nyx_graph *g)
+{
+    int status = 0;
+
+    for (int n = 0; n < nyx_graph_node_count(g) && status == 0; n++) {
+        const nyx_node  *node = nyx_graph_node(g, n);
+        nyx_tune_problem problem;
+
+        if (node->op != NYX_OP_MATMUL || nyx_tune_problem_of(&problem, device, g, node) < 0 || is_among(out, &problem))
+            continue;
+        if ((status = nyx_array_grow(&out->list, &out->room, out->count, sizeof *out->list, 16)) == 0)
+            out->list[out->count++] = problem;
+    }
+    return status;
+}
+
+/* Frees the trainer: what is compiled later takes what was found. */
+static int tune(nyx_bench *bench, nyx_trainer *trainer)
+{
+    struct problems problems = { 0 };
+    int             status = find_problems(&problems, bench->device, nyx_trainer_graph(trainer));
+
+    nyx_trainer_free(trainer);
+    for (int64_t i = 0; i < problems.count && status == 0; i++)
+        status = nyx_bench__tune_product(bench, &problems.list[i]);
+    nyx_free(problems.list);
+    return status;
+}
+
 static int train(nyx_bench *bench, nyx_train_options *options)
 {
     const enum nyx_dtype type = bench->options.type;
@@ -80,7 +124,10 @@ static int train(nyx_bench *bench, nyx_train_options *options)
         (status = nyx_trainer_create(&trainer, bench->device, options)) < 0)
         return status;
     figure.flops = nyx_trainer_flops(trainer);
-    nyx_trainer_free(trainer);
+    if (!bench->options.tune)
+        nyx_trainer_free(trainer);
+    else if ((status = tune(bench, trainer)) < 0)
+        return status;
     options->config.training.steps = step_count(bench, figure.flops);
     options->progress = after_step;
     options->context = &steps;

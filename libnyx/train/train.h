@@ -96,6 +96,8 @@ int64_t nyx_trainer_bytes(const nyx_trainer *trainer);
 int64_t nyx_trainer_own_bytes(const nyx_trainer *trainer);
 double  nyx_trainer_flops(const nyx_trainer *trainer);
 
+const nyx_graph *nyx_trainer_graph(const nyx_trainer *trainer); /* of a micro-batch, compiled; borrowed */
+
 /* The two for options that may not fit: compiled and planned, never run. A
  * dataset that only has counts will do. */
 int nyx_trainer_predict(int64_t *bytes, double *flops, nyx_device *device, const nyx_train_options *options) NYX_CHECKED;

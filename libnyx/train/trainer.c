@@ -196,6 +196,11 @@ double nyx_trainer_flops(const nyx_trainer *t)
     return flops;
 }
 
+const nyx_graph *nyx_trainer_graph(const nyx_trainer *t)
+{
+    return t->graphs[STEP];
+}
+
 int nyx_trainer_predict(int64_t *bytes, double *flops, nyx_device *device, const nyx_train_options *options)
 {
     nyx_trainer *t;

@@ -237,7 +237,7 @@ static void genes_that_are_none_do_not_fit(void **state)
         assert_false(nyx_tune_fits(device, &tiles, &wrong[i]));
         assert_false(nyx_tune_fits(device, &rows, &wrong[i]) && i != 1);
     }
-    assert_true(nyx_tune_fits(device, &tiles, &(nyx_genome){ { 64, 64, 8, 8, 4, 2, 8, 0 } }));
+    assert_true(nyx_tune_fits(device, &tiles, &(nyx_genome){ { 32, 32, 16, 4, 4, 2, 8, 0 } }));
     assert_true(nyx_tune_fits(device, &rows, &(nyx_genome){ { 32, 2, 64 } }));
     assert_false(nyx_tune_fits(device, &rows, &(nyx_genome){ { 128, 2, 64 } }));
     assert_false(nyx_tune_fits(device, &rows, &(nyx_genome){ { 24, 2, 64 } }));

@@ -163,15 +163,16 @@ static uint32_t type_of(const product *p)
 typedef struct { int64_t first, count; } extent;
 typedef struct { extent m, n, k; } piece;
 
+enum { TERMS_LEAST = 128 }; /* of a part */
+
 /* `asked` 0: as many as keep the device busy. */
 static int64_t parts_of(const nyx_vulkan__gpu *gpu, const tile *t, const piece *at, int64_t asked, int64_t *terms)
 {
     const int64_t count = (at->m.count + t->rows - 1) / t->rows * ((at->n.count + t->columns - 1) / t->columns);
-    const int64_t least = 128, most = (gpu->facts.buffer_most < (64 << 20) ? gpu->facts.buffer_most : 64 << 20) /
-                                      (at->m.count * at->n.count * 4);
+    const int64_t most = (gpu->facts.buffer_most < (64 << 20) ? gpu->facts.buffer_most : 64 << 20) / (at->m.count * at->n.count * 4);
     int64_t       parts = asked > 0 ? asked : (nyx_vulkan__wanted_groups(gpu) + count - 1) / count;
 
-    parts = parts > at->k.count / least ? at->k.count / least : parts;
+    parts = parts > at->k.count / TERMS_LEAST ? at->k.count / TERMS_LEAST : parts;
     parts = parts > most ? most : parts;
     parts = parts > 64 ? 64 : parts;
     parts = parts < 1 ? 1 : parts;
@@ -472,8 +473,10 @@ static bool genes_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, con
             return false;
     if (g[0] < 16 || g[1] < 32 || g[5] < 1 || g[5] > 2 || g[7] < 0 || g[7] > 1 || g[8] < 0 || g[8] > 64)
         return false;
-    if (!g[7] && (g[6] < 1 || 32 % g[6] || g[3] * g[4] > 256))
-        return false;
+    if (!g[7] && (g[6] < 1 || 32 % g[6] || g[3] * g[4] > (kind_of(gpu) == SOFTWARE ? 16 : 256)))
+        return false; /* of software a compiler would be long about more */
+    if (g[8] > 1 && g[8] > p.k / TERMS_LEAST)
+        return false; /* as good as fewer */
     if (!gpu->facts.shaders.long_loops && 2048 * (1 + g[3] * g[4] / 4 + 16 / g[2]) > 60000)
         return false; /* a piece's loops, where a driver unrolls none of them */
     const tile t = tile_of(genome);

@@ -1,0 +1,84 @@
+# nyx-bench --device=vulkan: figures beside the GPU's own limits, constants that are found and kept.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
+    ! nyx-bench --op=matmul --dry-run --device=vulkan 2> /dev/null || touch "$BATS_FILE_TMPDIR/device"
+}
+
+setup() {
+    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
+    export PYTHON="${PYTHON:-/usr/bin/python3}"
+    cd "$BATS_TEST_TMPDIR"
+    [ -e "$BATS_FILE_TMPDIR/device" ] || skip "no Vulkan device; package mesa-vulkan-drivers"
+    quick="--seconds=0.02 --memory-mib=1 --spread=1000"
+}
+
+refuses() { # refuses STATUS PART ARGUMENT...
+    local expected=$1 part=$2
+    shift 2
+    run --separate-stderr nyx-bench "$@"
+    echo "$status: $stderr"
+    [ "$status" -eq "$expected" ] && [ -z "$output" ] && [[ "$stderr" == *"$part"* ]] && [ "$(wc -l <<< "$stderr")" -eq 1 ]
+}
+
+@test "products and attention of a GPU are timed beside its own limits" {
+    nyx-bench --op=matmul,matvec $quick --sizes=33x17x29 --device=vulkan,tile=6 --report=g.json > table
+    grep -q "nn 33x17x29" table
+    "$PYTHON" - <<'PY'
+import json
+figures = json.load(open("g.json"))["run"]["figures"]
+assert len(figures) == 4
+for f in figures:
+    assert f["limit_s"] > 0 and f["limited_by"] in ("compute", "memory") and "processors" in f["openblas_s_reason"], f
+    assert f["median_s"] is None or f["flops_per_s"] > 0 and f["fraction_of_limit"] > 0, f
+PY
+    nyx-bench --op=attention $quick --shapes=1x2x9x8 --type=f16 --device=vulkan | grep -q '^attention *backward f16 causal 1x2x9x8'
+    nyx-bench --op=copy,attention $quick --shapes=1x2x9x8 --device=vulkan --report=g.json > table
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench g.json
+    "$PYTHON" - <<'PY'
+import json
+report = json.load(open("g.json"))
+figures, limits = report["run"]["figures"], report["run"]["limits"]
+whats = [f["what"] for f in figures]
+assert [w.split()[0] for w in whats].count("read") >= 2 and any(w.startswith("upload") for w in whats), whats
+for how in "forward", "backward":
+    assert f"{how} f32 1x2x9x8" in whats and f"{how} f32 causal 1x2x9x8" in whats, whats
+assert limits["gpu"]["f32"] > 0 and limits["peak_flops_per_s"]["base"] is None and limits["read"]
+PY
+    nyx-bench --op=matvec_coded,matmul_coded $quick --sizes=3x17x40 --formats=int4:g32 --activations=int8 --device=vulkan > table
+    [ "$(grep -c 'int4:g32, x int8' table)" -eq 2 ]
+    refuses 69 "has no tile 99" --op=matmul $quick --sizes=16 --device=vulkan:0,tile=99
+}
+
+@test "constants that were found are kept; a damaged table is ignored with a warning" {
+    export XDG_CACHE_HOME=$PWD/caches
+    refuses 69 "has no constants to choose" --op=matmul --tune --device=cpu
+    product="--op=matmul,matvec,matvec_coded,matmul_coded --formats=int4:g32 --seconds=0.03 --spread=1000 --sizes=24x40x32 --modes=nt --device=vulkan"
+    nyx-bench $product --tune --report=t.json > table
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench t.json
+    grep -q '^tuned matmul nt 24x40x32: [0-9 ]* take [0-9.]* us, the kernel.s own choice [0-9.]*; [0-9]* tried, [0-9]* refused, 0 wrong' table
+    nyx-bench $product --report=u.json > table
+    "$PYTHON" - <<'PY'
+import glob, json
+tuned, used = json.load(open("t.json")), json.load(open("u.json"))
+found = tuned["run"]["tuned"]
+assert [t["kernel"] for t in found] == ["matmul", "matvec", "coded_dots"] and all(t["median_s"] > 0 for t in found) and sum(t["tried"] for t in found) > 3, found
+lines = [json.loads(line) for line in open(glob.glob("caches/nyx/vulkan-*.tune.jsonl")[0])]
+assert lines[0]["schema"] == "nyx.tune/1" and "llvmpipe" in lines[0]["name"] or lines[0]["vendor"] > 0
+assert [(e["kernel"], e["type"], e["bucket"]) for e in lines[1:]] == [("matmul", "f32", [5, 5, 5]), ("matvec", "f32", [0, 5, 5]), ("coded_dots", "f32", [0, 5, 5])], lines
+assert [e["genome"] for e in lines[1:]] == [t["genome"] for t in found]
+assert not [w for w in used["warnings"] if "tune" in w] and "tuned" not in used["run"]
+PY
+    cat > c.json <<'JSON'
+{ "model": { "width": 16, "heads": 2, "inner": 16, "h_layers": 1, "l_layers": 1, "halt_max_steps": 1 },
+  "training": { "batch": 4, "steps": 20, "optimizer": { "learning_rate": 1e-3 } } }
+JSON
+    nyx-bench --op=step --config=c.json --length=8 --seconds=0.001 --spread=1000 --device=vulkan --tune --report=s.json > table
+    [ "$(grep -c '^tuned matmul ' table)" -gt 3 ]
+    sed -i '2s/kernel/colonel/' caches/nyx/*.tune.jsonl
+    nyx-bench $product --report=u.json > table 2> /dev/null
+    grep -q "line 2 is damaged; nyx-bench --tune makes a new table" u.json
+    env -u HOME -u XDG_CACHE_HOME nyx-bench $product --tune > table 2> why && false || [ $? -eq 69 ]
+    grep -q "no folder for caches" why
+}
