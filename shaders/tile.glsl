@@ -34,7 +34,7 @@ const uint A_EACH = (ROWS * STEP + SIZE - 1u) / SIZE, B_EACH = (COLUMNS * STEP +
 const uint G_EACH = (DEPTH * PADDED + SIZE - 1u) / SIZE;
 const uint B_AT = 320u, G_AT = 512u; /* 64 * 5, 64 * PART / 4 */
 const uint QUERY = 0u, KEY = 1u, VALUE = 2u, RESULT = 3u;
-const float LOG2_E = 1.44269504;
+#include "power.glsl"
 
 shared vec4 both[768];
 uint  lane = gl_LocalInvocationID.x, tx = lane % 16, ty = lane / 16, ox = lane % SIDE, oy = lane / SIDE;
@@ -101,26 +101,6 @@ void write_sums(const uint which, const uint operand, uint first)
 #endif
         }
     }
-}
-
-/* 2^x to 1.1 ulp, 0 below 2^-126.5, infinite above 2^127.5; NaN for NaN. All
- * four at once: unrolling by the shader compiler forgets what is precise. */
-vec4 power_of_two(vec4 x)
-{
-    const float magic = 12582912.0; /* as in nyx_rint */
-
-    x = mix(x, vec4(-127.0), lessThan(x, vec4(-127.0)));
-    x = mix(x, vec4(128.0), greaterThan(x, vec4(128.0)));
-    precise vec4 moved = x + magic;
-    precise vec4 r = x - (moved - magic);
-    uvec4        n = floatBitsToUint(moved) - floatBitsToUint(magic);
-    vec4         y = 1.33908633e-3 + r * 1.54531634e-4;
-    y = 9.61808302e-3 + r * y;
-    y = 5.55035695e-2 + r * y;
-    y = 2.40226507e-1 + r * y;
-    y = 6.93147182e-1 + r * y;
-    y = 1.0 + r * y;
-    return y * uintBitsToFloat((n + 127u) << 23);
 }
 
 /* Which of columns 4 tx .. 4 tx + 3 a row meets: keys of queries. */

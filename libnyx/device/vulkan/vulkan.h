@@ -50,6 +50,7 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     staging    as if the host did not see the device's memory
  *     short      as if loops ended after 65,535 turns
  *     unfused    casts stay operations of their own (pass/fuse.c)
+ *     plain      attention without matrix units
  *     most=B     as if B bytes could be bound at once
  *     lost=K     the K-th submit loses the device
  *     late=K     the K-th wait takes too long
@@ -58,7 +59,7 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     without=OP as if the operation, or `all`, had no kernel
  * Counts go down to 1; 0: never. */
 typedef struct {
-    bool    staging, short_loops, unfused;
+    bool    staging, short_loops, unfused, plain;
     int64_t most, lost, late, full, tile;
     bool    without[NYX_OP_COUNT];
 } nyx_vulkan__switches;
@@ -99,6 +100,7 @@ typedef struct {
     nyx_vulkan__block                download, parameters;
     nyx_vulkan__tuning              *tuning; /* NULL: nobody asked */
     enum nyx_vulkan__trust           matrix[2]; /* in its matrix units, for f16 and bf16 */
+    enum nyx_vulkan__trust           attention[2]; /* in attention by them */
     nyx_vulkan__tried               *tried;     /* tiles of theirs */
     int64_t                          tried_count, tried_room;
     const nyx_genome                *trying; /* what every product takes; NULL: what it chooses */

@@ -163,7 +163,8 @@ static void emit_attention(nyx_vulkan__emit *e)
     const layout l = layout_of(e->gpu, e->g, e->node);
 
     for (nyx_vulkan__piece p = nyx_vulkan__pieces_of(l.batches, l.piece); nyx_vulkan__next(&p);)
-        forward(e, &l, &p);
+        if (!nyx_vulkan__attend_by_units(e, &p))
+            forward(e, &l, &p);
 }
 
 /* ---- gradient -------------------------------------------------------------------------- */

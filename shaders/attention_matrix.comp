@@ -1,0 +1,199 @@
+/* attention_matrix -- attention.comp by the matrix units of subgroups, for
+ * operands of 16 bits: the units multiply and sum in f32, weights are rounded to
+ * ELEMENT before they meet the values.
+ *   x    ELEMENT (f16 or bf16) [batches, positions, (heads + 2 kv_heads) WIDTH]
+ *   to   f32, or ELEMENT (HALF), [batches, positions, heads WIDTH], when HAS_RESULT
+ *   lse  f32 [batches, heads, positions], when HAS_LSE
+ * A subgroup M queries of a head, in fragments of M x N x K, a workgroup SUBGROUPS of
+ * them: grid (tiles, heads, batches). Keys come twice, KEYS at a time: for the largest
+ * score of each row, then for weights; so sums are never scaled. N is 8 LANES / M. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#ifdef BFLOAT
+#extension GL_EXT_bfloat16 : require
+#endif
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_cooperative_matrix : require
+#include "nyx.glsl"
+#include "math.glsl"
+#include "float.glsl"
+#include "power.glsl"
+
+layout(constant_id = 1) const uint SUBGROUPS = 4;
+layout(constant_id = 2) const uint WIDTH = 64;
+layout(constant_id = 3) const bool CAUSAL = false;
+layout(constant_id = 4) const bool HAS_RESULT = true;
+layout(constant_id = 5) const bool HAS_LSE = true;
+layout(constant_id = 6) const bool HALF = true;
+layout(constant_id = 7) const uint LANES = 32;
+layout(constant_id = 8) const uint M = 16;
+layout(constant_id = 9) const uint N = 16;
+layout(constant_id = 10) const uint K = 16;
+layout(set = 0, binding = 0) readonly buffer X { uvec4 x[]; };
+layout(set = 0, binding = 1) writeonly buffer To { uvec4 to[]; };
+layout(set = 0, binding = 2) writeonly buffer L { float lse[]; };
+layout(push_constant) uniform Push { uint positions, heads, kv_heads; float scale; };
+
+const uint KEYS = 32, ROWS = SUBGROUPS * M, THREADS = SUBGROUPS * LANES;
+const uint WIDE = WIDTH / 8, LINE = WIDE + 1; /* vectors of a position; of its line in shared memory */
+const uint SCORES = KEYS / 4 + 1;             /* vectors of a row of scores */
+const uint PER = LANES / M, OWN = KEYS / 4 / PER;
+
+shared uvec4 keys[KEYS * LINE];
+shared uvec4 values[KEYS * LINE];
+shared uvec4 rows[ROWS * (LINE > SCORES ? LINE : SCORES)]; /* queries, then scores, weights, results */
+shared float shares[THREADS];
+
+coopmat<ELEMENT, gl_ScopeSubgroup, M, K, gl_MatrixUseA> query[WIDTH / K];
+coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sums[WIDTH / N];
+vec4 score[OWN];
+uint subgroup = gl_SubgroupID, row = gl_SubgroupInvocationID / PER, part = gl_SubgroupInvocationID % PER;
+uint step_of = WIDTH * (heads + 2 * kv_heads); /* elements of a position */
+
+/* Positions from `first` on, of an operand from element `start` on; zeros beyond the last. */
+#define BRING(into, lines, start, first)                                                        \
+    for (uint i = gl_LocalInvocationID.x; i < lines * WIDE; i += THREADS) {                     \
+        const uint position = first + i / WIDE;                                                 \
+        const uint from = (start + min(position, positions - 1) * step_of) / 8 + i % WIDE;      \
+                                                                                                \
+        into[i / WIDE * LINE + i % WIDE] = position < positions ? x[from] : uvec4(0);           \
+    }
+
+/* The scores of the keys at hand that are this invocation's part of its row. */
+void read_scores(uint at_query, uint first_key)
+{
+    [[unroll]] for (uint j = 0; j < KEYS / N; j++) {
+        coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sum =
+            coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0.0);
+
+        [[unroll]] for (uint k = 0; k < WIDTH / K; k++) {
+            coopmat<ELEMENT, gl_ScopeSubgroup, K, N, gl_MatrixUseB> key;
+
+            coopMatLoad(key, keys, j * N * LINE + k * K / 8, LINE, gl_CooperativeMatrixLayoutColumnMajor);
+            sum = coopMatMulAdd(query[k], key, sum);
+        }
+        coopMatStore(sum, rows, subgroup * M * SCORES + j * N / 4, SCORES, gl_CooperativeMatrixLayoutRowMajor);
+    }
+    subgroupBarrier();
+    [[unroll]] for (uint i = 0; i < OWN; i++) {
+        const uvec4 key = first_key + 4 * (part * OWN + i) + uvec4(0, 1, 2, 3);
+        const vec4  s = uintBitsToFloat(rows[(subgroup * M + row) * SCORES + part * OWN + i]) * (scale * LOG2_E);
+        const bvec4 there = lessThan(key, uvec4(CAUSAL ? min(positions, at_query + 1) : positions));
+
+        score[i] = mix(vec4(uintBitsToFloat(0xff800000u)), s, there);
+    }
+}
+
+float larger(float a, float b)
+{
+    return b > a ? b : a;
+}
+
+uvec2 halves_of(vec4 v)
+{
+#ifdef BFLOAT
+    return uvec2(bf16_encode(v.x) | bf16_encode(v.y) << 16, bf16_encode(v.z) | bf16_encode(v.w) << 16);
+#else
+    return uvec2(f16_encode(v.x) | f16_encode(v.y) << 16, f16_encode(v.z) | f16_encode(v.w) << 16);
+#endif
+}
+
+/* Scores become weights, in ELEMENT where scores were; returns their sum. */
+float write_weights(float most)
+{
+    float sum = 0.0;
+
+    subgroupBarrier(); /* all have read their scores */
+    [[unroll]] for (uint i = 0; i < OWN; i += 2) {
+        const vec4 p = power_of_two(score[i] - most), q = power_of_two(score[i + 1] - most);
+
+        sum += (p.x + p.y) + (p.z + p.w);
+        sum += (q.x + q.y) + (q.z + q.w);
+        rows[(subgroup * M + row) * SCORES + (part * OWN + i) / 2] = uvec4(halves_of(p), halves_of(q));
+    }
+    subgroupBarrier();
+    return sum;
+}
+
+void add_values()
+{
+    [[unroll]] for (uint k = 0; k < KEYS / K; k++) {
+        coopmat<ELEMENT, gl_ScopeSubgroup, M, K, gl_MatrixUseA> weight;
+        coopmat<ELEMENT, gl_ScopeSubgroup, K, N, gl_MatrixUseB> value;
+
+        coopMatLoad(weight, rows, subgroup * M * SCORES + k * K / 8, SCORES, gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint n = 0; n < WIDTH / N; n++) {
+            coopMatLoad(value, values, k * K * LINE + n * N / 8, LINE, gl_CooperativeMatrixLayoutRowMajor);
+            sums[n] = coopMatMulAdd(weight, value, sums[n]);
+        }
+    }
+}
+
+/* Fragment n of the result: eight elements an invocation, from element `at` of `to` on. */
+void write_fragment(uint n, float factor, uint at, bool there)
+{
+    const uint from = (subgroup * M + row) * SCORES + part * 2;
+
+    subgroupBarrier();
+    coopMatStore(sums[n], rows, subgroup * M * SCORES, SCORES, gl_CooperativeMatrixLayoutRowMajor);
+    subgroupBarrier();
+    const vec4 low = uintBitsToFloat(rows[from]) * factor, high = uintBitsToFloat(rows[from + 1]) * factor;
+    if (there && HALF) {
+        to[at / 8] = uvec4(halves_of(low), halves_of(high));
+    } else if (there) {
+        to[at / 4] = floatBitsToUint(low);
+        to[at / 4 + 1] = floatBitsToUint(high);
+    }
+}
+
+void main()
+{
+    const uint tiles = gl_NumWorkGroups.x, tile = CAUSAL ? tiles - 1 - gl_WorkGroupID.x : gl_WorkGroupID.x;
+    const uint head = gl_WorkGroupID.y, first = tile * ROWS, end = CAUSAL ? min(first + ROWS, positions) : positions;
+    const uint origin = gl_WorkGroupID.z * positions * step_of, own = first + subgroup * M + row;
+    const uint key_at = origin + (heads + head / (heads / kv_heads)) * WIDTH, value_at = key_at + kv_heads * WIDTH;
+    float      most = -3.40282347e38, sum = 0.0;
+
+    BRING(rows, ROWS, origin + head * WIDTH, first)
+    barrier();
+    [[unroll]] for (uint k = 0; k < WIDTH / K; k++)
+        coopMatLoad(query[k], rows, subgroup * M * LINE + k * K / 8, LINE, gl_CooperativeMatrixLayoutRowMajor);
+    for (uint key = 0; key < end; key += KEYS) {
+        barrier();
+        BRING(keys, KEYS, key_at, key)
+        barrier();
+        read_scores(own, key);
+        [[unroll]] for (uint i = 0; i < OWN; i++)
+            most = larger(most, larger(larger(score[i].x, score[i].y), larger(score[i].z, score[i].w)));
+    }
+    shares[gl_LocalInvocationID.x] = most;
+    subgroupBarrier();
+    for (uint i = 0; i < PER; i++)
+        most = larger(most, shares[subgroup * LANES + row * PER + i]);
+    [[unroll]] for (uint n = 0; n < WIDTH / N; n++)
+        sums[n] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0.0);
+    for (uint key = 0; key < end; key += KEYS) {
+        barrier();
+        BRING(keys, KEYS, key_at, key)
+        BRING(values, KEYS, value_at, key)
+        barrier();
+        read_scores(own, key);
+        sum += write_weights(most);
+        if (HAS_RESULT)
+            add_values();
+    }
+    subgroupBarrier();
+    shares[gl_LocalInvocationID.x] = sum;
+    subgroupBarrier();
+    sum = 0.0;
+    for (uint i = 0; i < PER; i++)
+        sum += shares[subgroup * LANES + row * PER + i];
+    if (HAS_LSE && part == 0 && own < positions)
+        lse[(gl_WorkGroupID.z * heads + head) * positions + own] = most * 0.693147182 + nyx_log(sum);
+    [[unroll]] for (uint n = 0; n < WIDTH / N && HAS_RESULT; n++)
+        write_fragment(n, 1.0 / sum, ((gl_WorkGroupID.z * positions + own) * heads + head) * WIDTH + n * N + part * 8,
+                       own < positions);
+}
