@@ -37,8 +37,8 @@ void main()
         right[j] = coopmat<ELEMENT, gl_ScopeSubgroup, K, N, gl_MatrixUseB>(ELEMENT(right_of * float(j + 1u)));
     for (uint t = 0u; t < turns; t++)
         [[unroll]] for (uint c = 0u; c < CHAIN; c++)
-            [[unroll]] for (uint i = 0u; i < ROWS; i++)
-                [[unroll]] for (uint j = 0u; j < COLUMNS; j++)
+            [[unroll]] for (uint j = 0u; j < COLUMNS; j++)
+                [[unroll]] for (uint i = 0u; i < ROWS; i++)
                     sums[i * COLUMNS + j] = coopMatMulAdd(left[i], right[j], sums[i * COLUMNS + j]);
     [[unroll]] for (uint i = 1u; i < ROWS * COLUMNS; i++)
         sums[0] = sums[0] + sums[i];

@@ -265,6 +265,8 @@ static int64_t power_below(int64_t bytes)
     return power;
 }
 
+enum { NOISE = 4 << 20 };
+
 /* A set that no cache holds, and that leaves most of the memory alone. */
 static int64_t set_bytes(const nyx_gauge *g, int64_t usual, int64_t least)
 {
@@ -275,6 +277,25 @@ static int64_t set_bytes(const nyx_gauge *g, int64_t usual, int64_t least)
     bytes = bytes > gpu->facts.buffer_most ? gpu->facts.buffer_most : bytes;
     bytes = free >= 0 && bytes > free / 8 ? free / 8 : bytes;
     return power_below(bytes > least ? bytes : least);
+}
+
+/* Memory that holds zeros is read faster than it can be: some GPUs compress what they store. */
+static int write_noise(nyx_vulkan__gpu *gpu, nyx_vulkan__block *to)
+{
+    const int64_t piece = to->bytes < NOISE ? to->bytes : NOISE;
+    nyx_random    random;
+    uint32_t     *words;
+    int           status = nyx_alloc(&words, piece);
+
+    if (status < 0)
+        return status;
+    nyx_random_init(&random, 0, 0);
+    for (int64_t i = 0; i < piece / 4; i++)
+        words[i] = nyx_random_u32(&random);
+    for (int64_t at = 0; at < to->bytes; at += piece)
+        nyx_vulkan__write(gpu, to, at, words, to->bytes - at < piece ? to->bytes - at : piece);
+    nyx_free(words);
+    return 0;
 }
 
 static int open_memory(nyx_gauge *g)
@@ -292,9 +313,11 @@ static int open_memory(nyx_gauge *g)
         pass++;
     own->turn_work = (double)own->groups * chunk * 4.0 * (copies ? 2.0 : 1.0);
     memcpy(own->push, (uint32_t[]){ 1, (uint32_t)(g->bytes / chunk), pass, 0x9E3779B9u }, sizeof own->push);
-    if ((status = prepare(own, copies ? "rate_copy" : "rate_read", &group, 1, g->bytes, copies ? g->bytes : chunk)) == 0)
-        find_turns(g);
-    return status;
+    if ((status = prepare(own, copies ? "rate_copy" : "rate_read", &group, 1, g->bytes, copies ? g->bytes : chunk)) < 0 ||
+        (status = write_noise(gpu, &own->from)) < 0)
+        return status;
+    find_turns(g);
+    return 0;
 }
 
 static int open_transfer(nyx_gauge *g)
