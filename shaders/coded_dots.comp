@@ -107,6 +107,7 @@ void main()
     uint       weights[COLUMNS];
     float      sums[SUMS];
 
+    decode_begin();
     [[unroll]] for (uint n = 0u; n < COLUMNS; n++)
         weights[n] = min(at + n, weight_rows - 1u);
     [[unroll]] for (uint s = 0u; s < SUMS; s++)

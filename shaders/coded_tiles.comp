@@ -73,6 +73,7 @@ void main()
     const uint down = gl_LocalInvocationID.x / 16u, across = gl_LocalInvocationID.x % 16u;
     vec4       sums[8], part[8];
 
+    decode_begin();
     [[unroll]] for (uint i = 0u; i < 8u; i++)
         sums[i] = vec4(0.0);
     for (uint block = 0u; block < (cols + DEPTH - 1u) / DEPTH; block++) {

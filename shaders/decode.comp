@@ -19,6 +19,7 @@ void main()
 {
     const uint quads = (cols + 3u) / 4u, i = invocation_index() / quads, q = invocation_index() % quads;
 
+    decode_begin();
     if (i >= rows)
         return;
     const int row = GATHER != 0u ? ids[i] : int(i);

@@ -16,7 +16,8 @@
  * of a float, and moved down. Codes in the second and the fourth byte stay
  * there, 256 times too large: ODD makes up for it.
  *
- * Before this file, CODED_MORE is defined: what else is pushed.
+ * Before this file, CODED_MORE is defined: what else is pushed. Every shader calls
+ * decode_begin() first, by all invocations.
  */
 #include "float.glsl"
 
@@ -53,6 +54,18 @@ const float nf4_levels[16] = float[16](
     -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
     -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
     0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0);
+
+/* GPUs look them up in shared memory much faster than in an array of their own. */
+shared float nf4_shared[16];
+
+void decode_begin()
+{
+    if (KIND != KIND_NF4)
+        return;
+    for (uint i = gl_LocalInvocationID.x; i < 16u; i += gl_WorkGroupSize.x)
+        nf4_shared[i] = nf4_levels[i];
+    barrier();
+}
 
 /* Floats out of the top of a word. */
 float top_f16(uint top) { return QUICK != 0u ? quick_f16(top) : f16_float(top >> 16); }
@@ -155,7 +168,7 @@ vec4 integer_points(uint bytes, float offset)
 float float_point(uint top)
 {
     if (KIND == KIND_NF4)
-        return nf4_levels[top >> 28];
+        return nf4_shared[top >> 28];
     if (KIND == KIND_E4M3)
         return top_e4m3(top);
     if (KIND == KIND_E2M1)
