@@ -209,8 +209,10 @@ static void backward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__pie
     nyx_vulkan__work        dq = tiled(e, "attention_dq", "attention_dq4", l, height, l->heads, p->count);
     nyx_vulkan__work        dkv = tiled(e, "attention_dkv", "attention_dkv4", l, height, l->kv_heads, p->count);
 
-    nyx_vulkan__turns(e, TURNS_GRADIENT * (l->heads / l->kv_heads) * ((l->positions + 63) / 64));
     sum_rows(e, l, p, delta);
+    if (nyx_vulkan__differentiate_by_units(e, p, delta))
+        return;
+    nyx_vulkan__turns(e, TURNS_GRADIENT * (l->heads / l->kv_heads) * ((l->positions + 63) / 64));
     bind_gradient(e, l, p, delta, &dq);
     bind_gradient(e, l, p, delta, &dkv);
 }

@@ -1,5 +1,6 @@
-/* attention_units -- attention of 16 bits by matrix units (shaders/attention_matrix.comp),
- * which is tried once for each type: every query of the trial finds one key. */
+/* attention_units -- attention of 16 bits and its gradient by matrix units
+ * (shaders/attention_matrix.comp, attention_matrix_grad.comp), which are tried once
+ * for each type beside the kernels without. */
 #include "device/vulkan/kernels/kernels.h"
 
 #include "tensor/math.h"
@@ -28,57 +29,92 @@ static layout layout_of(const nyx_vulkan__emit *e)
 
 /* ---- the trial ---------------------------------------------------------------------- */
 
-enum { TRIED = 50, TRIED_WIDTH = 64, TRIED_ROW = 3 * TRIED_WIDTH };
+enum { TRIED = 50, TRIED_WIDTH = 64, TRIED_HEADS = 2, TRIED_ROW = (TRIED_HEADS + 2) * TRIED_WIDTH,
+       TRIED_X = TRIED * TRIED_ROW, TRIED_Y = TRIED * TRIED_HEADS * TRIED_WIDTH };
 
-static float value_at(int position, int at)
+static nyx_value rounded_input(nyx_graph *g, enum nyx_dtype type, const char *name, int64_t row)
 {
-    return (float)((position * 7 + at * 5) % 13 - 6);
-}
+    const nyx_shape shape = nyx_shape_of(3, (int64_t)1, (int64_t)TRIED, row);
+    nyx_value       x = nyx_graph_variable(g, name, NYX_F32, shape, NYX_ROLE_INPUT);
 
-/* Query and key of a position are large at its own place: other weights are 0. */
-static float operand_at(int position, int at)
-{
-    if (at >= 2 * TRIED_WIDTH)
-        return value_at(position, at - 2 * TRIED_WIDTH);
-    return at % TRIED_WIDTH == position ? 60.0f : 0.0f;
+    x = nyx_graph_cast(g, x, type);
+    return nyx_graph_cast(g, x, NYX_F32);
 }
 
 static int build(nyx_graph *g, enum nyx_dtype type)
 {
-    const nyx_shape shape = nyx_shape_of(3, (int64_t)1, (int64_t)TRIED, (int64_t)TRIED_ROW);
-    nyx_value       x = nyx_graph_variable(g, "x", NYX_F32, shape, NYX_ROLE_INPUT);
+    const nyx_value x = rounded_input(g, type, "x", TRIED_ROW);
+    const nyx_value dy = rounded_input(g, type, "dy", TRIED_HEADS * TRIED_WIDTH);
+    const nyx_value y = nyx_graph_attention(g, x, TRIED_HEADS, 1, true);
+    nyx_node        gradient = { .op = NYX_OP_ATTENTION_GRAD, .input_count = 4, .inputs = { x, y, y + 1, dy },
+                                 .ints = { TRIED_HEADS, 1, true } };
 
-    x = nyx_graph_cast(g, nyx_graph_cast(g, x, type), NYX_F32);
-    nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_attention(g, x, 1, 1, false));
+    nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, y);
+    nyx_graph_assign(g, "dx", NYX_ROLE_OUTPUT, nyx_graph_node_add(g, &gradient));
     return nyx_graph_check(g);
 }
 
-static bool attends(nyx_device *device, enum nyx_dtype type)
+/* Result and gradient of the trial. */
+static bool attend(float *y, float *dx, nyx_device *device, enum nyx_dtype type)
 {
     nyx_graph   *g = NULL;
     nyx_store   *store = NULL;
     nyx_program *program = NULL;
-    float       *x = NULL;
-    bool         right = false;
+    bool         done = false;
 
-    if (nyx_alloc(&x, TRIED * TRIED_ROW * (int64_t)sizeof *x) < 0 || nyx_graph_create(&g, NYX_F32) < 0 ||
-        build(g, type) < 0 || nyx_store_create(&store, device, 1) < 0 || nyx_program_compile(&program, store, g) < 0 ||
-        nyx_store_allocate(store) < 0)
+    if (nyx_graph_create(&g, NYX_F32) < 0 || build(g, type) < 0 || nyx_store_create(&store, device, 1) < 0 ||
+        nyx_program_compile(&program, store, g) < 0 || nyx_store_allocate(store) < 0)
         goto done;
-    for (int i = 0; i < TRIED * TRIED_ROW; i++)
-        x[i] = operand_at(i / TRIED_ROW, i % TRIED_ROW);
-    nyx_store_write(store, "x", x);
+    for (int i = 0; i < TRIED_X; i++)
+        dx[i] = 0.25f * (float)(i * 7 % 13 - 6);
+    for (int i = 0; i < TRIED_Y; i++)
+        y[i] = 0.25f * (float)(i * 5 % 11 - 5);
+    nyx_store_write(store, "x", dx);
+    nyx_store_write(store, "dy", y);
     nyx_program_run(program, &(nyx_run){ 0 });
-    nyx_store_read(store, "y", x);
-    right = true;
-    for (int i = 0; i < TRIED * TRIED_WIDTH; i++)
-        right = right && x[i] == value_at(i / TRIED_WIDTH, i % TRIED_WIDTH);
+    nyx_store_read(store, "y", y);
+    nyx_store_read(store, "dx", dx);
+    done = nyx_device_check(device) == 0;
 done:
     nyx_program_free(program);
     nyx_store_free(store);
     nyx_graph_free(g);
-    nyx_free(x);
-    return right;
+    return done;
+}
+
+/* Within a few roundings of the largest element. */
+static bool is_near(const float *a, const float *b, int count)
+{
+    float most = 0, apart = 0;
+    bool  finite = true;
+
+    for (int i = 0; i < count; i++) {
+        const float size = b[i] < 0 ? -b[i] : b[i], d = a[i] < b[i] ? b[i] - a[i] : a[i] - b[i];
+
+        most = size > most ? size : most;
+        apart = d > apart ? d : apart;
+        finite = finite && d == d;
+    }
+    return finite && apart <= most * 0x1p-6f;
+}
+
+/* The same without and with units. */
+static bool attends(nyx_vulkan__gpu *gpu, enum nyx_dtype type, enum nyx_vulkan__trust *trust)
+{
+    float *plain, *units;
+    bool   alike = false;
+
+    if (nyx_alloc(&plain, 2 * (TRIED_X + TRIED_Y) * (int64_t)sizeof *plain) < 0)
+        return false;
+    units = plain + TRIED_X + TRIED_Y;
+    *trust = NYX_VULKAN_REFUSED;
+    if (attend(plain, plain + TRIED_Y, gpu->device, type)) {
+        *trust = NYX_VULKAN_TRUSTED;
+        alike = attend(units, units + TRIED_Y, gpu->device, type) && is_near(units, plain, TRIED_Y) &&
+                is_near(units + TRIED_Y, plain + TRIED_Y, TRIED_X);
+    }
+    nyx_free(plain);
+    return alike;
 }
 
 static bool works(nyx_vulkan__gpu *gpu, enum nyx_dtype type)
@@ -86,8 +122,10 @@ static bool works(nyx_vulkan__gpu *gpu, enum nyx_dtype type)
     enum nyx_vulkan__trust *trust = &gpu->attention[type == NYX_BF16];
 
     if (*trust == NYX_VULKAN_UNTRIED) {
-        *trust = NYX_VULKAN_TRUSTED; /* by the trial */
-        if (!nyx_vulkan__matrix_works(gpu, type) || !attends(gpu->device, type))
+        *trust = NYX_VULKAN_REFUSED;
+        if (nyx_vulkan__matrix_works(gpu, type) && attends(gpu, type, trust))
+            *trust = NYX_VULKAN_TRUSTED;
+        else
             *trust = NYX_VULKAN_REFUSED;
     }
     return *trust == NYX_VULKAN_TRUSTED;
@@ -117,6 +155,34 @@ static int64_t subgroups_of(const nyx_vulkan__emit *e, const layout *l)
     return count < e->gpu->facts.group_invocations / l->lanes ? count : e->gpu->facts.group_invocations / l->lanes;
 }
 
+static void push_layout(nyx_vulkan__work *work, const layout *l)
+{
+    nyx_vulkan__push(work, (uint32_t)l->positions);
+    nyx_vulkan__push(work, (uint32_t)l->heads);
+    nyx_vulkan__push(work, (uint32_t)l->kv_heads);
+    nyx_vulkan__push_real(work, (double)(1.0f / nyx_sqrtf((float)l->width)));
+}
+
+static void spec_units(nyx_vulkan__work *work, const layout *l)
+{
+    nyx_vulkan__spec(work, (uint32_t)l->lanes);
+    nyx_vulkan__spec(work, (uint32_t)l->m);
+    nyx_vulkan__spec(work, (uint32_t)l->n);
+    nyx_vulkan__spec(work, (uint32_t)l->k);
+}
+
+static nyx_vulkan__work shader_of(const nyx_vulkan__emit *e, const layout *l, const char *f16, const char *bf16,
+                                  int64_t subgroups)
+{
+    nyx_vulkan__work work = nyx_vulkan__shader(e, l->bf16 ? bf16 : f16);
+
+    work.spec[0] = (uint32_t)(subgroups * l->lanes);
+    nyx_vulkan__spec(&work, (uint32_t)subgroups);
+    nyx_vulkan__spec(&work, (uint32_t)l->width);
+    nyx_vulkan__spec(&work, e->node->ints[2] != 0);
+    return work;
+}
+
 bool nyx_vulkan__attend_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p)
 {
     const layout  l = layout_of(e);
@@ -126,18 +192,11 @@ bool nyx_vulkan__attend_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p
 
     if (subgroups < 1)
         return false;
-    nyx_vulkan__work work = nyx_vulkan__shader(e, l.bf16 ? "attention_bf16" : "attention_f16");
-    work.spec[0] = (uint32_t)(subgroups * l.lanes);
-    nyx_vulkan__spec(&work, (uint32_t)subgroups);
-    nyx_vulkan__spec(&work, (uint32_t)l.width);
-    nyx_vulkan__spec(&work, e->node->ints[2] != 0);
+    nyx_vulkan__work work = shader_of(e, &l, "attention_f16", "attention_bf16", subgroups);
     nyx_vulkan__spec(&work, has_o);
     nyx_vulkan__spec(&work, has_lse);
     nyx_vulkan__spec(&work, nyx_vulkan__size_out(e, 0) == 2);
-    nyx_vulkan__spec(&work, (uint32_t)l.lanes);
-    nyx_vulkan__spec(&work, (uint32_t)l.m);
-    nyx_vulkan__spec(&work, (uint32_t)l.n);
-    nyx_vulkan__spec(&work, (uint32_t)l.k);
+    spec_units(&work, &l);
     nyx_vulkan__read_piece(&work, e, 0, p, x_bytes);
     if (has_o)
         nyx_vulkan__write_piece(&work, e, 0, p, o * nyx_vulkan__size_out(e, 0));
@@ -147,11 +206,40 @@ bool nyx_vulkan__attend_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p
         nyx_vulkan__write_piece(&work, e, 1, p, l.positions * l.heads * 4);
     else
         nyx_vulkan__bind(&work, work.bindings[0], true, false);
-    nyx_vulkan__push(&work, (uint32_t)l.positions);
-    nyx_vulkan__push(&work, (uint32_t)l.heads);
-    nyx_vulkan__push(&work, (uint32_t)l.kv_heads);
-    nyx_vulkan__push_real(&work, (double)(1.0f / nyx_sqrtf((float)l.width)));
+    push_layout(&work, &l);
     nyx_vulkan__grid(&work, (l.positions + rows - 1) / rows, l.heads, p->count);
     nyx_vulkan__add(e, &work);
+    return true;
+}
+
+static void differentiate(nyx_vulkan__emit *e, const nyx_vulkan__piece *p, const layout *l, nyx_vulkan__range delta,
+                          bool keyed)
+{
+    const int64_t    x = l->positions * (l->heads + 2 * l->kv_heads) * l->width, o = l->positions * l->heads * l->width;
+    const int64_t    subgroups = subgroups_of(e, l), rows = subgroups * l->m;
+    nyx_vulkan__work work = shader_of(e, l, "attention_grad_f16", "attention_grad_bf16", subgroups);
+
+    nyx_vulkan__spec(&work, keyed);
+    nyx_vulkan__spec(&work, nyx_vulkan__size_out(e, 0) == 2);
+    spec_units(&work, l);
+    nyx_vulkan__read_piece(&work, e, 0, p, x * 2);
+    nyx_vulkan__read_piece(&work, e, 3, p, o * 2);
+    nyx_vulkan__write_piece(&work, e, 0, p, x * nyx_vulkan__size_out(e, 0));
+    nyx_vulkan__read_piece(&work, e, 2, p, l->positions * l->heads * 4);
+    nyx_vulkan__bind(&work, delta, true, false);
+    push_layout(&work, l);
+    nyx_vulkan__grid(&work, (l->positions + rows - 1) / rows, keyed ? l->kv_heads : l->heads, p->count);
+    nyx_vulkan__add(e, &work);
+}
+
+bool nyx_vulkan__differentiate_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p, nyx_vulkan__range delta)
+{
+    const layout l = layout_of(e);
+
+    if (nyx_value_dtype(e->g, e->node->inputs[3]) != nyx_value_dtype(e->g, e->node->inputs[0]) || !suits(e, &l) ||
+        subgroups_of(e, &l) < 1)
+        return false;
+    differentiate(e, p, &l, delta, false);
+    differentiate(e, p, &l, delta, true);
     return true;
 }

@@ -46,8 +46,9 @@ int64_t nyx_vulkan__select_lanes(const nyx_graph *g, const nyx_node *node);
 int64_t nyx_vulkan__head_width(const nyx_graph *g, const nyx_node *node);
 int64_t nyx_vulkan__rope_lanes(const nyx_graph *g, const nyx_node *node);
 
-/* One piece of attention by matrix units; false: they do not suit it. */
+/* One piece of attention or its gradient by matrix units; false: they do not suit it. */
 bool nyx_vulkan__attend_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p);
+bool nyx_vulkan__differentiate_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p, nyx_vulkan__range delta);
 
 /* Whether matrix units multiply f16 or bf16, which a product of each kind is
  * tried for once; with this tile, which is known only once it was tried. */
