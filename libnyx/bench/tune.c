@@ -4,7 +4,8 @@
  * Begins with the kernel's own choice and its seeds, then climbs: each gene of the
  * best doubled and halved. A rival must first give the product that the kernel's
  * own choice gives; then the best and it run in turns, so that a clock that drifts
- * meets both, and it wins when its median is 2 % lower. What takes twice as long
+ * meets both (a gauge has woken the device, whose clock falls while the processor
+ * prepares), and it wins when its median is 2 % lower. What takes twice as long
  * at once is dismissed. The winner is written where programs look for it. */
 #include "bench/internal.h"
 
@@ -23,6 +24,7 @@ struct search {
     nyx_bench_tuned     *found;
     nyx_genome           tried[ROOM];
     nyx_bench__product   best;
+    nyx_gauge           *gauge;    /* keeps the device awake */
     float               *expected; /* by the kernel's own choice */
     int64_t              elems, end_ns;
 };
@@ -95,12 +97,11 @@ struct duel { double best[PAIRS_MOST], rival[PAIRS_MOST]; int count; };
 static void fight(const struct search *s, nyx_bench__product *rival, struct duel *d)
 {
     nyx_bench__product *best = (nyx_bench__product *)&s->best;
-    const int64_t       budget = (int64_t)(s->bench->options.seconds * 1e9), warm = nyx_clock_ns() + budget / 10;
+    const int64_t       budget = (int64_t)(s->bench->options.seconds * 1e9);
 
     d->count = 0;
-    do
-        nyx_bench__product_time(best); /* the clock rises */
-    while (nyx_clock_ns() < warm && nyx_device_check(s->bench->device) == 0);
+    (void)nyx_gauge_measure(s->gauge);
+    nyx_bench__product_time(best); /* what is cold */
     nyx_bench__product_time(rival);
     for (const int64_t end = nyx_clock_ns() + budget / 4; d->count < PAIRS_MOST && (d->count < PAIRS_LEAST || nyx_clock_ns() < end);) {
         const bool first = d->count % 2;
@@ -271,12 +272,14 @@ int nyx_bench__tune(nyx_bench *bench, const char *op, const char *what, nyx_benc
     if (bench->options.progress)
         bench->options.progress(bench->options.context, s.found->what);
     s.end_ns = nyx_clock_ns() + (int64_t)(bench->options.seconds * 30e9);
-    if ((status = prepare(&s.best, context)) == 0 && node_of(&s.best) &&
+    if ((status = nyx_gauge_open(&s.gauge, bench->device, NYX_RATE_F32, 0)) == 0 &&
+        (status = prepare(&s.best, context)) == 0 && node_of(&s.best) &&
         nyx_tune_problem_of(&s.found->problem, bench->device, s.best.graph, node_of(&s.best)) == 0) {
         status = search(&s);
         bench->tuned_count += status == 0;
     } /* else there is nothing to choose */
     nyx_bench__product_release(&s.best);
+    nyx_gauge_close(s.gauge);
     nyx_free(s.expected);
     return status;
 }
