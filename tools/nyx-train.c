@@ -168,6 +168,13 @@ static void progress(void *context, const nyx_train_progress *p)
     nyx_cli_progress("training", p->step, p->total, detail);
 }
 
+static void recovered(void *context, const char *why)
+{
+    (void)context;
+    nyx_cli_progress_end();
+    nyx_cli_note("warning: %s: it was opened again, the run goes on from its last checkpoint or start", why);
+}
+
 static void print_plan(const nyx_trainer *trainer, const nyx_config *config)
 {
     nyx_cli_print("%lld parameters, %lld steps of %lld rows, %.3g GFLOP a step, %.1f MiB at the peak\n",
@@ -209,7 +216,7 @@ static int run(nyx_report *report)
     nyx_train_options options = { .dataset = &dataset, .seed = nyx_cli_common->seed, .init = args.init,
                                   .checkpoint = args.checkpoint, .checkpoint_steps = args.checkpoint_every,
                                   .checkpoint_seconds = args.checkpoint_seconds, .resume = args.resume,
-                                  .log = args.log, .trace = args.trace, .progress = progress, .loss_scale = args.loss_scale, .share = share_of[0] };
+                                  .log = args.log, .trace = args.trace, .progress = progress, .recovered = recovered, .loss_scale = args.loss_scale, .share = share_of[0] };
     nyx_placement     place;
     int               status;
 

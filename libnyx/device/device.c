@@ -152,6 +152,20 @@ int nyx_device_check(const nyx_device *device)
     return device->status < 0 ? nyx_error_set(device->status, "%s", device->why) : 0;
 }
 
+int nyx_device_reopen(nyx_device *device)
+{
+    int status;
+
+    if (!device->backend->reopen)
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' is never opened again", device->name);
+    device->status = 0;
+    device->why[0] = '\0';
+    status = device->backend->reopen(device);
+    if (status < 0)
+        return nyx_error_wrap(status == NYX_ERR_MEMORY ? status : NYX_ERR_DEVICE, "cannot open '%s' again", device->name);
+    return 0;
+}
+
 const char *nyx_device_name(const nyx_device *device)
 {
     return device->name;

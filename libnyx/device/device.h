@@ -42,6 +42,10 @@ bool        nyx_device_substitutes(const nyx_device *device, enum nyx_op op);
 /* A GPU may fail in the middle of work: programs and reads then do nothing, and
  * this says why. Asked before results are used. DEVICE, MEMORY. */
 int         nyx_device_check(const nyx_device *device) NYX_CHECKED;
+/* Close one that failed and open it again, with half the time for each piece of
+ * work. No store or program of it may be left. UNSUPPORTED: it cannot fail;
+ * DEVICE, MEMORY. */
+int         nyx_device_reopen(nyx_device *device) NYX_CHECKED;
 
 /* ---- store ------------------------------------------------------------------ */
 

@@ -37,6 +37,7 @@ typedef struct {
  * program is the backend's. */
 typedef struct {
     void (*close)(nyx_device *device);
+    int  (*reopen)(nyx_device *device); /* NULL: it does not fail */
     int  (*create)(nyx_store *store);   /* NULL: there is nothing to do */
     int  (*allocate)(nyx_store *store); /* variables, arena, workspace: zeroed */
     void (*release)(nyx_store *store);

@@ -378,6 +378,18 @@ static int allocate(nyx_store *store)
     return 0;
 }
 
+/* What failed of the two is opened again. */
+static int reopen_sides(nyx_device *device)
+{
+    pair *p = device->own;
+    int   status = 0;
+
+    for (int side = 0; side < SIDES && status == 0; side++)
+        if (p->sides[side]->status < 0)
+            status = nyx_device_reopen(p->sides[side]);
+    return status;
+}
+
 static nyx_memory memory_of(const nyx_store *store)
 {
     const shared *s = store->own;
@@ -569,7 +581,7 @@ static void digest(const nyx_program *p, nyx_sha256 *hash)
 }
 
 const nyx_device__backend nyx_device__pair = {
-    .close = close_pair, .create = create_sides, .allocate = allocate, .release = release, .write = write_copy,
+    .close = close_pair, .reopen = reopen_sides, .create = create_sides, .allocate = allocate, .release = release, .write = write_copy,
     .read = read_copies, .memory = memory_of, .compile = compile, .discard = discard, .run = run_both, .digest = digest,
     .free_bytes = free_bytes,
 };

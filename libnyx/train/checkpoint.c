@@ -173,7 +173,7 @@ static int progress_write(nyx_writer *file, nyx_trainer *t)
     nyx_json *json = nyx_json_object();
     int       status = t->journal ? nyx_journal_sync(t->journal) : 0;
 
-    nyx_json_set_text(json, "device", t->device);
+    nyx_json_set_text(json, "device", nyx_device_name(t->device));
     if (t->options.share > 0)
         nyx_json_set_int(json, "share", t->options.share);
     nyx_json_set_int(json, "step", t->step);
@@ -226,7 +226,9 @@ int nyx_train__checkpoint_write(nyx_trainer *t)
         nyx_writer_discard(file);
         return status;
     }
-    return nyx_writer_commit(file);
+    if ((status = nyx_writer_commit(file)) == 0)
+        t->saved = t->step;
+    return status;
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -295,6 +297,8 @@ int nyx_train__checkpoint_read(nyx_trainer *t, int64_t *journal_offset)
         status = nyx_error_set(NYX_ERR_INPUT, "'%s': its /sampler makes no sense", t->options.checkpoint);
     else
         nyx_sampler_seek(&t->sampler, position);
+    if (status == 0)
+        t->saved = t->step;
 done:
     nyx_json_free(digest);
     nyx_json_free(sampler);

@@ -7,7 +7,7 @@
 struct nyx_trainer {
     nyx_train_options options;
     nyx_config        config;
-    const char       *device;      /* its name */
+    nyx_device       *device;
     nyx_store        *store;
     nyx_graph        *graphs[3];   /* step, apply, ema */
     nyx_program      *programs[3]; /* ema: NULL without */
@@ -21,12 +21,20 @@ struct nyx_trainer {
     nyx_json         *identity;    /* what must agree for a resume */
     int64_t           step;        /* done */
     double            loss;        /* of the last step */
+    int64_t           saved;       /* step of the checkpoint that this run wrote or went on from; -1: none */
+    int64_t           recoveries;
+    int64_t           begin_ns, first_step; /* of the run, recoveries included */
     nyx_json         *trace, *trace_events; /* of the step that is traced; else NULL */
     double            trace_us;             /* behind its programs so far */
     /* Host side of one batch. */
     int32_t *inputs, *targets, *ids, *flags;
     float   *losses; /* one a micro-batch */
 };
+
+/* One attempt at nyx_trainer_run; what depends on the device, before and behind it. */
+int  nyx_train__attempt(nyx_trainer *t, nyx_train_result *result) NYX_CHECKED;
+int  nyx_train__build(nyx_trainer *t) NYX_CHECKED;
+void nyx_train__tear_down(nyx_trainer *t);
 
 /* Write and read everything that the next step depends on. */
 int nyx_train__checkpoint_write(nyx_trainer *t) NYX_CHECKED;

@@ -77,7 +77,7 @@ static int log_share(nyx_trainer *t)
         return 0;
     json = nyx_json_object();
     nyx_json_set_text(json, "kind", "place");
-    nyx_json_set_text(json, "device", t->device);
+    nyx_json_set_text(json, "device", nyx_device_name(t->device));
     nyx_json_set_int(json, "share", t->options.share);
     nyx_json_set_int(json, "micro_batches", t->config.training.micro_batches);
     return nyx_train__log(t, json);

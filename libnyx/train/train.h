@@ -66,6 +66,8 @@ typedef struct {
     const char        *log;            /* JSON Lines; NULL: none */
     const char        *trace;          /* times of the operations of the third step run (of fewer: the last); NULL: none */
     void             (*progress)(void *context, const nyx_train_progress *progress);
+    /* The device failed as `why` says, and was opened again. NULL: not told. */
+    void             (*recovered)(void *context, const char *why);
     void              *context;
 } nyx_train_options;
 
@@ -82,6 +84,7 @@ typedef struct {
     double         seconds;            /* of the steps run now */
     nyx_evaluation test;               /* after the last step */
     nyx_train_scaling scaling;         /* the same */
+    int64_t        recoveries;         /* how often the device failed on the way */
 } nyx_train_result;
 
 /* USAGE: a share that is not of the micro-batches, on a pair of devices. */
@@ -112,7 +115,10 @@ int nyx_train_place(nyx_device **out, nyx_placement *place, const char *name, in
 /* Train up to config.training.steps. NUMERIC when loss or gradients stop being
  * finite (no later checkpoint is written; with f16 gradients may, while the
  * factor is above 1), STOPPED when asked to stop (after
- * a checkpoint), INPUT when the checkpoint is damaged or of another run. */
+ * a checkpoint), INPUT when the checkpoint is damaged or of another run. A
+ * device that fails is opened again, three times without a checkpoint between,
+ * and the run goes on from its last checkpoint (without one from its start,
+ * where ten minutes are lost at most), to the same bytes; then DEVICE. */
 int nyx_trainer_run(nyx_trainer *trainer, nyx_train_result *result) NYX_CHECKED;
 
 /* Write the model: averaged copies when the configuration keeps them. */

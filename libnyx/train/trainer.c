@@ -50,14 +50,14 @@ static int check_share(const nyx_trainer *t, const nyx_device *device)
     return 0;
 }
 
-static int build_programs(nyx_trainer *t, nyx_device *device)
+int nyx_train__build(nyx_trainer *t)
 {
     const bool    ema = t->config.training.ema > 0.0;
     const int64_t slots = t->config.training.batch / t->config.training.micro_batches;
     int           status;
 
-    if ((status = check_share(t, device)) < 0 ||
-        (status = nyx_store_create(&t->store, device, (int)t->config.training.micro_batches)) < 0)
+    if ((status = check_share(t, t->device)) < 0 ||
+        (status = nyx_store_create(&t->store, t->device, (int)t->config.training.micro_batches)) < 0)
         return status;
     if (t->options.share > 0)
         nyx_store_share(t->store, t->options.share);
@@ -113,10 +113,11 @@ int nyx_trainer_create(nyx_trainer **out, nyx_device *device, const nyx_train_op
         return status;
     t->options = *options;
     t->config = options->config;
-    t->device = nyx_device_name(device);
+    t->device = device;
+    t->saved = -1;
     t->scaled = nyx_passes_dtype(&options->passes) == NYX_F16;
     t->outer = t->config.model.kind == NYX_MODEL_HRM || t->config.model.kind == NYX_MODEL_TRANSFORMER;
-    if ((status = build_rows(t)) < 0 || (status = build_programs(t, device)) < 0 || (status = build_buffers(t)) < 0 ||
+    if ((status = build_rows(t)) < 0 || (status = nyx_train__build(t)) < 0 || (status = build_buffers(t)) < 0 ||
         (status = nyx_train__identity(&t->identity, t)) < 0) {
         nyx_trainer_free(t);
         return status;
@@ -125,16 +126,25 @@ int nyx_trainer_create(nyx_trainer **out, nyx_device *device, const nyx_train_op
     return 0;
 }
 
-void nyx_trainer_free(nyx_trainer *t)
+void nyx_train__tear_down(nyx_trainer *t)
 {
-    if (!t)
-        return;
     nyx_evaluator_free(t->evaluator);
     for (int i = 0; i < 3; i++) {
         nyx_program_free(t->programs[i]);
         nyx_graph_free(t->graphs[i]);
+        t->programs[i] = NULL;
+        t->graphs[i] = NULL;
     }
     nyx_store_free(t->store);
+    t->evaluator = NULL;
+    t->store = NULL;
+}
+
+void nyx_trainer_free(nyx_trainer *t)
+{
+    if (!t)
+        return;
+    nyx_train__tear_down(t);
     nyx_sampler_release(&t->sampler);
     nyx_journal_close(t->journal);
     nyx_json_free(t->identity);
@@ -165,7 +175,7 @@ static int64_t graph_bytes(const nyx_trainer *t)
 
     for (int i = 0; i < 3; i++)
         bytes += t->graphs[i] ? nyx_graph_node_count(t->graphs[i]) * (int64_t)NODE_BYTES : 0;
-    if (nyx_device_is_pair(t->device)) /* each has a copy, the step's are two */
+    if (nyx_device_is_pair(nyx_device_name(t->device))) /* each has a copy, the step's are two */
         bytes += bytes + nyx_graph_node_count(t->graphs[STEP]) * (int64_t)NODE_BYTES;
     return bytes;
 }
@@ -413,11 +423,7 @@ static int evaluate(nyx_trainer *t, nyx_evaluation *out)
 
 /* ---- the loop -------------------------------------------------------------------------------------- */
 
-typedef struct {
-    int64_t begin_ns, checkpoint_ns, first_step;
-} loop_clock;
-
-static bool checkpoint_due(const nyx_trainer *t, const loop_clock *clock)
+static bool checkpoint_due(const nyx_trainer *t, int64_t checkpoint_ns)
 {
     const nyx_train_options *o = &t->options;
 
@@ -425,14 +431,14 @@ static bool checkpoint_due(const nyx_trainer *t, const loop_clock *clock)
         return false;
     return (o->checkpoint_steps > 0 && t->step % o->checkpoint_steps == 0) ||
            (o->checkpoint_seconds > 0.0 &&
-            (double)(nyx_clock_ns() - clock->checkpoint_ns) * 1e-9 >= o->checkpoint_seconds) ||
+            (double)(nyx_clock_ns() - checkpoint_ns) * 1e-9 >= o->checkpoint_seconds) ||
            t->step == t->config.training.steps;
 }
 
-static void tell_progress(const nyx_trainer *t, const loop_clock *clock, double loss)
+static void tell_progress(const nyx_trainer *t, double loss)
 {
-    const double seconds = (double)(nyx_clock_ns() - clock->begin_ns) * 1e-9;
-    const double rows = (double)((t->step - clock->first_step) * t->config.training.batch);
+    const double seconds = (double)(nyx_clock_ns() - t->begin_ns) * 1e-9;
+    const double rows = (double)((t->step - t->first_step) * t->config.training.batch);
 
     if (t->options.progress)
         t->options.progress(t->options.context, &(nyx_train_progress){ t->step, t->config.training.steps, loss,
@@ -461,9 +467,9 @@ static bool evaluation_due(const nyx_trainer *t)
 }
 
 /* The third step has everything warm. */
-static bool trace_due(const nyx_trainer *t, const loop_clock *clock)
+static bool trace_due(const nyx_trainer *t)
 {
-    const int64_t third = clock->first_step + 2, last = t->config.training.steps - 1;
+    const int64_t third = t->first_step + 2, last = t->config.training.steps - 1;
 
     return t->options.trace && t->step == (third < last ? third : last);
 }
@@ -472,7 +478,7 @@ static bool trace_due(const nyx_trainer *t, const loop_clock *clock)
  * evaluates, and logs, as the undisturbed one does. */
 static int loop(nyx_trainer *t, nyx_train_result *result)
 {
-    loop_clock clock = { nyx_clock_ns(), nyx_clock_ns(), t->step };
+    int64_t checkpoint_ns = nyx_clock_ns();
 
     while (t->step < t->config.training.steps) {
         step_outcome outcome;
@@ -484,31 +490,35 @@ static int loop(nyx_trainer *t, nyx_train_result *result)
             status = evaluate(t, &result->test);
         if (status == NYX_ERR_STOPPED)
             return stop_here(t);
-        if (trace_due(t, &clock))
+        if (trace_due(t))
             nyx_train__trace_begin(t);
         if (status < 0 || (status = train_step(t, &outcome)) < 0 || (status = log_step(t, &outcome)) < 0 ||
             (t->trace && (status = nyx_train__trace_end(t)) < 0))
             return status;
         t->loss = outcome.loss;
-        if (checkpoint_due(t, &clock)) {
+        if (checkpoint_due(t, checkpoint_ns)) {
             if ((status = nyx_train__checkpoint_write(t)) < 0)
                 return status;
-            clock.checkpoint_ns = nyx_clock_ns();
+            checkpoint_ns = nyx_clock_ns();
         }
-        tell_progress(t, &clock, outcome.loss);
+        tell_progress(t, outcome.loss);
     }
-    result->seconds = (double)(nyx_clock_ns() - clock.begin_ns) * 1e-9;
+    result->seconds = (double)(nyx_clock_ns() - t->begin_ns) * 1e-9;
     return 0;
 }
 
-int nyx_trainer_run(nyx_trainer *t, nyx_train_result *result)
+int nyx_train__attempt(nyx_trainer *t, nyx_train_result *result)
 {
     int status = nyx_train__start(t);
 
     memset(result, 0, sizeof *result);
     if (status < 0)
         return status;
-    result->first_step = t->step;
+    if (!t->begin_ns) {
+        t->begin_ns = nyx_clock_ns();
+        t->first_step = t->step;
+    }
+    result->first_step = t->first_step;
     if ((status = loop(t, result)) < 0)
         return status;
     result->steps = t->step;

@@ -72,19 +72,35 @@ walk(a, b, "")
 PY
 }
 
-@test "a device that is lost: exit 75, one line, the last checkpoint stays and is gone on from" {
-    nyx-train tiny.json --data=d.h5 --seed=3 -o whole.h5 --device=vulkan --quiet
-    run --separate-stderr nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=vulkan:0,lost=60 --quiet \
+@test "a device that fails is opened again: the bytes of an undisturbed run, from the checkpoint or the start" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o whole.h5 --log=whole.jsonl --device=vulkan --quiet
+    for how in "lost=60 --checkpoint=ck.h5 --checkpoint-every=3" "staging,late=40 --checkpoint=ck.h5 --checkpoint-every=1" "lost=60"; do
+        rm -f ck.h5 m.h5
+        # shellcheck disable=SC2086
+        run --separate-stderr nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --log=m.jsonl --report=r.json --device=vulkan:0,$how
+        echo "$stderr"
+        [ "$status" -eq 0 ]
+        [ "$(grep -c 'warning: .*opened again' <<< "$stderr")" -eq 1 ]
+        grep -q '"recoveries": 1' r.json
+        cmp whole.h5 m.h5
+        cmp whole.jsonl m.jsonl
+    done
+    # Each opening gets a few steps further.
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --report=r.json --device=vulkan:0,lost=60,again --checkpoint=ck2.h5 --checkpoint-every=1 --quiet
+    ! grep -q '"recoveries": [01],' r.json
+    cmp whole.h5 m.h5
+}
+
+@test "a device that fails again and again: exit 75, one line, nothing half-written" {
+    run --separate-stderr nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=vulkan:0,lost=5,again --quiet \
         --checkpoint=ck.h5 --checkpoint-every=1 --report=r.json
     echo "$stderr"
     [ "$status" -eq 75 ]
     [ "$(wc -l <<< "$stderr")" -eq 1 ]
     [[ "$stderr" == *"lost"* ]]
     [ ! -e m.h5 ]
-    [ -e ck.h5 ]
+    [ ! -e ck.h5 ]
     grep -q lost r.json
-    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=vulkan --checkpoint=ck.h5 --resume --quiet
-    cmp whole.h5 m.h5
 }
 
 @test "no memory left: exit 71 with what is needed; no such device, no such switch: 69" {
@@ -127,9 +143,11 @@ there = [e for e in events if e["args"].get("on_cpu")]
 assert there and all(e["name"] == "attention" and e["tid"] == 2 and e["dur"] > 0 for e in there), there
 assert all(e["tid"] == 1 for e in events if not e["args"].get("on_cpu"))
 PY
-    nyx-train lm.json --data=t.h5 --seed=3 --steps=8 -o half.h5 --device=$device,lost=250 --checkpoint=ck.h5 --checkpoint-every=1 --quiet && false
+    nyx-train lm.json --data=t.h5 --seed=3 -o half.h5 --device=$device --checkpoint=ck.h5 --checkpoint-every=1 --quiet &
+    until [ -e ck.h5 ]; do sleep 0.02; done
+    kill -TERM $! && { wait $! || [ $? -eq 75 ]; }
     nyx-train lm.json --data=t.h5 --seed=3 -o again.h5 --device=$device --checkpoint=ck.h5 --resume --quiet --report=r.json
-    grep -q '"resumed_behind_step": [1-7]' r.json
+    grep -q '"resumed_behind_step": [1-8]' r.json
     cmp gpu.h5 again.h5
     run --separate-stderr nyx-train lm.json --data=t.h5 --seed=3 -o no.h5 --device=vulkan:0,staging --checkpoint=ck.h5 --resume --quiet
     [ "$status" -eq 65 ] # another digest

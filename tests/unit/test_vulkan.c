@@ -12,28 +12,40 @@ typedef struct {
     nyx_program *program;
 } fixture;
 
-static int compile(fixture *f, const char *name)
+static int compile_on(fixture *f, nyx_device *device)
 {
     const nyx_shape shape = nyx_shape_of(1, (int64_t)ELEMS);
     int             status;
 
-    memset(f, 0, sizeof *f);
+    *f = (fixture){ .device = device };
     ok(nyx_graph_create(&f->g, NYX_F32));
     const nyx_value x = nyx_graph_variable_micro(f->g, "x", NYX_F32, shape, NYX_ROLE_INPUT);
     const nyx_value sum = nyx_graph_variable(f->g, "sum", NYX_F32, shape, NYX_ROLE_GRADIENT);
     nyx_graph_assign(f->g, "sum", NYX_ROLE_GRADIENT, nyx_graph_add(f->g, sum, x));
     nyx_graph_assign_micro(f->g, "x", NYX_ROLE_INPUT, nyx_graph_affine(f->g, x, 2.0, 1.0));
-    ok(nyx_device_open(&f->device, name, 1));
     ok(nyx_store_create(&f->store, f->device, 2));
     status = nyx_program_compile(&f->program, f->store, f->g);
     return status < 0 ? status : nyx_store_allocate(f->store);
 }
 
-static void release(fixture *f)
+static int compile(fixture *f, const char *name)
+{
+    nyx_device *device;
+
+    ok(nyx_device_open(&device, name, 1));
+    return compile_on(f, device);
+}
+
+static void release_work(fixture *f)
 {
     nyx_program_free(f->program);
     nyx_store_free(f->store);
     nyx_graph_free(f->g);
+}
+
+static void release(fixture *f)
+{
+    release_work(f);
     nyx_device_close(f->device);
 }
 
@@ -162,6 +174,40 @@ static void a_device_that_fails_does_nothing_more(void **state)
         nyx_store_read(f.store, "x", x);
         assert_int_equal(nyx_device_check(f.device), faults[i].status);
         release(&f);
+    }
+}
+
+/* The third submit is the third of all, not of each opening, unless it is asked for. */
+static void a_device_that_failed_is_opened_again(void **state)
+{
+    static const char *const names[] = { "vulkan:0,lost=3", "vulkan:0,lost=3,again", "vulkan:0,staging,late=2" };
+    static float             x[2 * ELEMS], sum[ELEMS];
+    nyx_device              *device;
+
+    (void)state;
+    ok(nyx_device_open(&device, "cpu", 1));
+    assert_int_equal(nyx_device_reopen(device), NYX_ERR_UNSUPPORTED);
+    nyx_device_close(device);
+    if (!has_device())
+        skip();
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        fixture f;
+
+        ok(compile(&f, names[n]));
+        for (int opening = 0; opening < 2; opening++) {
+            feed(&f, x);
+            run_steps(&f);
+            nyx_store_read(f.store, "sum", sum);
+            assert_int_equal(nyx_device_check(f.device), opening == 0 || n == 1 ? NYX_ERR_DEVICE : 0);
+            assert_true(opening == 0 || n == 1 || sum[1] == 7.0f + 4.0f + 7.0f * (float)(1 + ELEMS) + 4.0f);
+            release_work(&f);
+            if (opening == 0) {
+                ok(nyx_device_reopen(f.device));
+                ok(nyx_device_check(f.device));
+                ok(compile_on(&f, f.device));
+            }
+        }
+        nyx_device_close(f.device);
     }
 }
 
@@ -381,6 +427,7 @@ int main(void)
         cmocka_unit_test(long_variables_pass_through_staging),
         cmocka_unit_test(times_are_taken_by_operation),
         cmocka_unit_test(a_device_that_fails_does_nothing_more),
+        cmocka_unit_test(a_device_that_failed_is_opened_again),
         cmocka_unit_test(a_full_device_says_how_much_is_needed),
         cmocka_unit_test(names_that_mean_nothing_are_refused),
         cmocka_unit_test(loops_that_a_driver_would_end_are_the_processors),

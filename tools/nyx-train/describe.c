@@ -49,6 +49,7 @@ void train_describe_run(nyx_report *report, const nyx_train_result *r, const nyx
     nyx_json_set_int(result, "skipped_steps", r->scaling.skipped);
     describe_evaluation(nyx_json_add_object(result, "test"), &r->test, options->dataset->train.tokens != NULL);
     nyx_json_set_int(run, "resumed_behind_step", r->first_step);
+    nyx_json_set_int(run, "recoveries", r->recoveries);
     if (peak < 0 || before < 0)
         nyx_json_set_null(run, "measured_peak_bytes", "the system does not say");
     else

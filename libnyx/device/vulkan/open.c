@@ -43,6 +43,7 @@ static int choose_device(nyx_vulkan__gpu *gpu, int index)
         }
     }
     chosen = index >= 0 ? (uint32_t)index : chosen;
+    gpu->index = (int)chosen;
     gpu->physical = devices[chosen];
     memset(&gpu->facts, 0, sizeof gpu->facts);
     nyx_vulkan__ask(&gpu->vk, gpu->physical, &gpu->facts);
@@ -148,7 +149,7 @@ void nyx_vulkan__close(nyx_device *device)
     nyx_free(gpu);
 }
 
-int nyx_device__vulkan_open(nyx_device *device, int index, const char *switches)
+static int open_gpu(nyx_device *device, int index, const nyx_vulkan__switches *switches, double haste)
 {
     nyx_vulkan__gpu *gpu;
     const char      *why;
@@ -159,8 +160,8 @@ int nyx_device__vulkan_open(nyx_device *device, int index, const char *switches)
         return status;
     device->own = gpu;
     gpu->device = device;
-    if ((status = nyx_vulkan__switches_parse(&gpu->switches, switches)) < 0)
-        return status;
+    gpu->asked = gpu->switches = *switches;
+    gpu->haste = haste;
     if ((why = nyx_vulkan__api_open(&gpu->vk, NULL)))
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "no Vulkan device: %s; --device=cpu needs none", why);
     if ((status = choose_device(gpu, index)) < 0)
@@ -179,4 +180,28 @@ int nyx_device__vulkan_open(nyx_device *device, int index, const char *switches)
     if ((status = nyx_vulkan__pipelines_create(gpu)) < 0 || (status = nyx_vulkan__stream_create(gpu)) < 0)
         return status;
     return nyx_vulkan__canary(gpu);
+}
+
+int nyx_device__vulkan_open(nyx_device *device, int index, const char *switches)
+{
+    nyx_vulkan__switches read;
+    const int            status = nyx_vulkan__switches_parse(&read, switches);
+
+    return status < 0 ? status : open_gpu(device, index, &read, 1.0);
+}
+
+/* Faults go on counting: the third submit is the third of all. */
+int nyx_vulkan__reopen(nyx_device *device)
+{
+    nyx_vulkan__gpu           *gpu = device->own;
+    nyx_vulkan__switches       switches;
+    const int                  index = gpu ? gpu->index : 0;
+    const double               haste = gpu ? gpu->haste : 1.0;
+
+    if (!gpu)
+        return nyx_error_set(NYX_ERR_DEVICE, "it was not opened before");
+    switches = gpu->switches.again ? gpu->asked : gpu->switches;
+    nyx_vulkan__close(device);
+    device->own = NULL;
+    return open_gpu(device, index, &switches, haste / 2.0);
 }

@@ -96,7 +96,7 @@ static double patience(const nyx_vulkan__gpu *gpu)
 {
     if (!strcmp(gpu->facts.type, "cpu"))
         return 0;
-    return gpu->unified ? 0.05 : 0.25;
+    return (gpu->unified ? 0.05 : 0.25) * gpu->haste;
 }
 
 /* A careful guess: a tenth of what such devices reach. */

@@ -56,10 +56,11 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     late=K     the K-th wait takes too long
  *     full=K     the K-th block finds no memory
  *     tile=K     every product takes the K-th tile of kernels/matmul.c
+ *     again      counts start over when the device is opened again
  *     without=OP as if the operation, or `all`, had no kernel
  * Counts go down to 1; 0: never. */
 typedef struct {
-    bool    staging, short_loops, unfused, plain;
+    bool    staging, short_loops, unfused, plain, again;
     int64_t most, lost, late, full, tile;
     bool    without[NYX_OP_COUNT];
 } nyx_vulkan__switches;
@@ -75,7 +76,7 @@ typedef struct nyx_vulkan__tuning nyx_vulkan__tuning; /* vulkan/tune.h */
 
 typedef struct {
     nyx_device                      *device;
-    nyx_vulkan__switches             switches;
+    nyx_vulkan__switches             asked, switches; /* the second count down */
     nyx_vulkan__api                  vk;
     VkPhysicalDevice                 physical;
     VkDevice                         handle;
@@ -87,6 +88,8 @@ typedef struct {
     bool                             unified;  /* one memory for host and device */
     int                              group;    /* invocations of a plain workgroup */
     int64_t                          patience_ms;
+    int                              index; /* in the driver's list */
+    double                           haste; /* share of the usual time that work may take: halved by each failure */
     VkDescriptorSetLayout            set_layout;
     VkPipelineLayout                 layout;
     VkPipelineCache                  cache;
@@ -115,6 +118,7 @@ static inline nyx_vulkan__gpu *nyx_vulkan__gpu_of(const nyx_device *device)
 void nyx_vulkan__ask(const nyx_vulkan__api *vk, VkPhysicalDevice device, nyx_vulkan_device *out);
 
 void nyx_vulkan__close(nyx_device *device);
+int  nyx_vulkan__reopen(nyx_device *device) NYX_CHECKED;
 
 /* Read "staging,lost=3"; NULL or "": none. UNSUPPORTED names the switch that does not exist. */
 int  nyx_vulkan__switches_parse(nyx_vulkan__switches *out, const char *text) NYX_CHECKED;
