@@ -187,6 +187,17 @@ int64_t nyx_vulkan__rows_at_once(const nyx_vulkan__emit *e, int64_t rows, int64_
     return most > step ? most / step * step : step;
 }
 
+int64_t nyx_vulkan__rows_in_time(const nyx_vulkan__emit *e, int64_t rows)
+{
+    enum { STEP = 128 };
+    const double most = 0.4 * nyx_vulkan__patience(e->gpu), seconds = nyx_vulkan__seconds(e->gpu, e->cost);
+
+    if (most <= 0 || seconds <= most)
+        return rows;
+    const int64_t fit = (int64_t)((double)rows * most / seconds) / STEP * STEP;
+    return fit > STEP ? fit : rows < STEP ? rows : STEP;
+}
+
 nyx_vulkan__piece nyx_vulkan__pieces_of(int64_t rows, int64_t most)
 {
     return (nyx_vulkan__piece){ .rows = rows, .most = most };
@@ -194,7 +205,9 @@ nyx_vulkan__piece nyx_vulkan__pieces_of(int64_t rows, int64_t most)
 
 nyx_vulkan__piece nyx_vulkan__pieces(const nyx_vulkan__emit *e, int64_t rows, int64_t row_bytes)
 {
-    return nyx_vulkan__pieces_of(rows, nyx_vulkan__rows_at_once(e, rows, row_bytes));
+    const int64_t bound = nyx_vulkan__rows_at_once(e, rows, row_bytes), in_time = nyx_vulkan__rows_in_time(e, rows);
+
+    return nyx_vulkan__pieces_of(rows, bound < in_time ? bound : in_time);
 }
 
 bool nyx_vulkan__next(nyx_vulkan__piece *piece)

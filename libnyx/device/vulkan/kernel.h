@@ -59,6 +59,7 @@ typedef struct {
     const nyx_graph  *g;
     const nyx_node   *node;
     nyx_vulkan__range in[NYX_MAX_INPUTS], out[NYX_MAX_OUTPUTS];
+    nyx_cost          cost; /* of the node */
     int               status;
 } nyx_vulkan__emit;
 
@@ -109,7 +110,8 @@ void              nyx_vulkan__fail(nyx_vulkan__emit *e, int status, const char *
 
 /* ---- pieces ------------------------------------------------------------------------ */
 
-/* Tensors larger than a binding are worked on in pieces of rows:
+/* Tensors larger than a binding, or than a dispatch may take time for, are worked
+ * on in pieces of rows:
  *
  *     for (nyx_vulkan__piece p = nyx_vulkan__pieces(e, rows, row_bytes); nyx_vulkan__next(&p);) {
  *         ...
@@ -122,6 +124,10 @@ typedef struct {
     int64_t rows, most;   /* of all pieces, of one */
 } nyx_vulkan__piece;
 
+/* How many of `rows`, which share the node's cost, one dispatch does in the time
+ * that it may take: all, or a multiple of 128 of them. Each gives what it gives
+ * alone, so that time changes no bit. */
+int64_t           nyx_vulkan__rows_in_time(const nyx_vulkan__emit *e, int64_t rows);
 nyx_vulkan__piece nyx_vulkan__pieces(const nyx_vulkan__emit *e, int64_t rows, int64_t row_bytes);
 nyx_vulkan__piece nyx_vulkan__pieces_of(int64_t rows, int64_t most);
 bool              nyx_vulkan__next(nyx_vulkan__piece *piece);
@@ -216,6 +222,11 @@ nyx_vulkan__place nyx_vulkan__resolve(const nyx_program *p, int micro, nyx_vulka
 int  nyx_vulkan__host_add(nyx_vulkan__emit *e) NYX_CHECKED;
 void nyx_vulkan__host_run(nyx_program *p, int host, const nyx_run *run);
 void nyx_vulkan__host_digest(const nyx_program *p, int host, nyx_sha256 *hash);
+
+/* Seconds that a submit may take before it disturbs, 0: any time; that work takes,
+ * estimated. */
+double nyx_vulkan__patience(const nyx_vulkan__gpu *gpu);
+double nyx_vulkan__seconds(const nyx_vulkan__gpu *gpu, nyx_cost cost);
 
 /* Make the recording of one micro-batch when it is not there. */
 int  nyx_vulkan__record(nyx_program *p, int micro, bool traced) NYX_CHECKED;

@@ -116,6 +116,20 @@ static VkResult create_device(nyx_vulkan__gpu *gpu)
     return gpu->vk.CreateDevice(gpu->physical, &info, NULL, &gpu->handle);
 }
 
+/* Larger memory goes with more speed: 8 GiB for each measure of it. */
+static double guess_pace(const nyx_vulkan__gpu *gpu)
+{
+    double pace = 1.0;
+
+    for (uint32_t i = 0; i < gpu->memory.memoryHeapCount && !gpu->unified; i++) {
+        const double heap = (double)gpu->memory.memoryHeaps[i].size / (double)(8ll << 30);
+
+        if ((gpu->memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) && heap > pace)
+            pace = heap;
+    }
+    return gpu->switches.slow > 0 ? pace / (double)gpu->switches.slow : pace;
+}
+
 static void ask_memory(nyx_vulkan__gpu *gpu)
 {
     VkPhysicalDeviceMemoryProperties2 memory = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2 };
@@ -128,6 +142,7 @@ static void ask_memory(nyx_vulkan__gpu *gpu)
     gpu->unified = !gpu->switches.staging && (!strcmp(gpu->facts.type, "cpu") || !strcmp(gpu->facts.type, "integrated"));
     if (gpu->switches.most > 0 && gpu->switches.most < gpu->facts.buffer_most)
         gpu->facts.buffer_most = gpu->switches.most;
+    gpu->pace = guess_pace(gpu);
     gpu->group = gpu->facts.group_invocations >= 256 ? 256 : 128;
     gpu->patience_ms = !strcmp(gpu->facts.type, "cpu") ? 600000 : 10000;
 }

@@ -146,8 +146,8 @@ static int compile_node(nyx_program *p, const nyx_node *node)
 {
     nyx_vulkan__program *own = p->own;
     const int64_t        first = own->work_count, workspace = p->store->memory.workspace;
-    nyx_vulkan__emit     e = { .gpu = nyx_vulkan__gpu_of(p->store->device), .program = p, .g = p->graph, .node = node };
-    nyx_cost             cost = nyx_node_cost(p->graph, node);
+    nyx_vulkan__emit     e = { .gpu = nyx_vulkan__gpu_of(p->store->device), .program = p, .g = p->graph, .node = node,
+                               .cost = nyx_node_cost(p->graph, node) };
 
     for (int i = 0; i < node->input_count; i++)
         e.in[i] = range_of(p, node->inputs[i]);
@@ -162,8 +162,8 @@ static int compile_node(nyx_program *p, const nyx_node *node)
         return nyx_vulkan__host_add(&e);
     }
     for (int64_t i = first; i < own->work_count; i++)
-        own->work[i].cost = (nyx_cost){ cost.flops / (double)(own->work_count - first),
-                                        cost.bytes / (double)(own->work_count - first) };
+        own->work[i].cost = (nyx_cost){ e.cost.flops / (double)(own->work_count - first),
+                                        e.cost.bytes / (double)(own->work_count - first) };
     return e.status;
 }
 

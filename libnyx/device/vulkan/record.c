@@ -90,19 +90,18 @@ static int order(recorder *r, const nyx_vulkan__work *work)
 
 /* ---- command buffers ------------------------------------------------------------------- */
 
-/* Seconds that a submit may take before it disturbs: displays hang on
- * integrated GPUs. 0: any time. */
-static double patience(const nyx_vulkan__gpu *gpu)
+/* Displays hang on integrated GPUs. */
+double nyx_vulkan__patience(const nyx_vulkan__gpu *gpu)
 {
-    if (!strcmp(gpu->facts.type, "cpu"))
+    if (!strcmp(gpu->facts.type, "cpu") && gpu->switches.slow == 0)
         return 0;
     return (gpu->unified ? 0.05 : 0.25) * gpu->haste;
 }
 
 /* A careful guess: a tenth of what such devices reach. */
-static double estimate(const nyx_vulkan__gpu *gpu, nyx_cost cost)
+double nyx_vulkan__seconds(const nyx_vulkan__gpu *gpu, nyx_cost cost)
 {
-    const double flops = gpu->unified ? 50e9 : 500e9, bytes = gpu->unified ? 5e9 : 30e9;
+    const double flops = (gpu->unified ? 50e9 : 500e9) * gpu->pace, bytes = (gpu->unified ? 5e9 : 30e9) * gpu->pace;
 
     return cost.flops / flops > cost.bytes / bytes ? cost.flops / flops : cost.bytes / bytes;
 }
@@ -219,7 +218,7 @@ static int cut(recorder *r, const nyx_vulkan__work *work)
 
 static int record_work(recorder *r, const nyx_vulkan__work *work)
 {
-    const double seconds = estimate(r->gpu, work->cost), most = patience(r->gpu);
+    const double seconds = nyx_vulkan__seconds(r->gpu, work->cost), most = nyx_vulkan__patience(r->gpu);
     int          status = 0;
 
     if (work->kind == NYX_VULKAN_HOST)

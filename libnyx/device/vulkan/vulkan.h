@@ -56,12 +56,13 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     late=K     the K-th wait takes too long
  *     full=K     the K-th block finds no memory
  *     tile=K     every product takes the K-th tile of kernels/matmul.c
+ *     slow=K     as if it were K times slower than such devices are, and drew a display
  *     again      counts start over when the device is opened again
  *     without=OP as if the operation, or `all`, had no kernel
  * Counts go down to 1; 0: never. */
 typedef struct {
     bool    staging, short_loops, unfused, plain, again;
-    int64_t most, lost, late, full, tile;
+    int64_t most, lost, late, full, tile, slow;
     bool    without[NYX_OP_COUNT];
 } nyx_vulkan__switches;
 
@@ -89,6 +90,7 @@ typedef struct {
     int                              group;    /* invocations of a plain workgroup */
     int64_t                          patience_ms;
     int                              index; /* in the driver's list */
+    double                           pace;  /* how fast it is thought to be; 1: as fast as the least of its kind */
     double                           haste; /* share of the usual time that work may take: halved by each failure */
     VkDescriptorSetLayout            set_layout;
     VkPipelineLayout                 layout;

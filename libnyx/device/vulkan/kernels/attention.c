@@ -28,12 +28,17 @@ static layout layout_of(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const ny
                            .width = width, .x = positions * row, .o = positions * heads * width,
                            .rows = positions * heads };
     int64_t          step = 1;
+    const double     most = 0.4 * nyx_vulkan__patience(gpu), seconds = nyx_vulkan__seconds(gpu, nyx_node_cost(g, node));
 
     /* Pieces start at multiples of 256 bytes of every operand. */
     while (((step * l.x) | (step * l.o) | (step * l.rows)) % 128)
         step *= 2;
     l.piece = gpu->facts.buffer_most / (l.x > 0 ? l.x * 4 : 1) / step * step;
     l.piece = l.piece > 65535 ? 65535 / step * step : l.piece;
+    if (most > 0 && seconds > most && (double)l.batches * most / seconds < (double)l.piece) {
+        l.piece = (int64_t)((double)l.batches * most / seconds) / step * step;
+        l.piece = l.piece < step ? step : l.piece;
+    }
     l.piece = l.piece < 1 || l.piece > l.batches ? l.batches : l.piece; /* too large: nyx_vulkan__add says so */
     return l;
 }

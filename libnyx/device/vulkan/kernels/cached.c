@@ -35,7 +35,9 @@ static void emit_join(nyx_vulkan__emit *e, nyx_vulkan__range parts, int64_t chun
 /* The keys and values of a row and a head are one line of the cache. */
 static nyx_vulkan__piece cache_pieces(const nyx_vulkan__emit *e, const cached *c)
 {
-    return nyx_vulkan__pieces(e, c->cache_rows * c->kv_heads, c->capacity * c->width * 4);
+    const int64_t lines = c->cache_rows * c->kv_heads;
+
+    return nyx_vulkan__pieces_of(lines, nyx_vulkan__rows_at_once(e, lines, c->capacity * c->width * 4));
 }
 
 /* Where there are few queries, the places of each are split into chunks. */

@@ -318,7 +318,7 @@ static void emit_matmul(nyx_vulkan__emit *e)
         if (rounded)
             p.x = emit_rounded(e, &p, nyx_vulkan__workspace(e, p.x.bytes));
         for (nyx_vulkan__piece w = nyx_vulkan__pieces_of(columns, coded_rows(e, &coded)); nyx_vulkan__next(&w);)
-            if (x.count <= FEW)
+            if (rows <= FEW)
                 emit_dots(e, &coded, &p, w.first, w.count);
             else
                 emit_tiles(e, &coded, &p, w.first, w.count);

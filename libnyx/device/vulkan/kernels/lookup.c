@@ -28,7 +28,7 @@ static void emit_embedding(nyx_vulkan__emit *e)
     const nyx_shape *table = nyx_vulkan__shape_in(e, 0);
     const int64_t    count = nyx_vulkan__elems_in(e, 1), row = nyx_vulkan__width(table) * 4;
 
-    for (nyx_vulkan__piece rows = nyx_vulkan__pieces(e, table->dims[0], row); nyx_vulkan__next(&rows);)
+    for (nyx_vulkan__piece rows = nyx_vulkan__pieces_of(table->dims[0], nyx_vulkan__rows_at_once(e, table->dims[0], row)); nyx_vulkan__next(&rows);)
         for (nyx_vulkan__piece ids = nyx_vulkan__pieces(e, count, row); nyx_vulkan__next(&ids);)
             embed(e, table, &rows, &ids);
 }
@@ -99,7 +99,7 @@ static void emit_sum(nyx_vulkan__emit *e, const segments *s, enum turn turn, con
 static void emit_sums(nyx_vulkan__emit *e, segments *s, int grad, nyx_vulkan__range table, int64_t rows)
 {
     const int64_t           places = 2 * padded(s->n * 4), at_once = nyx_vulkan__rows_at_once(e, rows, s->row_bytes);
-    const nyx_vulkan__piece all = nyx_vulkan__pieces(e, s->n, s->row_bytes);
+    const nyx_vulkan__piece all = nyx_vulkan__pieces_of(s->n, nyx_vulkan__rows_at_once(e, s->n, s->row_bytes));
     const bool              parts = all.most < s->n, kept = parts && s->scalars >= 0;
     const nyx_vulkan__range scratch = nyx_vulkan__workspace(e, places + (kept ? at_once * s->row_bytes : 0));
 

@@ -339,11 +339,11 @@ static nyx_vulkan__work tile_work(const nyx_vulkan__emit *e, const product *p, c
     return work;
 }
 
-static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, const piece *at)
+/* Rows of a piece that go together; `parts` of `terms` each are added up. */
+static void emit_rows(nyx_vulkan__emit *e, const product *p, const tile *t, const piece *at, int64_t parts, int64_t terms)
 {
     const nyx_vulkan__range y = nyx_vulkan__part(e->out[0], at->m.first * p->n * p->y_bytes, at->m.count * p->n * p->y_bytes);
-    int64_t                 terms;
-    const int64_t           parts = parts_of(e->gpu, t, at, p->parts, &terms), elems = at->m.count * at->n.count;
+    const int64_t           elems = at->m.count * at->n.count;
     const nyx_vulkan__range shares = parts > 1 ? nyx_vulkan__workspace(e, parts * elems * 4) : y;
     const bool              has_bias = e->in[2].bytes > 0 && at->k.first == 0 && parts == 1;
     const bool              add = parts == 1 && at->k.first > 0, half = parts == 1 && p->y_bytes == 2;
@@ -384,6 +384,22 @@ static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, con
     nyx_vulkan__add(e, &work);
     if (parts > 1)
         add_parts(e, p, at, shares, parts, y);
+}
+
+/* How terms are split is the piece's, however many rows go together. */
+static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, const piece *at)
+{
+    const int64_t most = nyx_vulkan__rows_in_time(e, p->m);
+    int64_t       terms;
+    const int64_t parts = parts_of(e->gpu, t, at, p->parts, &terms);
+
+    for (nyx_vulkan__piece r = nyx_vulkan__pieces_of(at->m.count, most); nyx_vulkan__next(&r);) {
+        piece rows = *at;
+
+        rows.m.first += r.first;
+        rows.m.count = r.count;
+        emit_rows(e, p, t, &rows, parts, terms);
+    }
 }
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
