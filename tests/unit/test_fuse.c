@@ -130,7 +130,7 @@ static void check_model(const char *text, int precision)
     machine          apart, fused;
 
     run_step(&apart, "vulkan:0,unfused", &config, precision);
-    run_step(&fused, "vulkan:0", &config, precision);
+    run_step(&fused, "vulkan:0,plain", &config, precision);
     assert_true(count_casts(fused.graphs[0]) < count_casts(apart.graphs[0]));
     for (int i = 0; i < nyx_store_count(apart.store); i++) {
         const char *name = nyx_store_variable(apart.store, i)->name;
