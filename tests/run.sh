@@ -59,6 +59,7 @@ if "$BUILD/tests/conformance" --device=vulkan --op=fill >/dev/null 2>&1; then
     counted conformance/vulkan-pieces "$BUILD/tests/conformance" --device=vulkan:0,most=131072 \
         --op=embedding,embedding_grad,sign_sgd,attention_cached,cache_write,add,select,swiglu,rmsnorm,cross_entropy_grad,reduce,rope,adamw
     counted conformance/vulkan-on-cpu "$BUILD/tests/conformance" --device=vulkan:0,staging,without=all --every=13
+    counted conformance/vulkan-in-time "$BUILD/tests/conformance" --device=vulkan:0,slow=1000000 --every=9
 else
     echo "conformance/vulkan: skipped: no Vulkan device; package mesa-vulkan-drivers"
     if [ "${NYX_TEST_STRICT:-0}" = 1 ]; then failed=$((failed + 1)); else skipped=$((skipped + 1)); fi

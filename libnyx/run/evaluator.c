@@ -139,7 +139,8 @@ void nyx_evaluator_run(nyx_evaluator *e, const int32_t *inputs, const int32_t *t
 
 int nyx_evaluator_rows(nyx_evaluator *e, nyx_evaluation *out, const nyx_rows *all)
 {
-    int status;
+    static const char *const results[] = { "eval.correct", "eval.valid", "eval.tokens_right", "eval.lm_loss" };
+    int                      status;
 
     memset(out, 0, sizeof *out);
     for (int64_t first = 0; first < all->count; first += e->slots) {
@@ -151,10 +152,7 @@ int nyx_evaluator_rows(nyx_evaluator *e, nyx_evaluation *out, const nyx_rows *al
         for (int64_t i = 0; i < rows; i++)
             nyx_rows_get(all, first + i, e->inputs + i * e->length, e->targets + i * e->targets_length, e->ids + i);
         run_batch(e);
-        nyx_store_read(e->store, "eval.correct", e->correct);
-        nyx_store_read(e->store, "eval.valid", e->valid);
-        nyx_store_read(e->store, "eval.tokens_right", e->right);
-        nyx_store_read(e->store, "eval.lm_loss", e->loss);
+        nyx_store_read_many(e->store, 4, results, (void *[]){ e->correct, e->valid, e->right, e->loss });
         if ((status = nyx_store_check(e->store)) < 0)
             return status;
         for (int64_t i = 0; i < rows; i++) {

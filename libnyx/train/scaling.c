@@ -70,9 +70,7 @@ nyx_train_scaling nyx_train__scaling_read(const nyx_trainer *t)
     float   factor = 1.0f;
     int32_t skipped = 0;
 
-    if (t->scaled) {
-        nyx_store_read(t->store, NYX_SCALING_FACTOR, &factor);
-        nyx_store_read(t->store, "scaling.skipped", &skipped);
-    }
+    if (t->scaled)
+        nyx_store_read_many(t->store, 2, (const char *[]){ NYX_SCALING_FACTOR, "scaling.skipped" }, (void *[]){ &factor, &skipped });
     return (nyx_train_scaling){ (double)factor, skipped };
 }

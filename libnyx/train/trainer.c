@@ -297,8 +297,7 @@ static int sum_halted(nyx_trainer *t, step_outcome *outcome)
     outcome->tokens = 0;
     if (status < 0)
         return status;
-    for (int i = 0; i < 4; i++)
-        nyx_store_read(t->store, names[i], values + i * slots);
+    nyx_store_read_many(t->store, 4, names, (void *[]){ values, values + slots, values + 2 * slots, values + 3 * slots });
     for (int64_t i = 0; i < slots; i++) {
         if (!values[i] || !values[slots + i])
             continue;
@@ -344,8 +343,7 @@ static int train_step(nyx_trainer *t, step_outcome *outcome)
     for (int micro = 0; micro < t->config.training.micro_batches; micro++)
         run_program(t, STEP, micro);
     run_program(t, APPLY, 0);
-    nyx_store_read(t->store, "out.loss", t->losses);
-    nyx_store_read(t->store, "out.grad_norm", &norm);
+    nyx_store_read_many(t->store, 2, (const char *[]){ "out.loss", "out.grad_norm" }, (void *[]){ t->losses, &norm });
     if ((status = nyx_store_check(t->store)) < 0)
         return status;
     if (t->programs[EMA] && isfinite(norm))

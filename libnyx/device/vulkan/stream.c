@@ -143,11 +143,12 @@ void nyx_vulkan__submit(nyx_vulkan__gpu *gpu, const VkCommandBuffer *buffers, in
         return;
     end_copies(gpu, frame);
     frame->open = false;
-    for (int i = -1; i < count && result == VK_SUCCESS; i++) {
-        const VkSubmitInfo info = { .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1,
-                                    .pCommandBuffers = i < 0 ? &copies : &buffers[i] };
+    for (int i = 0; (i == 0 || i < count) && result == VK_SUCCESS; i++) {
+        const VkCommandBuffer both[2] = { copies, count > 0 ? buffers[i] : VK_NULL_HANDLE };
+        const VkSubmitInfo    info = { .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .pCommandBuffers = both + (i > 0),
+                                       .commandBufferCount = (uint32_t)(i == 0) + (uint32_t)(count > 0) };
 
-        result = gpu->vk.QueueSubmit(gpu->queue, 1, &info, i == count - 1 ? frame->fence : VK_NULL_HANDLE);
+        result = gpu->vk.QueueSubmit(gpu->queue, 1, &info, i >= count - 1 ? frame->fence : VK_NULL_HANDLE);
     }
     if (nyx_vulkan__is_due(&gpu->switches.lost))
         result = VK_ERROR_DEVICE_LOST;

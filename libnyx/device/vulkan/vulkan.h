@@ -155,7 +155,7 @@ typedef struct {
 } nyx_vulkan__wanted;
 void nyx_vulkan__read(nyx_vulkan__gpu *gpu, const nyx_vulkan__wanted *pieces, int count);
 void nyx_vulkan__clear(nyx_vulkan__gpu *gpu, nyx_vulkan__block *block); /* zero bytes */
-/* Copies so far, then these command buffers, a submit each. */
+/* Copies so far and these command buffers, a submit each; the copies go with the first. */
 void nyx_vulkan__submit(nyx_vulkan__gpu *gpu, const VkCommandBuffer *buffers, int count);
 void nyx_vulkan__finish(nyx_vulkan__gpu *gpu); /* wait for all of it */
 /* The command buffer in which copies of this frame are recorded; NULL after a failure. */
