@@ -1,4 +1,6 @@
 /* rate_matrix -- products of matrix units in registers, as many as the device can.
+ *   in_    ELEMENT [ROWS M + COLUMNS N, K], of fragments that are not one constant
+ *          (an H100 multiplies those a quarter slower)
  *   out_   f32 [M * N]: written to where `wanted` is 1, so that none is left out
  * A subgroup of LANES multiplies ROWS fragments of M x K by COLUMNS of K x N, and
  * adds to as many sums of f32, CHAIN times a turn. Local size: some subgroups. */
@@ -20,8 +22,9 @@ layout(constant_id = 5) const uint K = 16;
 
 const uint CHAIN = 8u; /* MATRIX_CHAIN of device/vulkan/gauge.c */
 
-layout(set = 0, binding = 0) buffer O { float out_[]; };
-layout(push_constant) uniform Push { uint turns; float left_of, right_of; uint wanted; };
+layout(set = 0, binding = 0) readonly buffer I { uvec4 in_[]; };
+layout(set = 0, binding = 1) writeonly buffer O { float out_[]; };
+layout(push_constant) uniform Push { uint turns, spare0, spare1, wanted; };
 
 void main()
 {
@@ -32,9 +35,9 @@ void main()
     [[unroll]] for (uint i = 0u; i < ROWS * COLUMNS; i++)
         sums[i] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0.0);
     [[unroll]] for (uint i = 0u; i < ROWS; i++)
-        left[i] = coopmat<ELEMENT, gl_ScopeSubgroup, M, K, gl_MatrixUseA>(ELEMENT(left_of * float(i + 1u)));
+        coopMatLoad(left[i], in_, i * M * K / 8u, K / 8u, gl_CooperativeMatrixLayoutRowMajor);
     [[unroll]] for (uint j = 0u; j < COLUMNS; j++)
-        right[j] = coopmat<ELEMENT, gl_ScopeSubgroup, K, N, gl_MatrixUseB>(ELEMENT(right_of * float(j + 1u)));
+        coopMatLoad(right[j], in_, (ROWS * M + j * N) * K / 8u, K / 8u, gl_CooperativeMatrixLayoutColumnMajor);
     for (uint t = 0u; t < turns; t++)
         [[unroll]] for (uint c = 0u; c < CHAIN; c++)
             [[unroll]] for (uint j = 0u; j < COLUMNS; j++)

@@ -1,9 +1,8 @@
 /* rate_memory -- bytes read, or copied, as fast as memory gives them.
  *   from   uvec4 [chunks of a workgroup], a power of two of them
  *   to     of a copy: the same; of a read: written to where all words are `wanted`
- * The workgroups, a power of two too, walk over the chunks side by side, four at
- * a step; from pass to pass each takes others, so that what is small is not read
- * out of a workgroup's own cache. Local size: words of 16 bytes of a chunk. */
+ * The workgroups walk over the chunks side by side, four steps at a time, and go
+ * `stride` chunks on with each. Local size: words of 16 bytes of a chunk. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -11,7 +10,7 @@
 
 layout(set = 0, binding = 0) readonly buffer F { uvec4 from[]; };
 layout(set = 0, binding = 1) writeonly buffer T { uvec4 to[]; };
-layout(push_constant) uniform Push { uint turns, chunks, pass, wanted; }; /* pass: steps, as a shift */
+layout(push_constant) uniform Push { uint turns, chunks, stride, wanted; };
 
 #ifndef COPY
 #define COPY 0
@@ -19,7 +18,7 @@ layout(push_constant) uniform Push { uint turns, chunks, pass, wanted; }; /* pas
 
 uint place(uint step)
 {
-    uint chunk = gl_WorkGroupID.x + step * gl_NumWorkGroups.x + (step >> pass) * 37u;
+    const uint chunk = gl_WorkGroupID.x + step * stride;
 
     return (chunk & (chunks - 1u)) * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
 }

@@ -181,6 +181,27 @@ static uint32_t bits_of(float value)
     return bits;
 }
 
+enum { NOISE = 4 << 20 };
+
+/* Some GPUs compress what they store, and zeros best. */
+static int write_noise(nyx_vulkan__gpu *gpu, nyx_vulkan__block *to, uint32_t mask)
+{
+    const int64_t piece = to->bytes < NOISE ? to->bytes : NOISE;
+    nyx_random    random;
+    uint32_t     *words;
+    int           status = nyx_alloc(&words, piece);
+
+    if (status < 0)
+        return status;
+    nyx_random_init(&random, 0, 0);
+    for (int64_t i = 0; i < piece / 4; i++)
+        words[i] = nyx_random_u32(&random) & mask;
+    for (int64_t at = 0; at < to->bytes; at += piece)
+        nyx_vulkan__write(gpu, to, at, words, to->bytes - at < piece ? to->bytes - at : piece);
+    nyx_free(words);
+    return 0;
+}
+
 /* ---- arithmetic ---------------------------------------------------------------------------- */
 
 static int open_chains(nyx_gauge *g)
@@ -216,8 +237,12 @@ static int take_shape(nyx_gauge *g, int shape)
     const uint32_t          spec[] = { SUBGROUPS * (uint32_t)facts->subgroup, shapes[shape][0], shapes[shape][1], m, n, k };
 
     own->turn_work = (double)own->groups * SUBGROUPS * MATRIX_CHAIN * spec[1] * spec[2] * 2.0 * m * n * k;
-    if (!own->set)
-        return prepare(own, brain ? "rate_matrix_bf16" : "rate_matrix_f16", spec, 6, (int64_t)m * n * 4, 0);
+    if (!own->set) {
+        const int64_t bytes = (int64_t)(shapes[0][0] * m + shapes[0][1] * n) * k * 2;
+        const int     status = prepare(own, brain ? "rate_matrix_bf16" : "rate_matrix_f16", spec, 6, bytes, (int64_t)m * n * 4);
+
+        return status < 0 ? status : write_noise(gpu, &own->from, 0x3bff3bff); /* numbers below 1 */
+    }
     return nyx_vulkan__pipeline_find(gpu, &own->pipeline, brain ? "rate_matrix_bf16" : "rate_matrix_f16", spec, 6);
 }
 
@@ -234,7 +259,7 @@ static int open_matrix(nyx_gauge *g)
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' has no matrix units for %s that multiply right", gpu->facts.name,
                              nyx_rate_names[g->rate]);
     own->groups = is_software(gpu) ? 16 : gpu->unified ? 1024 : 4096;
-    memcpy(own->push, (uint32_t[]){ 1, bits_of(0.5f), bits_of(0.25f), 0 }, sizeof own->push);
+    memcpy(own->push, (uint32_t[]){ 1, 0, 0, 0 }, sizeof own->push);
     if ((status = take_shape(g, 0)) < 0)
         return status;
     for (find_turns(g); nyx_clock_ns() < until && gpu->device->status == 0;)
@@ -265,7 +290,10 @@ static int64_t power_below(int64_t bytes)
     return power;
 }
 
-enum { NOISE = 4 << 20 };
+/* Up to SHARED bytes a workgroup goes one chunk further with every step, or it would
+ * read a small set out of its own cache; beyond, workgroups that run ahead would read
+ * for others (seen: 8 TB/s out of an H100's memory of 3.35). */
+enum { SHARED = 64 << 20 };
 
 /* A set that no cache holds, and that leaves most of the memory alone. */
 static int64_t set_bytes(const nyx_gauge *g, int64_t usual, int64_t least)
@@ -279,42 +307,20 @@ static int64_t set_bytes(const nyx_gauge *g, int64_t usual, int64_t least)
     return power_below(bytes > least ? bytes : least);
 }
 
-/* Memory that holds zeros is read faster than it can be: some GPUs compress what they store. */
-static int write_noise(nyx_vulkan__gpu *gpu, nyx_vulkan__block *to)
-{
-    const int64_t piece = to->bytes < NOISE ? to->bytes : NOISE;
-    nyx_random    random;
-    uint32_t     *words;
-    int           status = nyx_alloc(&words, piece);
-
-    if (status < 0)
-        return status;
-    nyx_random_init(&random, 0, 0);
-    for (int64_t i = 0; i < piece / 4; i++)
-        words[i] = nyx_random_u32(&random);
-    for (int64_t at = 0; at < to->bytes; at += piece)
-        nyx_vulkan__write(gpu, to, at, words, to->bytes - at < piece ? to->bytes - at : piece);
-    nyx_free(words);
-    return 0;
-}
-
 static int open_memory(nyx_gauge *g)
 {
     gauge           *own = g->own;
     nyx_vulkan__gpu *gpu = own->gpu;
     const uint32_t   group = (uint32_t)gpu->group, chunk = group * 16;
     const bool       copies = g->rate == NYX_RATE_COPY;
-    uint32_t         pass = 0;
     int              status;
 
     g->bytes = set_bytes(g, copies ? 256 << 20 : 512 << 20, chunk);
-    own->groups = is_software(gpu) ? 64 : 2048;
-    while ((int64_t)own->groups * chunk << (pass + 1) <= g->bytes)
-        pass++;
+    own->groups = is_software(gpu) ? 64 : 1024;
     own->turn_work = (double)own->groups * chunk * 4.0 * (copies ? 2.0 : 1.0);
-    memcpy(own->push, (uint32_t[]){ 1, (uint32_t)(g->bytes / chunk), pass, 0x9E3779B9u }, sizeof own->push);
+    memcpy(own->push, (uint32_t[]){ 1, (uint32_t)(g->bytes / chunk), own->groups + (g->bytes <= SHARED), 0x9E3779B9u }, sizeof own->push);
     if ((status = prepare(own, copies ? "rate_copy" : "rate_read", &group, 1, g->bytes, copies ? g->bytes : chunk)) < 0 ||
-        (status = write_noise(gpu, &own->from)) < 0)
+        (status = write_noise(gpu, &own->from, UINT32_MAX)) < 0)
         return status;
     find_turns(g);
     return 0;
