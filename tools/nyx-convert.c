@@ -21,15 +21,23 @@ static const char *const dtypes[] = { "f32", "f16", "bf16", NULL };
 static const char *const targets[] = { "h5", "safetensors", "gguf", NULL };
 
 static const nyx_opt opts[] = {
-    { .kind = NYX_OPT_INPUT, .value = &args.input, .arg = "MODEL", .help = "a file or folder of another program, or MODEL.h5", .required = true },
+    { .kind = NYX_OPT_INPUT, .value = &args.input, .arg = "MODEL",
+      .help = "a file or folder of another program, or MODEL.h5", .required = true },
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_OUTPUT, .name = "output", .letter = 'o', .value = &args.output, .arg = "FILE", .help = "FILE.h5; or FILE.gguf, FILE.safetensors, FOLDER/ out of MODEL.h5", .required = true },
-    { .kind = NYX_OPT_CHOICE, .name = "to", .value = &args.to, .arg = "KIND", .help = "what to write: h5, safetensors or gguf [by the output's name]", .choices = targets },
-    { .kind = NYX_OPT_CHOICE, .name = "dtype", .value = &args.dtype, .arg = "TYPE", .help = "element type of plain matrices: f32, f16 or bf16 [as they are; f32 in, f16 out for what is decoded]", .choices = dtypes },
+    { .kind = NYX_OPT_OUTPUT, .name = "output", .letter = 'o', .value = &args.output, .arg = "FILE",
+      .help = "FILE.h5; or FILE.gguf, FILE.safetensors, FOLDER/ out of MODEL.h5", .required = true },
+    { .kind = NYX_OPT_CHOICE, .name = "to", .value = &args.to, .arg = "KIND",
+      .help = "what to write: h5, safetensors or gguf [by the output's name]", .choices = targets },
+    { .kind = NYX_OPT_CHOICE, .name = "dtype", .value = &args.dtype, .arg = "TYPE",
+      .help = "element type of plain matrices: f32, f16 or bf16 [as they are; f32 in, f16 out for what is decoded]",
+      .choices = dtypes },
     { .kind = NYX_OPT_FLAG, .name = "decode", .value = &args.decode, .help = "write coded tensors as plain ones" },
-    { .kind = NYX_OPT_INT, .name = "shard-size", .value = &args.shard_bytes, .arg = "BYTES", .help = "into FOLDER/: files of at most BYTES of tensors, and an index [one file]", .least = 1 },
-    { .kind = NYX_OPT_INPUT, .name = "tokenizer", .value = &args.tokenizer, .arg = "FILE", .help = "the tokenizer to store: tokenizer.json, llama2.c's, ours [what comes with MODEL]" },
-    { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "the config.json to use [the one beside MODEL]" },
+    { .kind = NYX_OPT_INT, .name = "shard-size", .value = &args.shard_bytes, .arg = "BYTES",
+      .help = "into FOLDER/: files of at most BYTES of tensors, and an index [one file]", .least = 1 },
+    { .kind = NYX_OPT_INPUT, .name = "tokenizer", .value = &args.tokenizer, .arg = "FILE",
+      .help = "the tokenizer to store: tokenizer.json, llama2.c's, ours [what comes with MODEL]" },
+    { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json",
+      .help = "the config.json to use [the one beside MODEL]" },
     { 0 },
 };
 
@@ -194,9 +202,9 @@ int main(int argc, char **argv)
         .examples = "  nyx-convert model.gguf -o model.h5 --report=convert.json\n"
                     "  nyx-convert folder-with-safetensors -o model.h5 --dtype=bf16\n"
                     "  nyx-convert lm-int4.h5 -o lm-int4.gguf\n",
-        .description = "Reads safetensors (a file, or a folder of shards), GGUF, llama2.c and minGPT models, and writes a model "
-                       "file; or reads a model file and writes GGUF or safetensors. Numbers that both sides can hold are "
-                       "moved, not coded anew; what had to be rounded is measured and reported.",
+        .description = "Reads safetensors (a file, or a folder of shards), GGUF, llama2.c and minGPT models, and "
+                       "writes a model file; or reads a model file and writes GGUF or safetensors. Numbers that both "
+                       "sides can hold are moved, not coded anew; what had to be rounded is measured and reported.",
         .see_also = "nyx-quantize(1), nyx-eval(1); docs/convert.md",
         .opts = opts,
         .run = run,

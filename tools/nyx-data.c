@@ -164,22 +164,24 @@ static const nyx_command data_sudoku = {
     .usage = "[OPTIONS] -o OUT.h5",
     .examples = "nyx-data sudoku --size=4 --count=400 --seed=7 -o d.h5\n"
                 "nyx-data sudoku --import=puzzles.csv.xz --test=0.05 --augment=10 -o d.h5",
-    .description = "Generates puzzles with a unique solution, or reads them out of a text or CSV file, one a line, packed "
-                   "or not. Each is rated by the guesses that a solver needs. Puzzles are split into training and test by "
-                   "their canonical form: no image of a test puzzle (turned, relabelled, rows or columns exchanged) is "
-                   "trained on.",
+    .description = "Generates puzzles with a unique solution, or reads them out of a text or CSV file, one a line, "
+                   "packed or not. Each is rated by the guesses that a solver needs. Puzzles are split into training "
+                   "and test by their canonical form: no image of a test puzzle (turned, relabelled, rows or columns "
+                   "exchanged) is trained on.",
     .opts = sudoku_opts,
     .run = run_sudoku,
 };
 
 int main(int argc, char **argv)
 {
-    const nyx_command commands[] = { data_sudoku, data_maze, data_arc, data_text, data_images, data_sort, data_show, { 0 } };
+    const nyx_command commands[] = { data_sudoku, data_maze, data_arc,  data_text,
+                                     data_images, data_sort, data_show, { 0 } };
     const nyx_tool tool = { .command = {
         .name = "nyx-data",
         .purpose = "make and show datasets",
-        .description = "Turns text, puzzles and images into the dataset files that nyx-train and nyx-eval read, split into "
-                       "training and test, and shows what is in them. The same seed and inputs give the same bytes.",
+        .description = "Turns text, puzzles and images into the dataset files that nyx-train and nyx-eval read, split "
+                       "into training and test, and shows what is in them. The same seed and inputs give the same "
+                       "bytes.",
         .see_also = "nyx-train(1), nyx-eval(1); docs/text.md, docs/puzzles.md",
     }, .commands = commands };
 

@@ -23,11 +23,16 @@ static const char *const methods[] = { "absmax", "signed-max", "mse", NULL };
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INPUT, .value = &args.model, .arg = "MODEL.h5", .help = "the model to code" },
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_OUTPUT, .name = "output", .letter = 'o', .value = &args.output, .arg = "FILE.h5", .help = "the coded model [required but for --dry-run and --list-formats]" },
-    { .kind = NYX_OPT_CHECK, .name = "format", .value = &args.format, .arg = "FORMAT", .help = "format of every matrix but embeddings, heads, norms, puzzle tables, positions and initial states, e.g. int4:g32 [none]", .check = check_format, .choices = nyx_format_examples },
-    { .kind = NYX_OPT_CHOICE, .name = "method", .value = &args.method, .arg = "NAME", .help = "how --format chooses codes: absmax, signed-max or mse [what suits the format]", .choices = methods },
+    { .kind = NYX_OPT_OUTPUT, .name = "output", .letter = 'o', .value = &args.output, .arg = "FILE.h5",
+      .help = "the coded model [required but for --dry-run and --list-formats]" },
+    { .kind = NYX_OPT_CHECK, .name = "format", .value = &args.format, .arg = "FORMAT",
+      .help = "format of every matrix but embeddings, heads, norms, puzzle tables, positions and initial states, e.g. "
+              "int4:g32 [none]", .check = check_format, .choices = nyx_format_examples },
+    { .kind = NYX_OPT_CHOICE, .name = "method", .value = &args.method, .arg = "NAME",
+      .help = "how --format chooses codes: absmax, signed-max or mse [what suits the format]", .choices = methods },
     { .kind = NYX_OPT_FLAG, .name = "all", .value = &args.all, .help = "give --format to the other matrices too" },
-    { .kind = NYX_OPT_INPUT, .name = "recipe", .value = &args.recipe, .arg = "FILE.json", .help = "formats by tensor name instead of --format [none]" },
+    { .kind = NYX_OPT_INPUT, .name = "recipe", .value = &args.recipe, .arg = "FILE.json",
+      .help = "formats by tensor name instead of --format [none]" },
     { .kind = NYX_OPT_FLAG, .name = "list-formats", .value = &args.list, .help = "print the formats and end" },
     { 0 },
 };
@@ -274,8 +279,9 @@ int main(int argc, char **argv)
         .usage = "[OPTIONS] MODEL.h5 -o FILE.h5",
         .examples = "  nyx-quantize m.h5 --format=int4:g32 -o q.h5 --report=quantize.json\n"
                     "  nyx-quantize m.h5 --recipe=recipe.json --dry-run\n",
-        .description = "Reads a model file, a checkpoint, or any HDF5 file with float datasets under /tensors; writes a model "
-                       "file with the same tensors, coded by --format or --recipe. One tensor is in memory at a time.",
+        .description = "Reads a model file, a checkpoint, or any HDF5 file with float datasets under /tensors; writes "
+                       "a model file with the same tensors, coded by --format or --recipe. One tensor is in memory at "
+                       "a time.",
         .see_also = "nyx-train(1), nyx-eval(1), nyx-convert(1); docs/formats.md",
         .opts = opts,
         .run = run,

@@ -38,7 +38,8 @@ WITH_SHA static inline __m128i words(const uint8_t *data)
 }
 
 /* Four rounds with words w[4i ... 4i+3]. */
-WITH_SHA static inline __attribute__((always_inline)) void rounds(__m128i *abef, __m128i *cdgh, __m128i four, const uint32_t *constants)
+WITH_SHA static inline __attribute__((always_inline)) void rounds(__m128i *abef, __m128i *cdgh, __m128i four,
+                                                                  const uint32_t *constants)
 {
     __m128i sum = _mm_add_epi32(four, _mm_loadu_si128((const __m128i *)(const void *)constants));
 

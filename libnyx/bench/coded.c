@@ -179,8 +179,9 @@ int nyx_bench__generate(nyx_bench *bench)
         return nyx_bench__add(bench, &(nyx_bench_figure){ .op = "generate", .what = "no model",
                                                           .reason = "no --model=MODEL.h5 was given",
                                                           .limit_reason = "nothing was run" });
-    if ((status = nyx_generator_open(&text.generator, bench->device, bench->options.model,
-                                     &(nyx_generator_options){ .sequences = 1, .activations = bench->options.activations })) < 0)
+    if ((status = nyx_generator_open(
+             &text.generator, bench->device, bench->options.model,
+             &(nyx_generator_options){ .sequences = 1, .activations = bench->options.activations })) < 0)
         return status;
     config = nyx_generator_config(text.generator);
     text.count = nyx_generator_context(text.generator) < PROMPT ? nyx_generator_context(text.generator) : PROMPT;

@@ -51,7 +51,8 @@ static void describe_figure(nyx_json *object, const nyx_bench_figure *f)
     if (known && f->memory_bytes > 0)
         nyx_json_set_int(object, "memory_bytes", f->memory_bytes);
     else
-        nyx_json_set_null(object, "memory_bytes", known && f->memory_reason ? f->memory_reason : "nothing was measured");
+        nyx_json_set_null(object, "memory_bytes",
+                          known && f->memory_reason ? f->memory_reason : "nothing was measured");
     if (f->yardstick_s > 0.0)
         nyx_json_set_real(object, "openblas_s", f->yardstick_s);
     else
@@ -82,7 +83,8 @@ static void describe_limits(nyx_json *object, const nyx_bench *bench)
         if (bench->peak[i] > 0.0)
             nyx_json_set_real(peaks, nyx_bench__isas[i], bench->peak[i]);
         else
-            nyx_json_set_null(peaks, nyx_bench__isas[i], nyx_bench_on_gpu(bench) ? "a GPU was measured" : "not on this processor");
+            nyx_json_set_null(peaks, nyx_bench__isas[i],
+                              nyx_bench_on_gpu(bench) ? "a GPU was measured" : "not on this processor");
     if (nyx_bench_on_gpu(bench))
         describe_gpu(nyx_json_add_object(object, "gpu"), bench);
     for (int i = 0; i < NYX_BENCH__POWERS; i++)
@@ -149,9 +151,10 @@ int nyx_bench_check(const nyx_json *old, const nyx_json *run, const char *path)
     count = nyx_json_int(nyx_json_get(then, "processors"), 0);
     if (strcmp(processor, nyx_json_text(nyx_json_get(now, "processor"), "")) ||
         count != nyx_json_int(nyx_json_get(now, "processors"), 0))
-        return nyx_error_set(NYX_ERR_UNSUPPORTED,
-                             "'%s' was measured on another machine (%lld of %.100s); make a report to compare with here",
-                             path, (long long)count, *processor ? processor : "a processor without a name");
+        return nyx_error_set(
+            NYX_ERR_UNSUPPORTED,
+            "'%s' was measured on another machine (%lld of %.100s); make a report to compare with here", path,
+            (long long)count, *processor ? processor : "a processor without a name");
     return 0;
 }
 

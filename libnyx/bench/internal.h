@@ -46,7 +46,8 @@ int64_t nyx_bench__product_time(nyx_bench__product *product);
 /* Make the product, with what kernels are forced to take. */
 typedef int (*nyx_bench__prepare)(nyx_bench__product *out, void *context);
 /* Find the constants for it, and keep them for programs of later runs. */
-int nyx_bench__tune(nyx_bench *bench, const char *op, const char *what, nyx_bench__prepare prepare, void *context) NYX_CHECKED;
+int nyx_bench__tune(nyx_bench *bench, const char *op, const char *what, nyx_bench__prepare prepare,
+                    void *context) NYX_CHECKED;
 
 /* The same for a problem of the kernels matmul and matvec. */
 int nyx_bench__tune_product(nyx_bench *bench, const nyx_tune_problem *problem) NYX_CHECKED;

@@ -43,8 +43,9 @@ static int64_t command_sample(void *context)
     if (child < 0)
         c->status = nyx_error_set(NYX_ERR_MEMORY, "cannot start a process for '%s'", c->text);
     else if (!WIFEXITED(how) || WEXITSTATUS(how) != 0)
-        c->status = nyx_error_set(NYX_ERR_UNSUPPORTED, "the command '%s' ended with status %d; it must end with 0 each time",
-                                  c->text, WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how));
+        c->status = nyx_error_set(NYX_ERR_UNSUPPORTED,
+                                  "the command '%s' ended with status %d; it must end with 0 each time", c->text,
+                                  WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how));
     else if ((int64_t)usage.ru_maxrss * 1024 > c->peak)
         c->peak = (int64_t)usage.ru_maxrss * 1024;
     return nyx_clock_ns() - start;

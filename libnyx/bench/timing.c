@@ -66,7 +66,8 @@ static int64_t warm_up(nyx_bench__sample sample, void *context, int64_t from_ns,
 
     repeat = first > 0 ? SAMPLE_NS / first + 1 : SAMPLE_NS;
     *steady = false;
-    for (int w = 0; (w < WINDOWS_MOST || nyx_clock_ns() < from_ns) && !*steady && (w < 2 || nyx_clock_ns() < until_ns); w++) {
+    for (int w = 0; (w < WINDOWS_MOST || nyx_clock_ns() < from_ns) && !*steady && (w < 2 || nyx_clock_ns() < until_ns);
+         w++) {
         double now;
 
         for (int i = 0; i < WINDOW; i++)
@@ -87,7 +88,8 @@ static void take(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample s
         nyx_bench__wake(bench);
     const int64_t start = nyx_clock_ns();
     const int64_t from = nyx_bench_on_gpu(bench) ? start + budget / 4 : start;
-    const int64_t repeat = warm_up(sample, context, from, start + budget / 2, 0.5 * bench->options.spread_most, &steady);
+    const int64_t repeat = warm_up(sample, context, from, start + budget / 2, 0.5 * bench->options.spread_most,
+                                   &steady);
     int64_t       count = 0;
 
     nyx_bench__meter_start(bench);
@@ -144,7 +146,8 @@ void nyx_bench__meter_stop(nyx_bench *bench, nyx_bench_figure *figure, int64_t r
         snprintf(figure->energy_reason, sizeof figure->energy_reason, "the processors' energy counter: %s",
                  why ? why : "it did not move meanwhile");
     else
-        snprintf(figure->energy_reason, sizeof figure->energy_reason, "no energy counter of the processors can be read");
+        snprintf(figure->energy_reason, sizeof figure->energy_reason,
+                 "no energy counter of the processors can be read");
     if (joules >= 0.0 && runs > 0 && joules > (bench->joules > 0.0 ? bench->joules : 0.0))
         figure->energy_j = (joules - (bench->joules > 0.0 ? bench->joules : 0.0)) / (double)runs;
 }

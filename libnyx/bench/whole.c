@@ -134,7 +134,8 @@ static int train(nyx_bench *bench, nyx_train_options *options)
     if ((status = nyx_trainer_create(&trainer, bench->device, options)) < 0)
         return status;
     snprintf(figure.what, sizeof figure.what, "%s%sbatch %lld x %lld", type == NYX_F32 ? "" : nyx_dtype_name(type),
-             type == NYX_F32 ? "" : " ", (long long)options->config.training.batch, (long long)options->config.data.length);
+             type == NYX_F32 ? "" : " ", (long long)options->config.training.batch,
+             (long long)options->config.data.length);
     if (bench->options.progress)
         bench->options.progress(bench->options.context, "step");
     nyx_bench__meter_start(bench);
@@ -206,7 +207,8 @@ static int forward(nyx_bench *bench, const nyx_config *config, const int32_t *in
     int              status;
 
     snprintf(figure.what, sizeof figure.what, "batch %lld x %lld", (long long)f.rows, (long long)config->data.length);
-    if ((status = forward_flops(&figure.flops, config)) < 0 || (status = nyx_store_create(&f.store, bench->device, 1)) < 0)
+    if ((status = forward_flops(&figure.flops, config)) < 0 ||
+        (status = nyx_store_create(&f.store, bench->device, 1)) < 0)
         return status;
     if ((status = nyx_evaluator_create(&f.evaluator, f.store, config, f.rows, false)) == 0 &&
         (status = nyx_store_allocate(f.store)) == 0 && (status = start_parameters(f.store, config)) == 0) {

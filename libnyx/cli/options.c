@@ -27,10 +27,12 @@ static int check_device(const char *value)
     const char  *number = strncmp(value, "vulkan:", 7) == 0 ? value + 7 : NULL;
     const size_t digits = number ? strspn(number, "0123456789") : 0;
 
-    if (plus && strncmp(value, "cpu", 3) == 0 && (value[3] == ':' || value[3] == '+') && strncmp(plus, "+vulkan", 7) == 0)
+    if (plus && strncmp(value, "cpu", 3) == 0 && (value[3] == ':' || value[3] == '+') &&
+        strncmp(plus, "+vulkan", 7) == 0)
         return check_device(plus + 1);
-    if ((length == 4 && strncmp(value, "auto", 4) == 0) || strcmp(value, "cpu") == 0 || (strncmp(value, "cpu:", 4) == 0 && value[4]) ||
-        (length == 6 && strncmp(value, "vulkan", 6) == 0) || (digits > 0 && digits < 3 && length == 7 + digits))
+    if ((length == 4 && strncmp(value, "auto", 4) == 0) || strcmp(value, "cpu") == 0 ||
+        (strncmp(value, "cpu:", 4) == 0 && value[4]) || (length == 6 && strncmp(value, "vulkan", 6) == 0) ||
+        (digits > 0 && digits < 3 && length == 7 + digits))
         return 0;
     return nyx_error_set(NYX_ERR_USAGE, "'%s' is no device; auto, cpu, vulkan, vulkan:N and cpu+vulkan are",
                          value);
@@ -47,7 +49,8 @@ const nyx_opt nyx_cli__options[] = {
     { .kind = NYX_OPT_INT, .name = "seed", .value = &seed, .arg = "N",
       .help = "seed of every random choice [0]" },
     { .kind = NYX_OPT_CHECK, .name = "device", .value = &nyx_cli__common.device, .arg = "DEVICE",
-      .help = "auto, cpu, vulkan or vulkan:N; to train also cpu+vulkan:N, both [auto]", .check = check_device, .choices = devices },
+      .help = "auto, cpu, vulkan or vulkan:N; to train also cpu+vulkan:N, both [auto]", .check = check_device,
+      .choices = devices },
     { .kind = NYX_OPT_INT, .name = "threads", .value = &threads, .arg = "N",
       .help = "processor threads, 0: as many as the machine has; results never depend on it [0]" },
     { .kind = NYX_OPT_CHOICE, .name = "progress", .value = &nyx_cli__line.progress, .arg = "WHEN",

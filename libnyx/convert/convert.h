@@ -66,7 +66,8 @@ void nyx_convert_release(nyx_convert_report *report);
 void nyx_convert_describe(const nyx_convert_report *report, nyx_json *object);
 
 /* Foreign file or folder -> model file. INPUT, MISSING, UNSUPPORTED, OUTPUT. */
-int nyx_convert_import(nyx_convert_report *out, const char *in, const char *path, const nyx_convert_options *options) NYX_CHECKED;
+int nyx_convert_import(nyx_convert_report *out, const char *in, const char *path,
+                       const nyx_convert_options *options) NYX_CHECKED;
 
 /* Model file -> GGUF, one safetensors file (the configuration in its
  * metadata), or, when `path` is a folder or ends with a slash, a folder with

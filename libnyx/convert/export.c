@@ -269,7 +269,8 @@ int64_t nyx_convert__parts_at(const work *w, int64_t first)
 {
     int64_t count = 1;
 
-    while (first + count < w->map.count && strcmp(w->map.parts[first + count].foreign, w->map.parts[first].foreign) == 0)
+    while (first + count < w->map.count &&
+           strcmp(w->map.parts[first + count].foreign, w->map.parts[first].foreign) == 0)
         count++;
     return count;
 }
@@ -365,7 +366,8 @@ static int export_gguf(work *w, const char *path)
     if (status == 0 && !w->tokenizer)
         nyx_json_set_text(metadata, "tokenizer.ggml.model", "none");
     if (status == 0 && (status = nyx_convert__provenance_read(metadata, w->reader, NYX_FOREIGN_GGUF)) == 0 &&
-        (status = nyx_foreign_writer_metadata(w->writer, metadata)) == 0 && (status = nyx_convert__put_tensors(w, 0, w->map.count)) == 0) {
+        (status = nyx_foreign_writer_metadata(w->writer, metadata)) == 0 &&
+        (status = nyx_convert__put_tensors(w, 0, w->map.count)) == 0) {
         status = nyx_foreign_writer_commit(w->writer);
         w->writer = NULL;
     }

@@ -105,8 +105,8 @@ static int check_folder(const char *folder, bool sharded)
     int         status = nyx_text_format(&path, "%s/%s", folder, name);
 
     if (status == 0 && access(path, F_OK) == 0)
-        status = nyx_error_set(NYX_ERR_CREATE, "cannot write to the folder '%s': it holds %s of another model; remove it "
-                               "first", folder, name);
+        status = nyx_error_set(NYX_ERR_CREATE, "cannot write to the folder '%s': it holds %s of another model; remove "
+                                               "it first", folder, name);
     nyx_free(path);
     return status;
 }

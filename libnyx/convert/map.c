@@ -119,7 +119,7 @@ static void place_in_qkv(nyx_convert__part *part, const nyx_config *config, cons
 static void decoder_part(nyx_convert__part *part, const nyx_config *config, enum nyx_convert__family family,
                          enum nyx_convert__dialect dialect, const char *prefix)
 {
-    const char        *inside = dialect == NYX_CONVERT__GGUF ? "blk" : family == NYX_CONVERT__LLAMA ? "model.layers" : "h";
+    const char *inside = dialect == NYX_CONVERT__GGUF ? "blk" : family == NYX_CONVERT__LLAMA ? "model.layers" : "h";
     const struct name *name;
     const char        *theirs, *end;
     int                block;
@@ -132,7 +132,8 @@ static void decoder_part(nyx_convert__part *part, const nyx_config *config, enum
     if (block >= 0)
         snprintf(part->foreign, sizeof part->foreign, "%s%s.%d.%s.%s", prefix, inside, block, theirs, end);
     else
-        snprintf(part->foreign, sizeof part->foreign, "%s%s.%s", strcmp(theirs, "lm_head") == 0 ? "" : prefix, theirs, end);
+        snprintf(part->foreign, sizeof part->foreign, "%s%s.%s", strcmp(theirs, "lm_head") == 0 ? "" : prefix, theirs,
+                 end);
     linear = name->block && !strstr(name->ours, "norm");
     part->transposed = linear && !bias && family == NYX_CONVERT__GPT2 && dialect == NYX_CONVERT__HF;
     if (family == NYX_CONVERT__GPT2 && strncmp(name->ours, "attn.", 5) == 0 && strcmp(name->ours, "attn.out") != 0)

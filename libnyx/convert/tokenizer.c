@@ -25,7 +25,8 @@ static const nyx_json *key_of(const listed *in, const char *name)
 
 static int wrong(const nyx_foreign *file, const char *name, int64_t at)
 {
-    return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': element %lld of key 'tokenizer.ggml.%s' is of the wrong type",
+    return nyx_error_set(NYX_ERR_INPUT,
+                         "cannot read '%s': element %lld of key 'tokenizer.ggml.%s' is of the wrong type",
                          nyx_foreign_path(file), (long long)at, name);
 }
 
@@ -53,7 +54,8 @@ static int check_numbers(const nyx_foreign *file, const listed *in, const char *
     const int64_t   count = nyx_json_count(key_of(in, "tokens"));
 
     if (nyx_json_kind_of(array) != NYX_JSON_ARRAY || nyx_json_count(array) != count)
-        return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': key 'tokenizer.ggml.%s' has %lld elements for %lld tokens",
+        return nyx_error_set(NYX_ERR_INPUT,
+                             "cannot read '%s': key 'tokenizer.ggml.%s' has %lld elements for %lld tokens",
                              nyx_foreign_path(file), name, (long long)nyx_json_count(array), (long long)count);
     for (int64_t i = 0; i < count; i++) {
         const enum nyx_json_kind kind = nyx_json_kind_of(nyx_json_item(array, i));
@@ -105,7 +107,9 @@ static int from_gguf(nyx_tokenizer **out, const nyx_foreign *file)
     pieces.merges = in.merges;
     pieces.scores = in.scores;
     pieces.types = in.types;
-    pieces.bos = nyx_json_bool(key_of(&in, "add_bos_token"), llama) ? nyx_json_int(key_of(&in, "bos_token_id"), llama ? 1 : -1) : -1;
+    pieces.bos = nyx_json_bool(key_of(&in, "add_bos_token"), llama)
+                     ? nyx_json_int(key_of(&in, "bos_token_id"), llama ? 1 : -1)
+                     : -1;
     pieces.eos = nyx_json_int(key_of(&in, "eos_token_id"), llama ? 2 : -1);
     pieces.unknown = nyx_json_int(key_of(&in, "unknown_token_id"), llama ? 0 : -1);
     pieces.leading_space = nyx_json_bool(key_of(&in, "add_space_prefix"), true);
@@ -266,7 +270,8 @@ static int gguf_tokens(nyx_json *out, const nyx_tokenizer *t, int64_t vocabulary
         const bool real = id < nyx_tokenizer_vocabulary(t);
         char      *piece = NULL;
 
-        status = real ? nyx_convert__piece(&piece, t, (int32_t)id) : nyx_text_format(&piece, "[PAD%lld]", (long long)id);
+        status = real ? nyx_convert__piece(&piece, t, (int32_t)id)
+                      : nyx_text_format(&piece, "[PAD%lld]", (long long)id);
         if (status == 0)
             nyx_json_push_text(tokens, piece);
         nyx_json_push_int(types, real ? (int64_t)nyx_tokenizer_type(t, (int32_t)id) : NYX_TOKEN_UNUSED);

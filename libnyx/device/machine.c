@@ -56,7 +56,8 @@ static void take_extensions(nyx_machine *m, const char *flags)
 
         for (const char *at = strstr(flags, extensions[i]); at; at = strstr(at + 1, extensions[i]))
             if ((at == flags || at[-1] == ' ' || at[-1] == '\t') && (!at[length] || at[length] == ' ')) {
-                snprintf(m->isa + strlen(m->isa), sizeof m->isa - strlen(m->isa), "%s%s", m->isa[0] ? " " : "", extensions[i]);
+                snprintf(m->isa + strlen(m->isa), sizeof m->isa - strlen(m->isa), "%s%s", m->isa[0] ? " " : "",
+                         extensions[i]);
                 break;
             }
     }
@@ -132,7 +133,8 @@ static void count_cores(nyx_machine *m, const char *root)
     for (int cpu = 0; cpu < m->processors; cpu++) {
         char text[256];
 
-        if (nyx_device__text(text, sizeof text, "%.400s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", root, cpu) == 0)
+        if (nyx_device__text(text, sizeof text, "%.400s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+                             root, cpu) == 0)
             m->cores += strtol(text, NULL, 10) == cpu;
     }
     if (m->cores == 0)

@@ -54,8 +54,8 @@ typedef struct {
     int      subgroup; /* invocations; 0: unknown */
     struct { int m, n, k; } matrix[2]; /* units of a subgroup that sum products of f16, of bf16 in f32; 0: none */
     struct {
-        bool storage16, storage8, float16, int8, int64, float64, address, timeline, memory_model, subgroup_size, dot, dot_fast, denormals, nan,
-            matrix, bfloat16, budget, host_import;
+        bool storage16, storage8, float16, int8, int64, float64, address, timeline, memory_model, subgroup_size, dot,
+            dot_fast, denormals, nan, matrix, bfloat16, budget, host_import;
     } has;
     struct {
         bool known;           /* the rest was seen in a shader of ours */

@@ -289,10 +289,15 @@ static void find_powercap(nyx_sensors *s)
 
 static void find_drm(nyx_sensors *s)
 {
-    static const struct { const char *pattern, *label; enum nyx_device__sensor_kind kind; enum nyx_quantity quantity; } kinds[] = {
+    static const struct {
+        const char                  *pattern, *label;
+        enum nyx_device__sensor_kind kind;
+        enum nyx_quantity            quantity;
+    } kinds[] = {
         { "/sys/class/drm/card*/device/gpu_busy_percent", "amdgpu busy", SENSOR_VALUE, NYX_UTILISATION },
         { "/sys/class/drm/card*/gt/gt*/rc6_residency_ms", "i915 awake", SENSOR_ASLEEP, NYX_UTILISATION },
-        { "/sys/class/drm/card*/device/tile*/gt*/gtidle/idle_residency_ms", "xe awake", SENSOR_ASLEEP, NYX_UTILISATION },
+        { "/sys/class/drm/card*/device/tile*/gt*/gtidle/idle_residency_ms", "xe awake", SENSOR_ASLEEP,
+          NYX_UTILISATION },
         { "/sys/class/drm/card*/gt/gt*/rps_act_freq_mhz", "i915 clock", SENSOR_VALUE, NYX_CLOCK },
         { "/sys/class/drm/card*/device/tile*/gt*/freq0/act_freq", "xe clock", SENSOR_VALUE, NYX_CLOCK },
     };
@@ -331,10 +336,11 @@ static void find_processor(nyx_sensors *s)
 
 int nyx_sensors_open(nyx_sensors **out, const char *root)
 {
-    static void (*const finders[])(nyx_sensors *) = { find_hwmon, find_thermal, find_powercap, find_drm, find_processor };
-    static const char *const places[] = { "no /sys/class/hwmon/*/temp*_input or power*", "no /sys/class/thermal/thermal_zone*",
-                                          "no /sys/class/powercap/*/energy_uj", "no card in /sys/class/drm says how busy it is",
-                                          "no /proc/stat" };
+    static void (*const finders[])(nyx_sensors *) = { find_hwmon, find_thermal, find_powercap, find_drm,
+                                                      find_processor };
+    static const char *const places[] = { "no /sys/class/hwmon/*/temp*_input or power*",
+                                          "no /sys/class/thermal/thermal_zone*", "no /sys/class/powercap/*/energy_uj",
+                                          "no card in /sys/class/drm says how busy it is", "no /proc/stat" };
     nyx_sensors *s;
     int          status;
 

@@ -209,7 +209,8 @@ static int open_model(nyx_session **out, nyx_judge *j, const char *path, enum ny
     if (status < 0 || j->options.segments == 0)
         return status;
     if (!has_segments(*out))
-        return nyx_error_set(NYX_ERR_USAGE, "--segments is for models of kind hrm and transformer; '%s' has none", path);
+        return nyx_error_set(NYX_ERR_USAGE, "--segments is for models of kind hrm and transformer; '%s' has none",
+                             path);
     nyx_session_set_segments(*out, j->options.segments);
     return 0;
 }

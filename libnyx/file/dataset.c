@@ -126,8 +126,9 @@ static int read_split(nyx_dataset *out, struct nyx_split *split, nyx_reader *fil
         return status;
     for (int64_t i = 0; split->rating && i < split->rows; i++)
         if (!(split->rating[i] >= 0.0f && split->rating[i] < INFINITY))
-            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s/rating' is %g in row %lld; a finite number from 0 is expected",
-                                 path, group, (double)split->rating[i], (long long)i);
+            return nyx_error_set(NYX_ERR_INPUT,
+                                 "'%s': '%s/rating' is %g in row %lld; a finite number from 0 is expected", path, group,
+                                 (double)split->rating[i], (long long)i);
     return 0;
 }
 
@@ -150,8 +151,8 @@ static int read_variants(nyx_dataset *out, nyx_reader *file, const char *path)
     for (int64_t i = 0; i < out->puzzles; i++)
         if (variants->task[i] < -1 || variants->task[i] >= nyx_json_count(variants->names))
             return nyx_error_set(NYX_ERR_INPUT,
-                                 "'%s': '/puzzles/task' has the value %d for puzzle %lld; -1 to %lld are allowed", path, variants->task[i], (long long)i,
-                                 (long long)nyx_json_count(variants->names) - 1);
+                                 "'%s': '/puzzles/task' has the value %d for puzzle %lld; -1 to %lld are allowed", path,
+                                 variants->task[i], (long long)i, (long long)nyx_json_count(variants->names) - 1);
     return 0;
 }
 
@@ -181,10 +182,10 @@ static int read_facts(nyx_dataset *out, const nyx_reader *file, const char *path
     if (is_text(out) && out->length != 0)
         return nyx_error_set(NYX_ERR_INPUT, "'%s' holds a stream of text, but says length %lld", path,
                              (long long)out->length);
-    if (out->length < (is_text(out) ? 0 : 1) || out->vocabulary < 1 || out->vocabulary > INT32_MAX || out->puzzles < 1 ||
-        out->puzzles > INT32_MAX)
-        return nyx_error_set(NYX_ERR_INPUT, "'%s': length %lld, vocabulary %lld and puzzles %lld must be positive", path,
-                             (long long)out->length, (long long)out->vocabulary, (long long)out->puzzles);
+    if (out->length < (is_text(out) ? 0 : 1) || out->vocabulary < 1 || out->vocabulary > INT32_MAX ||
+        out->puzzles < 1 || out->puzzles > INT32_MAX)
+        return nyx_error_set(NYX_ERR_INPUT, "'%s': length %lld, vocabulary %lld and puzzles %lld must be positive",
+                             path, (long long)out->length, (long long)out->vocabulary, (long long)out->puzzles);
     return 0;
 }
 

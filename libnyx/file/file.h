@@ -53,7 +53,8 @@ int              nyx_reader_open(nyx_reader **out, const char *path) NYX_CHECKED
 int              nyx_reader_open_foreign(nyx_reader **out, const char *path) NYX_CHECKED;
 void             nyx_reader_close(nyx_reader *file);
 const char      *nyx_reader_path(const nyx_reader *file); /* as it was opened */
-const char      *nyx_reader_kind(const nyx_reader *file); /* "model" "dataset" "checkpoint", or "foreign": any HDF5 with float datasets under /tensors */
+/* "model" "dataset" "checkpoint", or "foreign": any HDF5 with float datasets under /tensors */
+const char      *nyx_reader_kind(const nyx_reader *file);
 int64_t          nyx_reader_count(const nyx_reader *file);
 const nyx_entry *nyx_reader_entry(const nyx_reader *file, int64_t index);
 const nyx_entry *nyx_reader_find(const nyx_reader *file, const char *path); /* NULL: none, no error */
@@ -142,7 +143,8 @@ typedef struct {
     nyx_json *tokenizer;    /* text/text.h reads it; owned, NULL when the file has none */
 } nyx_dataset;
 int  nyx_dataset_read(nyx_dataset *out, const char *path) NYX_CHECKED; /* values checked against vocabulary */
-int  nyx_dataset_write(const nyx_dataset *dataset, const char *path, const char *history, const nyx_json *provenance) NYX_CHECKED;
+int  nyx_dataset_write(const nyx_dataset *dataset, const char *path, const char *history,
+                       const nyx_json *provenance) NYX_CHECKED;
 void nyx_dataset_release(nyx_dataset *dataset);
 /* Targets of a row: its length; of kind "images" 1, the label. */
 int64_t nyx_dataset_targets(const nyx_dataset *dataset);
@@ -202,7 +204,8 @@ void nyx_packer_discard(nyx_packer *packer); /* NULL is fine */
 /* Checks the digest before anything is unpacked. INPUT, MISSING. */
 typedef struct nyx_unpacker nyx_unpacker;
 int         nyx_unpacker_open(nyx_unpacker **out, const char *path) NYX_CHECKED;
-int         nyx_unpacker_read(nyx_unpacker *unpacker, void *out, int64_t bytes, int64_t *got) NYX_CHECKED; /* fewer: the end */
+/* fewer: the end */
+int         nyx_unpacker_read(nyx_unpacker *unpacker, void *out, int64_t bytes, int64_t *got) NYX_CHECKED;
 int64_t     nyx_unpacker_bytes(const nyx_unpacker *unpacker);  /* of the whole file, as packed */
 const char *nyx_unpacker_sha256(const nyx_unpacker *unpacker); /* of the same */
 void        nyx_unpacker_close(nyx_unpacker *unpacker); /* NULL is fine */

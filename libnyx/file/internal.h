@@ -44,7 +44,8 @@ bool nyx_file__type_find(enum nyx_dtype *out, bool *swap, hid_t type);
 enum nyx_dtype nyx_file__type_stored(enum nyx_dtype dtype);
 
 int nyx_file__put_text(hid_t object, const char *name, const char *text) NYX_CHECKED;
-int nyx_file__put_ints(hid_t object, const char *name, int count, const int64_t *values) NYX_CHECKED; /* count 0: a scalar */
+/* count 0: a scalar */
+int nyx_file__put_ints(hid_t object, const char *name, int count, const int64_t *values) NYX_CHECKED;
 int nyx_file__put_real(hid_t object, const char *name, float value) NYX_CHECKED;
 
 /* ---- the listing --------------------------------------------------------------- */
@@ -106,7 +107,8 @@ bool nyx_file__memory_ran_out(void);
  * `size`; what it puts into its buffer arrives in *out. A child that dies is
  * an INPUT error about `path`. */
 typedef int (*nyx_file__work)(void *context, nyx_file__buffer *out);
-int nyx_file__guard(nyx_file__buffer *out, nyx_file__work work, void *context, const char *path, int64_t size) NYX_CHECKED;
+int nyx_file__guard(nyx_file__buffer *out, nyx_file__work work, void *context, const char *path,
+                    int64_t size) NYX_CHECKED;
 
 /* ---- the reader ------------------------------------------------------------------ */
 
@@ -148,7 +150,8 @@ struct nyx_reader {
 int nyx_file__reader_open(nyx_reader **out, const char *path, enum nyx_file__scope scope, bool guarded) NYX_CHECKED;
 const struct nyx_file__entry *nyx_file__reader_text(const nyx_reader *file, const char *path); /* NULL: none */
 /* Bytes [from, from + bytes) of a plain tensor, in our byte order. */
-int nyx_file__reader_bytes(nyx_reader *file, const nyx_entry *entry, int64_t from, int64_t bytes, void *out) NYX_CHECKED;
+int nyx_file__reader_bytes(nyx_reader *file, const nyx_entry *entry, int64_t from, int64_t bytes,
+                           void *out) NYX_CHECKED;
 /* Bytes of an extent; checks its digest. */
 int nyx_file__reader_extent(nyx_reader *file, const char *what, const nyx_file__extent *extent, void *out) NYX_CHECKED;
 /* The extent of a plain tensor, a text, or a plane of a coded tensor. NULL: none. */
@@ -170,7 +173,8 @@ enum nyx_file__packed nyx_file__packed_of(const void *head, int64_t bytes);
  * zstd they may have. The end comes only when all sums were right. */
 typedef struct nyx_file__unpacker nyx_file__unpacker;
 int     nyx_file__unpacker_create(nyx_file__unpacker **out, int fd) NYX_CHECKED;
-int64_t nyx_file__unpacker_read(nyx_file__unpacker *unpacker, const void **data, const char **why); /* 0: the end, -1: *why */
+/* 0: the end, -1: *why */
+int64_t nyx_file__unpacker_read(nyx_file__unpacker *unpacker, const void **data, const char **why);
 /* Before a reader of libarchive is opened: 3.6 does not look whether it had the
  * memory for this; false when not. Some of its filters do not say so either, and
  * some formats use what they did not get: errno is cleared before a call and is

@@ -31,7 +31,8 @@ static int failed(const char *name, const char *why)
 {
     if (why == nyx_file__starved)
         return nyx_error_set(NYX_ERR_MEMORY, "cannot read '%s': %s", name, why);
-    return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': %.*s; is the file whole?", name, (int)strcspn(why, "\n"), why);
+    return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': %.*s; is the file whole?", name, (int)strcspn(why, "\n"),
+                         why);
 }
 
 static int archive_failed(const nyx_members *m)
@@ -222,7 +223,8 @@ int nyx_members_block(nyx_members *m, const char **data, int64_t *bytes)
     *data = block;
     *bytes = (int64_t)size;
     if (result == ARCHIVE_OK && m->plain && nyx_file__packed_of(block, (int64_t)size)) /* it breaks off soon */
-        return nyx_error_set(NYX_ERR_INPUT, "cannot read '%s': it begins like an archive and is none; is the file whole?",
+        return nyx_error_set(NYX_ERR_INPUT,
+                             "cannot read '%s': it begins like an archive and is none; is the file whole?",
                              nyx_members_name(m));
     m->plain = false;
     if (result == ARCHIVE_OK)
@@ -265,7 +267,8 @@ int nyx_members_read(char **out, int64_t *bytes, const char *path, int64_t most)
     status = nyx_members_next(m);
     while (status == 1 && (status = nyx_members_block(m, &data, &count)) == 1) {
         if (count > most - *bytes)
-            status = nyx_error_set(NYX_ERR_INPUT, "'%s' has more than %lld bytes", nyx_members_name(m), (long long)most);
+            status = nyx_error_set(NYX_ERR_INPUT, "'%s' has more than %lld bytes", nyx_members_name(m),
+                                   (long long)most);
         else if (append(out, bytes, &room, data, count) < 0)
             status = NYX_ERR_MEMORY;
     }

@@ -156,7 +156,8 @@ int nyx_reader_digest_end(nyx_reader *file, char hex[NYX_SHA256_HEX], int64_t *b
 /* Bytes of a tensor just read go into its digest, and into the file's when
  * they come next in the file or a little behind: metadata lies between
  * tensors. Those far ahead are left for the end, which reads them again. */
-static int feed(nyx_reader *file, const nyx_entry *entry, int64_t from, int64_t bytes, const void *data, nyx_sha256 *hash)
+static int feed(nyx_reader *file, const nyx_entry *entry, int64_t from, int64_t bytes, const void *data,
+                nyx_sha256 *hash)
 {
     const nyx_file__record *r = &inside(entry)->record;
     int64_t                 gap = r->data.offset + from - (int64_t)file->whole.bytes;
@@ -283,7 +284,8 @@ static int not_real(const nyx_reader *file, const nyx_entry *entry)
 }
 
 /* Elements [from, from + elems) of a plain tensor; bytes go into the digest. */
-static int plain_f32(nyx_reader *file, const nyx_entry *entry, int64_t from, int64_t elems, float *out, nyx_sha256 *hash)
+static int plain_f32(nyx_reader *file, const nyx_entry *entry, int64_t from, int64_t elems, float *out,
+                     nyx_sha256 *hash)
 {
     int64_t width = nyx_dtype_bytes(entry->dtype), step = NYX_FILE__BLOCK / width;
     void   *block = NULL;

@@ -96,8 +96,8 @@ static int take_tensor(nyx_reader *file, struct nyx_file__entry *e, const nyx_fi
 
 /* Records in the listing, one by one: NULL at the end, or when the listing is
  * cut (*bad). */
-static const nyx_file__record *next_record(const nyx_reader *file, int64_t *at, nyx_file__record *copy, const char *tail[3],
-                                           bool *bad)
+static const nyx_file__record *next_record(const nyx_reader *file, int64_t *at, nyx_file__record *copy,
+                                           const char *tail[3], bool *bad)
 {
     int64_t     left = file->listing.bytes - *at;
     const char *start = file->listing.data + *at, *from, *end;
@@ -220,8 +220,8 @@ static int find_kind(nyx_reader *file, enum nyx_file__scope scope)
         if (strncmp(text, kinds[k], n) != 0 || text[n] != '/')
             continue;
         if (strncmp(text + n, "/1.", 3) != 0)
-            return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' is a '%s' file; this program reads %s/1.x", file->path, text,
-                                 kinds[k]);
+            return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' is a '%s' file; this program reads %s/1.x", file->path,
+                                 text, kinds[k]);
         file->kind = kinds[k];
         return 0;
     }

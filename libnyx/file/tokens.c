@@ -53,7 +53,8 @@ int nyx_file__tokens_read(struct nyx_split *split, nyx_reader *file, const char 
         if ((status = nyx_reader_attribute(file, group, facts[i].name, &value)) < 0)
             return status;
         if (value < 0)
-            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' says %lld %s", path, group, (long long)value, facts[i].name);
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' says %lld %s", path, group, (long long)value,
+                                 facts[i].name);
         memcpy((char *)split + facts[i].at, &value, sizeof value);
     }
     snprintf(full, sizeof full, "%s/tokens", group);
@@ -71,8 +72,8 @@ int nyx_file__tokens_read(struct nyx_split *split, nyx_reader *file, const char 
         widen(split->tokens, split->token_count);
     for (int64_t i = 0; i < split->token_count; i++)
         if (split->tokens[i] < 0 || split->tokens[i] >= vocabulary)
-            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' has the value %d at %lld; 0 to %lld are allowed", path, full,
-                                 split->tokens[i], (long long)i, (long long)vocabulary - 1);
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' has the value %d at %lld; 0 to %lld are allowed", path,
+                                 full, split->tokens[i], (long long)i, (long long)vocabulary - 1);
     return 0;
 }
 

@@ -276,7 +276,8 @@ static int shape_of(struct walk *w, nyx_shape *shape, int64_t *elems, hid_t spac
     return nyx_shape_check(shape, elems) < 0 ? refuse(w, "has an impossible shape") : 0;
 }
 
-static int extent_of(struct walk *w, nyx_file__extent *extent, bool *direct, hid_t dataset, int64_t elems, int64_t width)
+static int extent_of(struct walk *w, nyx_file__extent *extent, bool *direct, hid_t dataset, int64_t elems,
+                     int64_t width)
 {
     haddr_t offset = H5Dget_offset(dataset);
     int     status;

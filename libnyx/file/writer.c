@@ -522,8 +522,9 @@ static int put_history(nyx_writer *file)
 
 static int lost(const nyx_writer *file, const char *path)
 {
-    return nyx_error_set(NYX_ERR_OUTPUT, "cannot write '%s': '%s' did not come back as it was written; is the disk sound?",
-                         file->path, path);
+    return nyx_error_set(NYX_ERR_OUTPUT,
+                         "cannot write '%s': '%s' did not come back as it was written; is the disk sound?", file->path,
+                         path);
 }
 
 /* Is a written dataset, or plane, in the file again, at the same place? */

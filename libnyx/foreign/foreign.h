@@ -97,8 +97,10 @@ const nyx_json *nyx_foreign_config(const nyx_foreign *file);
 
 /* Rows [first, first + rows) of the tensor seen as [rows_total, last dim]: as
  * stored, or as f32 (real types and blocks only). INPUT, MEMORY. */
-int     nyx_foreign_read(nyx_foreign *file, const nyx_foreign_tensor *tensor, int64_t first, int64_t rows, void *out) NYX_CHECKED;
-int     nyx_foreign_read_rows(nyx_foreign *file, const nyx_foreign_tensor *tensor, int64_t first, int64_t rows, float *out) NYX_CHECKED;
+int     nyx_foreign_read(nyx_foreign *file, const nyx_foreign_tensor *tensor, int64_t first, int64_t rows,
+                         void *out) NYX_CHECKED;
+int     nyx_foreign_read_rows(nyx_foreign *file, const nyx_foreign_tensor *tensor, int64_t first, int64_t rows,
+                              float *out) NYX_CHECKED;
 int64_t nyx_foreign_row_bytes(const nyx_foreign_tensor *tensor);
 
 /* ---- writing ----------------------------------------------------------------- */

@@ -20,7 +20,8 @@ typedef struct { const char *name; int64_t rows, cols; } layered; /* rows 0: a v
 
 static int64_t read_i32(const uint8_t *bytes)
 {
-    return (int32_t)((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24);
+    return (int32_t)((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+                     (uint32_t)bytes[3] << 24);
 }
 
 /* All plausible, and a head is whole pairs. */

@@ -54,8 +54,8 @@ static int parse_tensor(nyx_foreign *f, int file, int64_t start, const char *nam
         !nyx_json_get(json, "shape"))
         return nyx_foreign__bad(path, "tensor '%s' must have exactly dtype, shape and data_offsets", name);
     if (!(type = find_type(dtype)))
-        return nyx_error_set(strncmp(dtype, "F4", 2) == 0 || strncmp(dtype, "F6", 2) == 0 || !strcmp(dtype, "F8_E8M0") ||
-                                     *dtype == 'C' || strchr(dtype, 'Z')
+        return nyx_error_set(strncmp(dtype, "F4", 2) == 0 || strncmp(dtype, "F6", 2) == 0 ||
+                                     !strcmp(dtype, "F8_E8M0") || *dtype == 'C' || strchr(dtype, 'Z')
                                  ? NYX_ERR_UNSUPPORTED
                                  : NYX_ERR_INPUT,
                              "cannot read '%s': tensor '%s' is of the unknown type '%.20s'", path, name, dtype);
@@ -120,7 +120,8 @@ static int read_file(nyx_foreign *f, int file)
     for (int i = 7; i >= 0; i--)
         bytes = bytes << 8 | size[i];
     if (bytes > (uint64_t)in->bytes - 8)
-        return nyx_foreign__bad(in->path, "its header of %llu bytes is longer than the file", (unsigned long long)bytes);
+        return nyx_foreign__bad(in->path, "its header of %llu bytes is longer than the file",
+                                (unsigned long long)bytes);
     if (bytes > NYX_FOREIGN__HEADER)
         return nyx_foreign__bad(in->path, "its header has %llu bytes, at most %d are read", (unsigned long long)bytes,
                                 NYX_FOREIGN__HEADER);

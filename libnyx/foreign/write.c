@@ -72,7 +72,8 @@ int nyx_foreign_writer_declare(nyx_foreign_writer *file, const char *name, const
     nyx_foreign__declared       *tensor;
     int                          status;
 
-    NYX_BUG_IF(file->begun || shape->rank < 1 || (file->kind == NYX_FOREIGN_GGUF ? type->ggml < 0 : !type->safetensors));
+    NYX_BUG_IF(file->begun || shape->rank < 1 ||
+               (file->kind == NYX_FOREIGN_GGUF ? type->ggml < 0 : !type->safetensors));
     if ((status = nyx_array_grow(&file->tensors, &file->room, file->count, (int64_t)sizeof *file->tensors, 256)) < 0)
         return status;
     last = file->count ? &file->tensors[file->count - 1] : NULL;

@@ -79,8 +79,10 @@ static void matmul_gradient(nyx_graph *g, const nyx_node *node, const nyx_value 
         din[1] = nyx_graph_matmul(g, x, dy, 0, NYX_MATMUL_TN);
         break;
     default: /* y[N, K] = x[R, N]^T w[R, K] */
-        din[0] = nyx_graph_reshape(g, nyx_graph_matmul(g, w, dy, 0, NYX_MATMUL_NT), nyx_graph__input(g, node, 0)->shape);
-        din[1] = nyx_graph_reshape(g, nyx_graph_matmul(g, x, dy, 0, NYX_MATMUL_NN), nyx_graph__input(g, node, 1)->shape);
+        din[0] = nyx_graph_reshape(g, nyx_graph_matmul(g, w, dy, 0, NYX_MATMUL_NT),
+                                   nyx_graph__input(g, node, 0)->shape);
+        din[1] = nyx_graph_reshape(g, nyx_graph_matmul(g, x, dy, 0, NYX_MATMUL_NN),
+                                   nyx_graph__input(g, node, 1)->shape);
         return;
     }
     if (node->input_count > 2 && node->inputs[2])

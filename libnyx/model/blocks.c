@@ -188,7 +188,8 @@ nyx_model_score nyx_model__score(nyx_model_builder *b, nyx_value logits, nyx_val
     valid = nyx_graph_affine(g, ignored, -1.0, 1.0);
     count = nyx_graph_reduce(g, NYX_SUM, valid, 1, false);
     out.valid = nyx_graph_cast(g, count, NYX_I32);
-    out.tokens_right = nyx_graph_cast(g, nyx_graph_reduce(g, NYX_SUM, nyx_graph_mul(g, right, valid), 1, false), NYX_I32);
+    out.tokens_right = nyx_graph_cast(g, nyx_graph_reduce(g, NYX_SUM, nyx_graph_mul(g, right, valid), 1, false),
+                                      NYX_I32);
     /* A slot without valid labels counts as solved: hrm-spec section 7. */
     out.ok = nyx_graph_reduce(g, NYX_SMALLEST, nyx_graph_max(g, right, ignored), 1, false);
     out.correct = nyx_graph_cast(g, out.ok, NYX_I32);

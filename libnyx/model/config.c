@@ -350,8 +350,9 @@ int nyx_config_bind(nyx_config *config, int64_t vocabulary, int64_t length, int6
                              (long long)length, (long long)config->model.widths[0]);
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
         if (config->data.vocabulary > 0 && facts[i].have != facts[i].want)
-            return nyx_error_set(NYX_ERR_INPUT, "dataset '%s' has %s %lld, the model %lld; it was trained on other data",
-                                 subject, facts[i].what, (long long)facts[i].have, (long long)facts[i].want);
+            return nyx_error_set(NYX_ERR_INPUT,
+                                 "dataset '%s' has %s %lld, the model %lld; it was trained on other data", subject,
+                                 facts[i].what, (long long)facts[i].have, (long long)facts[i].want);
     }
     if (config->model.puzzle_width > 0 && config->data.vocabulary > 0 && puzzles > config->data.puzzles)
         return nyx_error_set(NYX_ERR_INPUT, "dataset '%s' has %lld puzzle ids, the model's table %lld rows", subject,

@@ -16,7 +16,8 @@ nyx_parameter nyx_model__parameter_of(const char *name, nyx_shape shape, enum ny
 /* A linear layer: normal of variance 1 / fan-in. */
 nyx_parameter nyx_model__linear_of(const char *name, int64_t rows, int64_t columns)
 {
-    return nyx_model__parameter_of(name, nyx_shape_of(2, rows, columns), NYX_START_NORMAL, 1.0 / __builtin_sqrt((double)columns));
+    return nyx_model__parameter_of(name, nyx_shape_of(2, rows, columns), NYX_START_NORMAL,
+                                   1.0 / __builtin_sqrt((double)columns));
 }
 
 static nyx_parameter block_tensor(const nyx_config *config, char stack, int64_t layer, int which)
@@ -44,7 +45,8 @@ static bool outer_tensor(nyx_parameter *out, const nyx_config *config, int which
         *out = nyx_model__parameter_of("embed", nyx_shape_of(2, vocabulary, width), NYX_START_NORMAL, unit);
         return true;
     case 1:
-        *out = nyx_model__parameter_of("position", nyx_shape_of(2, nyx_config_positions(config), width), NYX_START_NORMAL, unit);
+        *out = nyx_model__parameter_of("position", nyx_shape_of(2, nyx_config_positions(config), width),
+                                       NYX_START_NORMAL, unit);
         return config->model.position == NYX_POSITION_LEARNED;
     case 2:
         *out = nyx_model__parameter_of("puzzle", nyx_shape_of(2, config->data.puzzles, config->model.puzzle_width),

@@ -162,8 +162,9 @@ int nyx_model__gradients(nyx_model_builder *b, nyx_value loss, nyx_value rows, b
     if ((status = nyx_alloc(&gradients, (count + 1) * (int64_t)sizeof *gradients)) < 0)
         goto done;
     if (b->scaled)
-        loss = nyx_graph_mul(b->g, loss, nyx_graph_variable(b->g, NYX_SCALING_FACTOR, nyx_graph_real(b->g), nyx_shape_of(0),
-                                                            NYX_ROLE_MOMENT));
+        loss = nyx_graph_mul(
+            b->g, loss,
+            nyx_graph_variable(b->g, NYX_SCALING_FACTOR, nyx_graph_real(b->g), nyx_shape_of(0), NYX_ROLE_MOMENT));
     for (int i = 0; i < count; i++) {
         const nyx_parameter p = nyx_model_parameter(b->config, i);
 

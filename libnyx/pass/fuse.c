@@ -97,7 +97,8 @@ static void count_readers(fusion *f, nyx_halves halves, const void *context)
         const nyx_op_row *row = nyx_op_table(node->op);
 
         if (row->half_inputs || row->half_outputs)
-            f->taken[n] = halves(context, f->g, node) & (row->half_inputs | (uint32_t)row->half_outputs << NYX_MAX_INPUTS);
+            f->taken[n] = halves(context, f->g, node) &
+                          (row->half_inputs | (uint32_t)row->half_outputs << NYX_MAX_INPUTS);
         for (int i = 0; i < node->input_count; i++) {
             const nyx_value v = node->inputs[i];
 
@@ -115,7 +116,8 @@ static void count_readers(fusion *f, nyx_halves halves, const void *context)
 static nyx_value half_behind(const fusion *f, nyx_value v)
 {
     const nyx_node *node = nyx_graph_node(f->g, nyx_value_node(f->g, v));
-    const nyx_value half = node->op == NYX_OP_CAST && is_real(f, v) && is_half(f, node->inputs[0]) ? node->inputs[0] : 0;
+    const nyx_value half = node->op == NYX_OP_CAST && is_real(f, v) && is_half(f, node->inputs[0]) ? node->inputs[0]
+                                                                                                   : 0;
 
     node = half ? nyx_graph_node(f->g, nyx_value_node(f->g, half)) : node;
     while (is_view(node))
@@ -146,7 +148,8 @@ static void fuse_outputs(fusion *f, int n)
 {
     const nyx_node *node = nyx_graph_node(f->g, n);
 
-    if (node->op == NYX_OP_CAST && is_half(f, node->outputs[0]) && f->casts[node->inputs[0]] > 0 && is_half(f, node->inputs[0]))
+    if (node->op == NYX_OP_CAST && is_half(f, node->outputs[0]) && f->casts[node->inputs[0]] > 0 &&
+        is_half(f, node->inputs[0]))
         f->instead[node->outputs[0]] = node->inputs[0];
     for (int i = 0; i < node->output_count; i++) {
         const nyx_value y = node->outputs[i];

@@ -75,7 +75,8 @@ static int take_word(nyx_passes *passes, const char *word)
     for (int i = 0; i < NYX_PASS_COUNT && equals; i++)
         for (int c = 0; table[i].choices[c]; c++)
             if (strlen(table[i].name) == (size_t)(equals - word) &&
-                strncmp(table[i].name, word, (size_t)(equals - word)) == 0 && strcmp(table[i].choices[c], equals + 1) == 0) {
+                strncmp(table[i].name, word, (size_t)(equals - word)) == 0 &&
+                strcmp(table[i].choices[c], equals + 1) == 0) {
                 passes->choice[i] = c;
                 return 0;
             }
@@ -88,7 +89,8 @@ int nyx_passes_parse(nyx_passes *passes, const char *text)
     char *copy, *rest = NULL;
     int   status = nyx_text_copy(&copy, text);
 
-    for (char *word = status < 0 ? NULL : strtok_r(copy, ",", &rest); word && status == 0; word = strtok_r(NULL, ",", &rest))
+    for (char *word = status < 0 ? NULL : strtok_r(copy, ",", &rest); word && status == 0;
+         word = strtok_r(NULL, ",", &rest))
         status = take_word(passes, word);
     nyx_free(copy);
     return status;

@@ -209,7 +209,8 @@ int nyx_json_write(const char *path, const nyx_json *json, int indent)
     if (status < 0)
         return status;
     if ((status = nyx_output_open(&out, path)) == 0 &&
-        (status = nyx_output_write(out, text, (int64_t)strlen(text))) == 0 && (status = nyx_output_write(out, "\n", 1)) == 0)
+        (status = nyx_output_write(out, text, (int64_t)strlen(text))) == 0 &&
+        (status = nyx_output_write(out, "\n", 1)) == 0)
         status = nyx_output_commit(out);
     else
         nyx_output_discard(out);

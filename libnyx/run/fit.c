@@ -169,6 +169,7 @@ int nyx_fit_find(nyx_fit *out, const nyx_config *config, bool free_vocabulary, i
             return status;
     }
     return nyx_error_set(NYX_ERR_UNSUPPORTED,
-                         "nothing fits into %lld bytes: the smallest model that was planned needs %lld; a shorter context or more memory helps",
+                         "nothing fits into %lld bytes: the smallest model that was planned needs %lld; a shorter "
+                         "context or more memory helps",
                          (long long)budget, (long long)s.smallest);
 }

@@ -50,7 +50,8 @@ static int generator_load(nyx_generator *g, nyx_device *device, nyx_reader *file
     if (status < 0)
         return status;
     if (g->config.model.kind != NYX_MODEL_DECODER)
-        return nyx_error_set(NYX_ERR_INPUT, "'%s' is no decoder; only models of kind 'decoder' go on with a text", path);
+        return nyx_error_set(NYX_ERR_INPUT, "'%s' is no decoder; only models of kind 'decoder' go on with a text",
+                             path);
     g->sequences = options->sequences;
     g->slots = g->sequences < SLOTS ? g->sequences : SLOTS;
     g->context = options->context ? options->context : g->config.model.context;

@@ -30,7 +30,8 @@ int64_t   nyx_shape_count(const nyx_shape *shape);            /* elements; shape
 int       nyx_shape_check(const nyx_shape *shape, int64_t *elems) NYX_CHECKED; /* rank, signs, overflow: INPUT */
 bool      nyx_shape_equal(const nyx_shape *a, const nyx_shape *b);
 void      nyx_shape_text(char out[96], const nyx_shape *shape); /* "[3, 128]" */
-void      nyx_shape_place(char out[96], const nyx_shape *shape, int64_t index); /* where element `index` stands: "[2, 17]" */
+/* where element `index` stands: "[2, 17]" */
+void      nyx_shape_place(char out[96], const nyx_shape *shape, int64_t index);
 
 /* Rows contiguous, last axis fastest. Owns `data` only if nyx_tensor_create
  * made it. */

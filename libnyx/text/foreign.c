@@ -35,8 +35,9 @@ static int unknown_part(const struct import *in, const char *part, const nyx_jso
 
     if (nyx_json_print(&text, value, 0) < 0)
         text = NULL;
-    status = nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s': %s %.100s%s is not known; byte-level BPE with the patterns of GPT-2, "
-                           "SmolLM, Llama 3 and Qwen 2 is, and BPE with byte_fallback as of Llama 2", in->subject, part, text ? text : "?",
+    status = nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s': %s %.100s%s is not known; byte-level BPE with the patterns of "
+                                                "GPT-2, SmolLM, Llama 3 and Qwen 2 is, and BPE with byte_fallback as "
+                                                "of Llama 2", in->subject, part, text ? text : "?",
                            text && strlen(text) > 100 ? "..." : "");
     nyx_free(text);
     return status;
@@ -121,15 +122,17 @@ static int add_tokens(nyx_tokenizer *t, const struct import *in)
         int64_t     count = (int64_t)strlen(literal);
 
         if (in->type[id] || !*literal) {
-            status = nyx_text__add(t, literal, count, *literal ? (enum nyx_token_type)in->type[id] : NYX_TOKEN_UNUSED, 0);
+            status = nyx_text__add(t, literal, count, *literal ? (enum nyx_token_type)in->type[id] : NYX_TOKEN_UNUSED,
+                                   0);
             continue;
         }
         if ((status = nyx_alloc(&bytes, count + 1)) < 0)
             return status;
         count = nyx_text__from_letters(bytes, literal);
-        status = count < 0 ? nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld, '%.60s', is not written in letters for bytes",
-                                           in->subject, (long long)id, literal)
-                           : nyx_text__add(t, bytes, count, NYX_TOKEN_NORMAL, 0);
+        status = count < 0
+                     ? nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld, '%.60s', is not written in letters for bytes",
+                                     in->subject, (long long)id, literal)
+                     : nyx_text__add(t, bytes, count, NYX_TOKEN_NORMAL, 0);
         nyx_free(bytes);
     }
     return status;
@@ -144,7 +147,8 @@ static int find_pair(int32_t *a, int32_t *b, const struct import *in, const char
     int         status;
 
     if (!second && (!space || space == text || !space[1] || strchr(space + 1, ' ')))
-        return nyx_error_set(NYX_ERR_INPUT, "'%s': merge %lld, '%.60s', is no pair", in->subject, (long long)number, text);
+        return nyx_error_set(NYX_ERR_INPUT, "'%s': merge %lld, '%.60s', is no pair", in->subject, (long long)number,
+                             text);
     if ((status = nyx_text_format(&left, "%.*s", space ? (int)(space - text) : (int)strlen(text), text)) < 0)
         return status;
     *a = find_literal(in, left);
@@ -210,8 +214,9 @@ static int add_pieces(nyx_tokenizer *t, const struct import *in)
 
 static int not_scores(const struct import *in, const char *why, const char *piece)
 {
-    return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s': its merges are no scores of pieces, as SentencePiece's: %s '%.40s'",
-                         in->subject, why, piece);
+    return nyx_error_set(NYX_ERR_UNSUPPORTED,
+                         "'%s': its merges are no scores of pieces, as SentencePiece's: %s '%.40s'", in->subject, why,
+                         piece);
 }
 
 /* The score of a piece falls with the place of the merges that make it, which
@@ -287,7 +292,8 @@ static int read_pattern(struct import *in, const nyx_json *pre)
         in->pattern = NYX_TEXT__GPT2;
         return 0;
     }
-    if (first && regex && is(first, "type", "Digits") && nyx_json_bool(nyx_json_get(first, "individual_digits"), false)) {
+    if (first && regex && is(first, "type", "Digits") &&
+        nyx_json_bool(nyx_json_get(first, "individual_digits"), false)) {
         in->pattern = NYX_TEXT__DIGITS;
         return 0;
     }
@@ -328,7 +334,8 @@ static int read_spaces(struct import *in, const nyx_json *normalizer, const nyx_
     const bool      sequence = is(normalizer, "type", "Sequence");
     const nyx_json *list = sequence ? nyx_json_get(normalizer, "normalizers") : NULL;
     const int64_t   count = sequence ? nyx_json_count(list) : 1;
-    const nyx_json *first = sequence ? nyx_json_item(list, 0) : normalizer, *last = sequence ? nyx_json_item(list, count - 1) : first;
+    const nyx_json *first = sequence ? nyx_json_item(list, 0) : normalizer,
+                   *last = sequence ? nyx_json_item(list, count - 1) : first;
     const bool      prepend = count == 2 && is(first, "type", "Prepend") && is(first, "prepend", SPACE);
     const bool      no_pre = nyx_json_kind_of(pre) == NYX_JSON_NULL ||
                              (is(pre, "type", "Split") && is(pre, "pattern.String", " ")); /* there are none left */
@@ -340,7 +347,8 @@ static int read_spaces(struct import *in, const nyx_json *normalizer, const nyx_
     }
     if (nyx_json_kind_of(normalizer) != NYX_JSON_NULL && !(sequence && count == 0))
         return unknown_part(in, "normalizer", normalizer);
-    if (!is(pre, "type", "Metaspace") || !is(pre, "replacement", SPACE) || nyx_json_bool(nyx_json_get(pre, "split"), true))
+    if (!is(pre, "type", "Metaspace") || !is(pre, "replacement", SPACE) ||
+        nyx_json_bool(nyx_json_get(pre, "split"), true))
         return unknown_part(in, "pre-tokenizer", pre);
     in->once = in->leading_space =
         strcmp(scheme, "never") != 0 && nyx_json_bool(nyx_json_get(pre, "add_prefix_space"), true);

@@ -113,7 +113,8 @@ struct nyx_tokenizer {
 };
 
 int nyx_text__create(nyx_tokenizer **out, enum nyx_tokenizer_kind kind) NYX_CHECKED;
-int nyx_text__add(nyx_tokenizer *t, const char *literal, int64_t bytes, enum nyx_token_type type, float score) NYX_CHECKED;
+int nyx_text__add(nyx_tokenizer *t, const char *literal, int64_t bytes, enum nyx_token_type type,
+                  float score) NYX_CHECKED;
 int nyx_text__add_merge(nyx_tokenizer *t, int32_t left, int32_t right) NYX_CHECKED;
 /* By hash, so that nyx_tokenizer_find and _ways work before the rest does. */
 int nyx_text__index(nyx_tokenizer *t, const char *subject) NYX_CHECKED;
@@ -123,8 +124,8 @@ int64_t nyx_text__spaces_back(char *text); /* U+2581 -> " ", in place; the bytes
 int nyx_text__finish(nyx_tokenizer *t, const char *subject) NYX_CHECKED;
 /* Literals by hash in a map to ids, before the tables are made: the key under
  * which it stands (*id) or can be put (*id -1). */
-uint64_t nyx_text__literal_key(const struct nyx_text__map *map, const nyx_tokenizer *t, const char *bytes, int64_t count,
-                               int32_t *id);
+uint64_t nyx_text__literal_key(const struct nyx_text__map *map, const nyx_tokenizer *t, const char *bytes,
+                               int64_t count, int32_t *id);
 int nyx_text__read_llama2c(nyx_tokenizer **out, const char *data, int64_t bytes, const char *subject) NYX_CHECKED;
 
 static inline int64_t nyx_text__literal_bytes(const nyx_tokenizer *t, int32_t id)

@@ -55,15 +55,17 @@ static int add_lettered(nyx_tokenizer *t, const nyx_tokenizer_pieces *in)
             return status;
         memcpy(text, in->pieces[i], (size_t)bytes);
         length = type == NYX_TOKEN_NORMAL ? nyx_text__from_letters(text, in->pieces[i]) : bytes;
-        status = length < 0 ? nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld, '%.60s', is not written in letters for bytes",
-                                            in->subject, (long long)i, in->pieces[i])
-                            : nyx_text__add(t, text, length, (enum nyx_token_type)type, 0);
+        status = length < 0
+                     ? nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld, '%.60s', is not written in letters for bytes",
+                                     in->subject, (long long)i, in->pieces[i])
+                     : nyx_text__add(t, text, length, (enum nyx_token_type)type, 0);
         nyx_free(text);
     }
     return status;
 }
 
-static int add_pair(nyx_tokenizer *t, const struct nyx_text__map *ids, const char *text, const char *subject, int64_t number)
+static int add_pair(nyx_tokenizer *t, const struct nyx_text__map *ids, const char *text, const char *subject,
+                    int64_t number)
 {
     const char *space = strchr(text, ' ');
     char       *left, *right = NULL;
@@ -84,8 +86,8 @@ static int add_pair(nyx_tokenizer *t, const struct nyx_text__map *ids, const cha
         nyx_text__literal_key(ids, t, left, a, &x);
         nyx_text__literal_key(ids, t, right, b, &y);
     }
-    status = x < 0 || y < 0 ? nyx_error_set(NYX_ERR_INPUT, "'%s': merge %lld, '%.60s', joins what are no tokens", subject,
-                                            (long long)number, text)
+    status = x < 0 || y < 0 ? nyx_error_set(NYX_ERR_INPUT, "'%s': merge %lld, '%.60s', joins what are no tokens",
+                                            subject, (long long)number, text)
                             : nyx_text__add_merge(t, x, y);
     nyx_free(left);
     nyx_free(right);
@@ -124,8 +126,8 @@ static int pattern_of(const nyx_tokenizer_pieces *in)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(in->pre, names[i].name) == 0)
             return (int)names[i].pattern;
-    return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s': the pre-tokenizer '%.40s' is not known; gpt-2, smollm, llama-bpe and "
-                         "qwen2 are", in->subject, in->pre);
+    return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s': the pre-tokenizer '%.40s' is not known; gpt-2, smollm, llama-bpe "
+                                              "and qwen2 are", in->subject, in->pre);
 }
 
 int nyx_tokenizer_from_pieces(nyx_tokenizer **out, const nyx_tokenizer_pieces *in)
@@ -136,8 +138,9 @@ int nyx_tokenizer_from_pieces(nyx_tokenizer **out, const nyx_tokenizer_pieces *i
 
     *out = NULL;
     if (!llama && strcmp(in->model, "gpt2") != 0)
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s': a tokenizer of the kind '%.40s' is not known; llama and gpt2 are",
-                             in->subject, in->model);
+        return nyx_error_set(NYX_ERR_UNSUPPORTED,
+                             "'%s': a tokenizer of the kind '%.40s' is not known; llama and gpt2 are", in->subject,
+                             in->model);
     if (llama && !in->scores)
         return nyx_error_set(NYX_ERR_INPUT, "'%s': the tokens have no scores", in->subject);
     if (in->count < 1 || in->count > NYX_VOCABULARY_MOST || in->bos >= in->count || in->eos >= in->count ||
@@ -173,8 +176,8 @@ int nyx_tokenizer_from_pieces(nyx_tokenizer **out, const nyx_tokenizer_pieces *i
 
 static int cut(const char *subject, int64_t at)
 {
-    return nyx_error_set(NYX_ERR_INPUT, "'%s' is no tokenizer: neither JSON nor HDF5, and as a tokenizer of llama2.c it "
-                         "breaks off at byte %lld", subject, (long long)at);
+    return nyx_error_set(NYX_ERR_INPUT, "'%s' is no tokenizer: neither JSON nor HDF5, and as a tokenizer of llama2.c "
+                                        "it breaks off at byte %lld", subject, (long long)at);
 }
 
 /* i32 longest piece, then for each token f32 score, i32 bytes, the bytes;

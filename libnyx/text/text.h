@@ -98,7 +98,8 @@ int nyx_tokenizer_decode(const nyx_tokenizer *tokenizer, const int32_t *ids, int
 const char         *nyx_tokenizer_literal(const nyx_tokenizer *tokenizer, int32_t id, int64_t *bytes);
 enum nyx_token_type nyx_tokenizer_type(const nyx_tokenizer *tokenizer, int32_t id);
 float               nyx_tokenizer_score(const nyx_tokenizer *tokenizer, int32_t id); /* 0 for other kinds */
-int32_t             nyx_tokenizer_find(const nyx_tokenizer *tokenizer, const char *word, int64_t bytes); /* normal tokens only; -1: none */
+/* normal tokens only; -1: none */
+int32_t             nyx_tokenizer_find(const nyx_tokenizer *tokenizer, const char *word, int64_t bytes);
 /* The ways to make a normal token out of two normal ones: left, right, left ...
  * into `pairs`; NULL only counts them. */
 int64_t             nyx_tokenizer_ways(const nyx_tokenizer *tokenizer, int32_t id, int32_t *pairs);
@@ -107,8 +108,10 @@ void                nyx_tokenizer_merge(const nyx_tokenizer *tokenizer, int64_t 
 /* How text is split into words: "gpt2", "gpt2-digits" (each digit alone,
  * SmolLM), "llama3", "qwen2"; "" for other kinds. */
 const char         *nyx_tokenizer_pattern(const nyx_tokenizer *tokenizer);
-const char         *nyx_tokenizer_expression(const nyx_tokenizer *tokenizer); /* of "llama3" and "qwen2", as tokenizer.json has it */
-bool                nyx_tokenizer_ignores_merges(const nyx_tokenizer *tokenizer); /* a word that is a piece is taken whole */
+/* of "llama3" and "qwen2", as tokenizer.json has it */
+const char         *nyx_tokenizer_expression(const nyx_tokenizer *tokenizer);
+/* a word that is a piece is taken whole */
+bool                nyx_tokenizer_ignores_merges(const nyx_tokenizer *tokenizer);
 /* Bytes in GPT-2's letters (as vocabularies of bpe-bytes are written); *out ends with nyx_free. */
 int nyx_tokenizer_letters(char **out, const char *bytes, int64_t count) NYX_CHECKED;
 

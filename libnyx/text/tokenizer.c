@@ -148,8 +148,8 @@ void nyx_text__map_release(struct nyx_text__map *map)
     *map = (struct nyx_text__map){ 0 };
 }
 
-uint64_t nyx_text__literal_key(const struct nyx_text__map *map, const nyx_tokenizer *t, const char *bytes, int64_t count,
-                               int32_t *id)
+uint64_t nyx_text__literal_key(const struct nyx_text__map *map, const nyx_tokenizer *t, const char *bytes,
+                               int64_t count, int32_t *id)
 {
     uint64_t key = nyx_text__hash(bytes, count) >> 1;
 
@@ -443,8 +443,9 @@ static int check(const nyx_tokenizer *t, const char *subject)
         if (!isfinite(t->score[id]))
             return nyx_error_set(NYX_ERR_INPUT, "'%s': the score of token %lld is no number", subject, (long long)id);
         if (bytes > NYX_TEXT__ADDED_MOST && is_added(t, id))
-            return nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld, to be found in texts, has %lld bytes, at most %d are "
-                                 "possible", subject, (long long)id, (long long)bytes, NYX_TEXT__ADDED_MOST);
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld, to be found in texts, has %lld bytes, at most %d "
+                                                "are possible",
+                                 subject, (long long)id, (long long)bytes, NYX_TEXT__ADDED_MOST);
         if (t->kind == NYX_TOKENIZER_BYTES && t->type[id] == NYX_TOKEN_NORMAL && bytes != 1)
             return nyx_error_set(NYX_ERR_INPUT, "'%s': token %lld has %lld bytes, one expected", subject,
                                  (long long)id, (long long)bytes);

@@ -136,7 +136,8 @@ int nyx_bpe_trainer_create(nyx_bpe_trainer **out, const char *pattern)
 
     *out = NULL;
     if (found < 0)
-        return nyx_error_set(NYX_ERR_USAGE, "'%s' is no pattern of words; gpt2, gpt2-digits, llama3 and qwen2 are", pattern);
+        return nyx_error_set(NYX_ERR_USAGE, "'%s' is no pattern of words; gpt2, gpt2-digits, llama3 and qwen2 are",
+                             pattern);
     if ((status = nyx_alloc(&t, (int64_t)sizeof *t)) < 0)
         return status;
     if ((status = nyx_alloc(&t->classes, NYX_TEXT__PLANE)) < 0) {
@@ -359,7 +360,8 @@ static int token_of(struct merger *m, int32_t left, int32_t right, int32_t *id)
 
 static int merge(struct merger *m, struct pair *pair)
 {
-    int32_t left = (int32_t)(pair->key >> 32), right = (int32_t)(uint32_t)pair->key, node = pair->words, id = pair->becomes;
+    int32_t left = (int32_t)(pair->key >> 32), right = (int32_t)(uint32_t)pair->key, node = pair->words,
+            id = pair->becomes;
     int     status = 0;
 
     /* A pair that comes up again, because its tokens came out of others, is
@@ -416,7 +418,8 @@ static int start(struct merger *m)
         if ((status = nyx_text__add(m->t, &(const char){ (char)byte }, 1, NYX_TOKEN_NORMAL, 0)) < 0)
             return status;
     }
-    if ((status = nyx_alloc(&m->symbols, t->texts_bytes * 4)) < 0 || (status = nyx_alloc(&m->lengths, t->count * 4)) < 0)
+    if ((status = nyx_alloc(&m->symbols, t->texts_bytes * 4)) < 0 ||
+        (status = nyx_alloc(&m->lengths, t->count * 4)) < 0)
         return status;
     for (int64_t i = 0; i < t->texts_bytes; i++)
         m->symbols[i] = id_of[(uint8_t)t->texts[i]];

@@ -158,7 +158,8 @@ static int history_write(nyx_writer *file, const nyx_trainer *t)
     if (status == 0) {
         nyx_sha256_bytes(hex, text, (int64_t)strlen(text));
         status = nyx_text_format(&line, "nyx-train %s seed=%llu steps=%lld data=sha256:%s run=sha256:%s", NYX_VERSION,
-                                 (unsigned long long)t->options.seed, (long long)t->step, t->options.dataset_sha256, hex);
+                                 (unsigned long long)t->options.seed, (long long)t->step, t->options.dataset_sha256,
+                                 hex);
     }
     if (status == 0)
         status = nyx_writer_history(file, line);

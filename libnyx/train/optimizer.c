@@ -90,9 +90,11 @@ static void dense_step(nyx_graph *g, const nyx_config *config, const nyx_paramet
 /* All micro-batches at once, so that one id in two of them moves once. */
 static void puzzle_step(nyx_graph *g, const nyx_parameter *p, int64_t slots, int64_t micros, nyx_value scale)
 {
-    nyx_value ids = nyx_graph_variable_copies(g, "carry.ids", NYX_I32, nyx_shape_of(1, slots / micros), NYX_ROLE_CARRY, micros);
+    nyx_value ids = nyx_graph_variable_copies(g, "carry.ids", NYX_I32, nyx_shape_of(1, slots / micros), NYX_ROLE_CARRY,
+                                              micros);
     nyx_value gradient = nyx_graph_variable_copies(g, "grad.puzzle", nyx_graph_real(g),
-                                                   nyx_shape_of(2, slots / micros, p->shape.dims[1]), NYX_ROLE_GRADIENT, micros);
+                                                   nyx_shape_of(2, slots / micros, p->shape.dims[1]), NYX_ROLE_GRADIENT,
+                                                   micros);
     nyx_value scalars = scalars_of(g, "step.puzzle_scalars"), table = value_of(g, p);
 
     nyx_graph_sign_sgd(g, table, ids, gradient, scalars, scale);

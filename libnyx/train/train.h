@@ -64,7 +64,8 @@ typedef struct {
     double             checkpoint_seconds; /* 0: not by time */
     bool               resume;         /* go on from the checkpoint when it is there */
     const char        *log;            /* JSON Lines; NULL: none */
-    const char        *trace;          /* times of the operations of the third step run (of fewer: the last); NULL: none */
+    /* times of the operations of the third step run (of fewer: the last); NULL: none */
+    const char        *trace;
     void             (*progress)(void *context, const nyx_train_progress *progress);
     /* The device failed as `why` says, and was opened again. NULL: not told. */
     void             (*recovered)(void *context, const char *why);
@@ -103,7 +104,8 @@ const nyx_graph *nyx_trainer_graph(const nyx_trainer *trainer); /* of a micro-ba
 
 /* The two for options that may not fit: compiled and planned, never run. A
  * dataset that only has counts will do. */
-int nyx_trainer_predict(int64_t *bytes, double *flops, nyx_device *device, const nyx_train_options *options) NYX_CHECKED;
+int nyx_trainer_predict(int64_t *bytes, double *flops, nyx_device *device,
+                        const nyx_train_options *options) NYX_CHECKED;
 
 /* Open the device of a run by its name, and set options->share of a pair that
  * has none. nyx_place_open says what "auto" is; steps are timed that leave

@@ -17,7 +17,8 @@ static void build(nyx_graph *g, const nyx_config *config, int program, int micro
 {
     switch (program) {
     case 0:
-        nyx_model_build_step(g, config, &(nyx_step_options){ .slots = ROWS / micros, .batch = ROWS, .accumulate = micros > 1 });
+        nyx_model_build_step(g, config,
+                             &(nyx_step_options){ .slots = ROWS / micros, .batch = ROWS, .accumulate = micros > 1 });
         return;
     case 1:
         nyx_optimizer_build(g, config, ROWS, micros, false);

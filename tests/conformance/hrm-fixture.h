@@ -234,7 +234,8 @@ typedef struct {
 static nyx_passes passes; /* of the step */
 
 /* Only the evaluation when `slots` is not the training batch. */
-static inline void run_open(run *r, nyx_device *device, const nyx_config *config, int64_t train_slots, int64_t eval_slots)
+static inline void run_open(run *r, nyx_device *device, const nyx_config *config, int64_t train_slots,
+                            int64_t eval_slots)
 {
     nyx_step_options options = { .slots = train_slots, .batch = train_slots, .inspect = true };
 

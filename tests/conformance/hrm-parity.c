@@ -127,7 +127,8 @@ static void first_gradients_compare(const run *r)
     nyx_free(want);
     table = table_gradient(r, &table_elems);
     if ((want = dataset(r->reference, &elems, "/%s/step1/grads/%s.weights", r->scenario, where)))
-        near("step 1 gradients of puzzle rows", relative(table, want, elems), limit_of(gradient_limit, FIRST_ROUNDINGS));
+        near("step 1 gradients of puzzle rows", relative(table, want, elems),
+             limit_of(gradient_limit, FIRST_ROUNDINGS));
     nyx_free(want);
     nyx_free(table);
 }

@@ -590,7 +590,8 @@ static void leftovers_of_folders_are_removed(void **state)
     write_file(in_folder("precious"), "kept");
     assert_int_equal(nyx_base__temporary_name(&name, in_folder("left")), 0);
     /* this host and boot, and a process that cannot be */
-    snprintf(dead, sizeof dead, "%.*s999999999-1-0", (int)(strstr(name, ".nyx-") + strlen(".nyx-HHHHHHHH-BBBBBBBB-") - name), name);
+    snprintf(dead, sizeof dead, "%.*s999999999-1-0",
+             (int)(strstr(name, ".nyx-") + strlen(".nyx-HHHHHHHH-BBBBBBBB-") - name), name);
     nyx_free(name);
     assert_int_equal(mkdir(dead, 0777), 0);
     snprintf(inside, sizeof inside, "%s/link", dead);

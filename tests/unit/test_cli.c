@@ -331,12 +331,15 @@ static void the_manual_page_has_every_section(void **state)
         ".SH NAME\nnyx-single \\-\ndo one thing\n.SH SYNOPSIS\n",
         ".SH DESCRIPTION\nOne thing,\n.PP\nthen no other.\n.SH OPTIONS\n",
         ".SS \"Arguments\"\n.TP\n\\fIIN\\fR\nwhat is read\n",
-        "\\fB\\-c\\fR, \\fB\\-\\-count\\fR=\\fIN\\fR\nhow often, a sentence so long that it cannot stand on one line of a "
+        "\\fB\\-c\\fR, \\fB\\-\\-count\\fR=\\fIN\\fR\nhow often, a sentence so long that it cannot stand on one line "
+        "of a "
         "page\n[3]\n",
         "\\&.x \\(aqis\\(aq 3 \\[u00B1] 1 \\e \\(dqit\\(dq [all]\n",
         "what to do [print]; one of print, table,",
         ".SH \"EXIT STATUS\"\n.TP\n.B 0\ndone\n",
-        ".SH FILES\n", "read:\nwhat else is read\n", "written:\nwhat is written\n",
+        ".SH FILES\n",
+        "read:\nwhat else is read\n",
+        "written:\nwhat is written\n",
         ".SH EXAMPLES\n.EX\n\\&nyx\\-single a\n\\&nyx\\-single a \\-o b\n.EE\n",
         ".SH \"SEE ALSO\"\nnyx\\-multi(1)\n",
     };

@@ -136,7 +136,8 @@ static void gradients_are_finite_differences(void **state)
         machine          m;
 
         machine_open(&m, 1);
-        nyx_model_build_step(machine_graph(&m, NYX_F64), &config, &(nyx_step_options){ .slots = SLOTS, .batch = SLOTS });
+        nyx_model_build_step(machine_graph(&m, NYX_F64), &config,
+                             &(nyx_step_options){ .slots = SLOTS, .batch = SLOTS });
         machine_compile(&m);
         write_parameters(&m, &config);
         write_share(&m, write_batch(&m, &config, SLOTS, "batch"));
@@ -215,7 +216,8 @@ static void evaluation_agrees_with_the_step(void **state)
         int              scored;
 
         machine_open(&m, 1);
-        nyx_model_build_step(machine_graph(&m, NYX_F64), &config, &(nyx_step_options){ .slots = SLOTS, .batch = SLOTS });
+        nyx_model_build_step(machine_graph(&m, NYX_F64), &config,
+                             &(nyx_step_options){ .slots = SLOTS, .batch = SLOTS });
         nyx_model_build_eval(machine_graph(&m, NYX_F64), &config, SLOTS, false);
         machine_compile(&m);
         write_parameters(&m, &config);

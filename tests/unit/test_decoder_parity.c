@@ -116,8 +116,8 @@ static void stories260K_has_the_logits_of_llama2c(void **state)
     char        *expected = shared_file("vectors/stories260K/logits-2x32x512.f32", &bytes);
     char        *weights = shared_file("weights/stories260K/stories260K.bin", &bytes);
     const char  *text = greedy;
-    nyx_config   config = config_of("{\"model\":{\"kind\":\"decoder\",\"width\":64,\"heads\":8,\"kv_heads\":4,\"layers\":5,"
-                                    "\"inner\":172,\"context\":512,\"tied\":true}," TRAINING "}");
+    nyx_config config = config_of("{\"model\":{\"kind\":\"decoder\",\"width\":64,\"heads\":8,\"kv_heads\":4,\"layers\":"
+                                  "5,\"inner\":172,\"context\":512,\"tied\":true}," TRAINING "}");
     int32_t      ids[2 * SEEN];
     float       *logits, *wanted;
     double       worst = 0;
@@ -255,9 +255,9 @@ static nyx_json *shared_json(const char *name)
 
 static nyx_config mingpt_config(void)
 {
-    nyx_config config = config_of("{\"model\":{\"kind\":\"decoder\",\"width\":48,\"heads\":3,\"layers\":3,\"inner\":192,"
-                                  "\"context\":11,\"norm\":\"layernorm\",\"activation\":\"gelu\","
-                                  "\"position\":\"learned\",\"bias\":true}," TRAINING "}");
+    nyx_config config = config_of(
+        "{\"model\":{\"kind\":\"decoder\",\"width\":48,\"heads\":3,\"layers\":3,\"inner\":192,\"context\":11,\"norm\":"
+        "\"layernorm\",\"activation\":\"gelu\",\"position\":\"learned\",\"bias\":true}," TRAINING "}");
 
     ok(nyx_config_bind(&config, WORDS, BLOCK, -1, 1, "d"));
     return config;

@@ -211,19 +211,26 @@ static void fill_text(nyx_dataset *d, int64_t vocabulary)
 {
     for (int i = 0; i < TOKENS; i++)
         stream[i] = (int32_t)((int64_t)i * 7919 % vocabulary);
-    *d = (nyx_dataset) { .kind = "text", .vocabulary = vocabulary, .ignore = -1, .puzzles = 1,
-                         .train = { .tokens = stream, .token_count = TOKENS, .documents = 3, .bytes = 1 << 20, .words = 77 },
-                         .test = { .tokens = stream + 5, .token_count = 11, .documents = 1, .bytes = 30, .words = 2 } };
+    *d = (nyx_dataset){
+        .kind = "text",
+        .vocabulary = vocabulary,
+        .ignore = -1,
+        .puzzles = 1,
+        .train = { .tokens = stream, .token_count = TOKENS, .documents = 3, .bytes = 1 << 20, .words = 77 },
+        .test = { .tokens = stream + 5, .token_count = 11, .documents = 1, .bytes = 30, .words = 2 }
+    };
 }
 
 static void assert_text(const nyx_dataset *d, const nyx_dataset *back)
 {
     assert_string_equal(back->kind, "text");
     assert_true(back->length == 0 && back->vocabulary == d->vocabulary && back->ignore == -1 && back->puzzles == 1);
-    assert_true(back->train.rows == 0 && back->train.documents == 3 && back->train.bytes == 1 << 20 && back->train.words == 77);
+    assert_true(back->train.rows == 0 && back->train.documents == 3 && back->train.bytes == 1 << 20 &&
+                back->train.words == 77);
     assert_int_equal(back->train.token_count, TOKENS);
     assert_memory_equal(back->train.tokens, stream, sizeof stream);
-    assert_true(back->test.token_count == 11 && back->test.documents == 1 && back->test.bytes == 30 && back->test.words == 2);
+    assert_true(back->test.token_count == 11 && back->test.documents == 1 && back->test.bytes == 30 &&
+                back->test.words == 2);
     assert_memory_equal(back->test.tokens, stream + 5, 11 * 4);
 }
 

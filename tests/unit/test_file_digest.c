@@ -53,7 +53,9 @@ static int read_tensor(nyx_reader *file, int64_t index)
 
 static void the_whole_digest_does_not_depend_on_what_is_read(void **state)
 {
-    static const int orders[][TENSORS + 1] = { { 3, 2, 1, 0, -1 }, { 0, 1, 2, 3, -1 }, { 2, -1 }, { 1, 1, 0, -1 }, { -1 } };
+    static const int orders[][TENSORS + 1] = {
+        { 3, 2, 1, 0, -1 }, { 0, 1, 2, 3, -1 }, { 2, -1 }, { 1, 1, 0, -1 }, { -1 }
+    };
     char             hex[NYX_SHA256_HEX], expected[NYX_SHA256_HEX];
     int64_t          bytes, expected_bytes;
     nyx_reader      *file;

@@ -11,11 +11,13 @@
  * which costs a third more operations. */
 static int predict(void *context, const nyx_config *c, const nyx_passes *passes, int64_t *bytes, double *flops)
 {
-    const int64_t parameters = c->model.h_layers * c->model.width * c->model.width + c->data.vocabulary * c->model.width;
+    const int64_t parameters = c->model.h_layers * c->model.width * c->model.width +
+                               c->data.vocabulary * c->model.width;
     const int64_t rows = c->training.batch / c->training.micro_batches;
 
     ++*(int *)context;
-    *bytes = 16 * parameters + rows * c->model.width * c->model.h_layers * 1000 / (passes->choice[NYX_PASS_RECOMPUTE] ? 2 : 1);
+    *bytes = 16 * parameters +
+             rows * c->model.width * c->model.h_layers * 1000 / (passes->choice[NYX_PASS_RECOMPUTE] ? 2 : 1);
     *flops = (double)(parameters * c->training.batch) * (passes->choice[NYX_PASS_RECOMPUTE] ? 4.0 : 3.0);
     return 0;
 }
@@ -106,7 +108,13 @@ static void a_plan_comes_back_out_of_its_file(void **state)
     (void)state;
     nyx_machine_probe(&here, "");
     memset(&fit, 0, sizeof fit);
-    fit = (nyx_fit){ .config = large(), .passes = { { [NYX_PASS_RECOMPUTE] = 1 } }, .bytes = 5, .flops = 6, .candidates = 7, .budget = 8, .threads = 2 };
+    fit = (nyx_fit){ .config = large(),
+                     .passes = { { [NYX_PASS_RECOMPUTE] = 1 } },
+                     .bytes = 5,
+                     .flops = 6,
+                     .candidates = 7,
+                     .budget = 8,
+                     .threads = 2 };
     snprintf(fit.device, sizeof fit.device, "cpu:base");
     snprintf(fit.machine, sizeof fit.machine, "%s", here.identity);
     memset(fit.config_sha256, '7', 64);

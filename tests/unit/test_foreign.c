@@ -61,7 +61,9 @@ static int check_archive(const char *archive, int64_t rows, int64_t cols)
         char  *blocks, *want;
 
         for (size_t i = 0; i <= strlen(type->name); i++) /* q4_0, q4_K */
-            name[i] = (char)(type->name[i] == 'K' ? 'K' : type->name[i] | (type->name[i] >= 'A' && type->name[i] <= 'Z' ? 32 : 0));
+            name[i] = (char)(type->name[i] == 'K'
+                                 ? 'K'
+                                 : type->name[i] | (type->name[i] >= 'A' && type->name[i] <= 'Z' ? 32 : 0));
         if (type->elems == 1)
             continue;
         blocks = member(archive, name, ".q", &block_bytes);

@@ -60,8 +60,9 @@ static void expect_lines(nyx_graph *g, const char *const *lines)
 
 static void casts_become_part_of_operations(void **state)
 {
-    static const char *const apart[] = { "= swiglu", "bf16[4, 8] = cast", "f32[4, 8] = cast", "f32[8, 4] = reshape", "affine",
-                                         NULL };
+    static const char *const apart[] = { "= swiglu",         "bf16[4, 8] = cast",
+                                         "f32[4, 8] = cast", "f32[8, 4] = reshape",
+                                         "affine",           NULL };
     static const char *const fused[] = { "%3 bf16[4, 8] = swiglu %1\n", "%6 bf16[8, 4] = reshape %3\n",
                                          "%7 f32[8, 4] = affine %6 ", "f32[4, 8] = cast %2", "f32[8, 4] = add %7 %9\n",
                                          "bf16[8, 4] = cast %10", "= matmul %3 %3", NULL };

@@ -227,8 +227,9 @@ static void what_cannot_go_on_is_refused(void **state)
     assert_non_null(strstr(nyx_error_text(), "no decoder"));
     config = config_of(0);
     write_lively(in_folder("t.h5"), &config, NULL);
-    assert_int_equal(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ .sequences = 1, .context = 602 }),
-                     NYX_ERR_INPUT);
+    assert_int_equal(
+        nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ .sequences = 1, .context = 602 }),
+        NYX_ERR_INPUT);
     ok(nyx_generator_open(&g, device, in_folder("t.h5"), &(nyx_generator_options){ .sequences = 1, .context = 40 }));
     assert_int_equal(nyx_generator_feed(g, 0, bad, 2), NYX_ERR_INPUT);
     assert_int_equal(nyx_generator_length(g, 0), 0);

@@ -230,7 +230,8 @@ static void tensors_have_the_names_of_the_contract(void **state)
     static const struct { const char *text, *begin, *end; int count; } rows[] = {
         { llama_text, llama, "blocks.1.mlp.down [12, 20]; norm [12]; head [7, 12]; ", 21 },
         { gpt2_text, gpt2, "blocks.1.mlp.down.bias [12]; norm [12]; norm.bias [12]; ", 36 },
-        { mlp_text, "layers.0.weight [20, 16]; layers.0.bias [20]; ", "layers.1.weight [5, 20]; layers.1.bias [5]; ", 4 },
+        { mlp_text, "layers.0.weight [20, 16]; layers.0.bias [20]; ", "layers.1.weight [5, 20]; layers.1.bias [5]; ",
+          4 },
     };
 
     (void)state;

@@ -212,7 +212,8 @@ static void open_behind(machine *m, const nyx_config *config, int micros)
 
     machine_open(m, micros);
     g = machine_graph(m, NYX_F64);
-    nyx_graph_assign_micro(g, "carry.ids", NYX_ROLE_CARRY, nyx_graph_fill(g, NYX_I32, nyx_shape_of(1, (int64_t)SLOTS / micros), 0.0));
+    nyx_graph_assign_micro(g, "carry.ids", NYX_ROLE_CARRY,
+                           nyx_graph_fill(g, NYX_I32, nyx_shape_of(1, (int64_t)SLOTS / micros), 0.0));
     nyx_graph_assign_micro(g, "grad.puzzle", NYX_ROLE_GRADIENT,
                            nyx_graph_fill(g, NYX_F64, nyx_shape_of(2, (int64_t)SLOTS / micros, (int64_t)8), 0.0));
     nyx_optimizer_build(machine_graph(m, NYX_F64), config, SLOTS, micros, false);

@@ -22,7 +22,8 @@ static const char *text_of(const nyx_page *page)
 
 static void text_is_escaped_and_markup_is_not(void **state)
 {
-    static const struct { enum nyx_page_kind kind; const char *in, *out; } rows[] = {
+    static const struct { enum nyx_page_kind kind; const char *in, *out;
+    } rows[] = {
         { NYX_PAGE_HTML, "plain", "plain" },
         { NYX_PAGE_HTML, "<script>\"&'</script>", "&lt;script&gt;&quot;&amp;&#39;&lt;/script&gt;" },
         { NYX_PAGE_HTML, "\x1b[31m\x01\x7f", REPLACED "[31m" REPLACED REPLACED },
@@ -30,7 +31,10 @@ static void text_is_escaped_and_markup_is_not(void **state)
           REPLACED REPLACED REPLACED REPLACED REPLACED REPLACED REPLACED REPLACED REPLACED REPLACED },
         { NYX_PAGE_HTML, "\xc3", REPLACED },
         { NYX_PAGE_HTML, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" },
-        { NYX_PAGE_HTML, "a\xe2\x80\xae" "b\xe2\x81\xa6\xef\xbf\xbf", "a" REPLACED "b" REPLACED REPLACED }, /* turned around; no character */
+        { NYX_PAGE_HTML,
+          "a\xe2\x80\xae"
+          "b\xe2\x81\xa6\xef\xbf\xbf",
+          "a" REPLACED "b" REPLACED REPLACED }, /* turned around; no character */
         { NYX_PAGE_TEXT, "<b>\x1b]0;x\x07\xc2\x9b", "<b>" REPLACED "]0;x" REPLACED REPLACED },
         { NYX_PAGE_TEXT, "two\nlines\t.", "two\nlines\t." },
         { NYX_PAGE_MARKDOWN, "a|b\n[x](y) <i> `c` @me #1", "a\\|b \\[x\\](y) \\<i\\> \\`c\\` &#64;me \\#1" },
@@ -171,7 +175,8 @@ static void tables_take_the_form_of_their_page(void **state)
         "a     12.5  x<y\n"
         "b<c      -  \xc3\xa9\n",
         "<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>cap</caption>\n"
-        "<thead><tr><th scope=\"col\">name</th><th scope=\"col\" class=\"n\">KiB</th><th scope=\"col\">what</th></tr></thead>\n"
+        "<thead><tr><th scope=\"col\">name</th><th scope=\"col\" class=\"n\">KiB</th><th "
+        "scope=\"col\">what</th></tr></thead>\n"
         "<tbody>\n<tr><th scope=\"row\">a</th><td class=\"n\">12.5</td><td>x&lt;y</td></tr>\n"
         "<tr><th scope=\"row\">b&lt;c</th><td class=\"n\">-</td><td>\xc3\xa9</td></tr>\n</tbody>\n</table></div>\n",
         "| name | KiB | what |\n| --- | ---: | --- |\n| a | 12.5 | x\\<y |\n| b\\<c | - | \xc3\xa9 |\n\n",
@@ -257,7 +262,8 @@ static void labels_cover_nothing(void **state)
 /* One value, none, or one that is no size for an axis: still a chart. */
 static void axes_take_any_values(void **state)
 {
-    static const double ends[][2] = { { 1.0, 1.0 }, { 0.0, 0.0 }, { NAN, NAN }, { -1e308, 1e308 }, { 0.0, 5e-324 }, { 1e17, 1e17 + 16.0 } };
+    static const double ends[][2] = { { 1.0, 1.0 },      { 0.0, 0.0 },    { NAN, NAN },
+                                      { -1e308, 1e308 }, { 0.0, 5e-324 }, { 1e17, 1e17 + 16.0 } };
 
     (void)state;
     for (size_t i = 0; i < 2 * (sizeof ends / sizeof *ends); i++) {

@@ -152,7 +152,8 @@ static void check_model(const char *text, bool accumulate, double share)
 }
 
 static const char deep_text[] =
-    "{\"model\":{\"kind\":\"decoder\",\"width\":16,\"heads\":2,\"layers\":12,\"inner\":48,\"context\":16}," REQUIRED "}";
+    "{\"model\":{\"kind\":\"decoder\",\"width\":16,\"heads\":2,\"layers\":12,\"inner\":48,\"context\":16}," REQUIRED
+    "}";
 
 /* Shares are what was measured, rounded up a little. */
 static void every_model_gives_the_same_bits_in_less_memory(void **state)

@@ -22,7 +22,8 @@ static void open_apply(machine *m, const nyx_config *config, float factor)
 
         nyx_random_init(&random, 3, nyx_stream_of(v->name));
         for (int64_t k = 0; k < machine_bytes(m, v->name) / 4 && v->dtype == NYX_F32; k++)
-            x[k] = (float)(nyx_random_uniform(&random) * 0.2 - 0.1) * (v->role == NYX_ROLE_GRADIENT && factor > 0 ? factor : 1);
+            x[k] = (float)(nyx_random_uniform(&random) * 0.2 - 0.1) *
+                   (v->role == NYX_ROLE_GRADIENT && factor > 0 ? factor : 1);
         for (int64_t k = 0; k < machine_bytes(m, v->name) / 4 && v->role == NYX_ROLE_MOMENT && v->dtype == NYX_F32; k++)
             x[k] = fabsf(x[k]);
         nyx_store_write(m->store, v->name, x);

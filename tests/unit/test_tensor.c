@@ -435,8 +435,8 @@ static void sigmoid_is_symmetrical(void **state)
         double sum = (double)nyx_sigmoidf(x) + (double)nyx_sigmoidf(-x);
 
         assert_true(fabs(sum - 1.0) <= 0x1p-23);
-        assert_true(fabs((double)nyx_silu_gradf(x, nyx_sigmoidf(x)) + (double)nyx_silu_gradf(-x, nyx_sigmoidf(-x)) - 1.0) <
-                    1e-6);
+        assert_true(fabs((double)nyx_silu_gradf(x, nyx_sigmoidf(x)) + (double)nyx_silu_gradf(-x, nyx_sigmoidf(-x)) -
+                         1.0) < 1e-6);
     }
 }
 

@@ -79,7 +79,8 @@ static void llama2c_ids_and_pieces_are_those_of_others(void **state)
     static const int32_t prompt[] = { 403, 407, 261, 378 };
     static const int32_t story[] = { 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426, 338,
                                      401, 396, 267, 337, 410, 408, 419, 292, 411, 322, 265, 282, 295, 433, 426 };
-    static const char    text[] = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park.";
+    static const char    text[] =
+        "Once upon a time, there was a little girl named Lily. She loved to play outside in the park.";
     char           file[512], *back;
     nyx_tokenizer *t;
     int64_t        bytes;
@@ -121,14 +122,22 @@ static nyx_tokenizer *trained(const char *pattern, const char *text, int64_t byt
  * make of the texts is by tokenizers 0.23.3. */
 static void patterns_split_as_their_expressions(void **state)
 {
-    static const struct { const char *pattern, *text, *words; } rows[] = {
+    static const struct { const char *pattern, *text, *words;
+    } rows[] = {
         { "gpt2", "it's  it's 'S", "it|'s| | it|'s| '|S|" },
         { "gpt2", "a1 b22  c", "a|1| b|22| | c|" },
-        { "gpt2", "\xc3\xa9t\xc3\xa9 \xce\xa9""9\t\t!\xc2\xa0 x \xc2\xbd", "\xc3\xa9t\xc3\xa9| \xce\xa9|9|\t|\t|!|\xc2\xa0| x| \xc2\xbd|" },
+        { "gpt2",
+          "\xc3\xa9t\xc3\xa9 \xce\xa9"
+          "9\t\t!\xc2\xa0 x \xc2\xbd",
+          "\xc3\xa9t\xc3\xa9| \xce\xa9|9|\t|\t|!|\xc2\xa0| x| \xc2\xbd|" },
         { "gpt2-digits", "1 22  3 x", "1| |2|2|  |3| x|" },
         { "llama3", "12345 IT'S\n\n  x", "123|45| IT|'S|\n\n| | x|" },
         { "llama3", "(word) _x ...\n\ny", "(word|)| _|x| ...\n\n|y|" },
-        { "llama3", " \n \n  a\tb\xe3\x80\x80""c", " \n \n| | a|\tb|\xe3\x80\x80""c|" },
+        { "llama3",
+          " \n \n  a\tb\xe3\x80\x80"
+          "c",
+          " \n \n| | a|\tb|\xe3\x80\x80"
+          "c|" },
         { "qwen2", "12 3", "1|2| |3|" },
     };
 
@@ -312,7 +321,8 @@ static char *noise(void)
     assert_int_equal(nyx_alloc(&text, NOISE), 0);
     nyx_random_init(&random, 3, 3);
     for (int64_t i = 0; i < NOISE;) {
-        int64_t n = 1 + (int64_t)nyx_random_below(&random, 12), from = (int64_t)nyx_random_below(&random, sizeof common - 13);
+        int64_t n = 1 + (int64_t)nyx_random_below(&random, 12),
+                from = (int64_t)nyx_random_below(&random, sizeof common - 13);
 
         if (nyx_random_below(&random, 4) == 0)
             for (; n > 0 && i < NOISE; n--)
@@ -421,8 +431,19 @@ static void long_words_are_cut(void **state)
 
 static void scores_and_spaces_follow_sentencepiece(void **state)
 {
-    static const char *const pieces[] = { "<unk>", "<s>", "</s>", "<0x0A>", "\xe2\x96\x81", "a", "b", "ab", "\xe2\x96\x81""a",
-                                          "\xe2\x96\x81""ab", "[END]" };
+    static const char *const pieces[] = { "<unk>",
+                                          "<s>",
+                                          "</s>",
+                                          "<0x0A>",
+                                          "\xe2\x96\x81",
+                                          "a",
+                                          "b",
+                                          "ab",
+                                          "\xe2\x96\x81"
+                                          "a",
+                                          "\xe2\x96\x81"
+                                          "ab",
+                                          "[END]" };
     static const float   scores[] = { 0, 0, 0, 0, -9, -8, -8, -2, -1, -5, 0 };
     static const int32_t types[] = { 2, 3, 3, 6, 1, 1, 1, 1, 1, 1, 4 };
     nyx_tokenizer_pieces in = { .subject = "x.gguf", .model = "llama", .count = 11, .pieces = pieces, .scores = scores,
@@ -454,7 +475,9 @@ static void scores_and_spaces_follow_sentencepiece(void **state)
 static void lettered_pieces_make_the_same_tokenizer(void **state)
 {
     nyx_tokenizer       *t, *again;
-    nyx_tokenizer_pieces in = { .subject = "x.gguf", .model = "gpt2", .pre = "gpt-2", .bos = -1, .eos = 50256, .unknown = -1 };
+    nyx_tokenizer_pieces in = {
+        .subject = "x.gguf", .model = "gpt2", .pre = "gpt-2", .bos = -1, .eos = 50256, .unknown = -1
+    };
     char               **pieces, **merges, *text = noise();
     int32_t             *types, *ids;
     int64_t              count;
@@ -522,30 +545,37 @@ static void assert_refused(const char *json, int status, const char *part)
 
 static void malformed_tokenizers_are_refused(void **state)
 {
-    static const struct { const char *json; int status; const char *part; } rows[] = {
+    static const struct { const char *json; int status; const char *part;
+    } rows[] = {
         { "{}", NYX_ERR_INPUT, "has no model" },
         { "{\"kind\":\"words\",\"vocabulary\":[\"a\"]}", NYX_ERR_INPUT, "'kind'" },
         { "{\"kind\":\"bytes\",\"vocabulary\":[]}", NYX_ERR_INPUT, "'vocabulary'" },
         { "{\"kind\":\"bytes\",\"vocabulary\":[\"ab\"]}", NYX_ERR_INPUT, "token 0 has 2 bytes" },
         { "{\"kind\":\"bytes\",\"vocabulary\":[\"a\",\"a\"]}", NYX_ERR_INPUT, "tokens 0 and 1 are the same" },
         { "{\"kind\":\"bytes\",\"vocabulary\":[\"a b\"]}", NYX_ERR_INPUT, "is not written in letters" },
-        { "{\"kind\":\"bytes\",\"vocabulary\":[\"a\"],\"eos\":1}", NYX_ERR_INPUT, "eos is token 1, but the last one is 0" },
+        { "{\"kind\":\"bytes\",\"vocabulary\":[\"a\"],\"eos\":1}", NYX_ERR_INPUT,
+          "eos is token 1, but the last one is 0" },
         { "{\"kind\":\"bytes\",\"vocabulary\":[\"a\"],\"merges\":[]}", NYX_ERR_INPUT, "have no merges" },
         { "{\"kind\":\"bytes\",\"vocabulary\":[\"a\"],\"control\":[3]}", NYX_ERR_INPUT, "token 3, which is not there" },
         { "{\"kind\":\"bytes\",\"vocabulary\":[\"a\"],\"control\":[0,0]}", NYX_ERR_INPUT, "listed twice" },
         { "{\"kind\":\"bytes\",\"vocabulary\":[\"a\"],\"unknown\":4294967296}", NYX_ERR_INPUT, "'unknown'" },
         { "{\"kind\":\"bpe-bytes\",\"vocabulary\":[\"a\"]}", NYX_ERR_INPUT, "'pattern'" },
-        { "{\"kind\":\"bpe-bytes\",\"pattern\":\"gpt2\",\"vocabulary\":[\"a\"],\"merges\":[[0,1]]}", NYX_ERR_INPUT, "merge 0 joins" },
-        { "{\"kind\":\"bpe-bytes\",\"pattern\":\"gpt2\",\"vocabulary\":[\"a\"],\"merges\":[[0,0]]}", NYX_ERR_INPUT, "the vocabulary lacks" },
-        { "{\"kind\":\"bpe-bytes\",\"pattern\":\"gpt2\",\"vocabulary\":[\"a\",\"aa\"],\"merges\":[[0,0],[0,0]]}", NYX_ERR_INPUT, "there twice" },
+        { "{\"kind\":\"bpe-bytes\",\"pattern\":\"gpt2\",\"vocabulary\":[\"a\"],\"merges\":[[0,1]]}", NYX_ERR_INPUT,
+          "merge 0 joins" },
+        { "{\"kind\":\"bpe-bytes\",\"pattern\":\"gpt2\",\"vocabulary\":[\"a\"],\"merges\":[[0,0]]}", NYX_ERR_INPUT,
+          "the vocabulary lacks" },
+        { "{\"kind\":\"bpe-bytes\",\"pattern\":\"gpt2\",\"vocabulary\":[\"a\",\"aa\"],\"merges\":[[0,0],[0,0]]}",
+          NYX_ERR_INPUT, "there twice" },
         { "{\"kind\":\"bpe-scores\",\"vocabulary\":[\"a\"]}", NYX_ERR_INPUT, "0 scores for 1 tokens" },
         { "{\"kind\":\"bpe-scores\",\"vocabulary\":[\"a\"],\"scores\":[1e300]}", NYX_ERR_INPUT, "is no number" },
-        { "{\"kind\":\"bpe-scores\",\"vocabulary\":[\"a\"],\"scores\":[1],\"byte\":[0]}", NYX_ERR_INPUT, "should be a byte" },
+        { "{\"kind\":\"bpe-scores\",\"vocabulary\":[\"a\"],\"scores\":[1],\"byte\":[0]}", NYX_ERR_INPUT,
+          "should be a byte" },
         { "{" MODEL "}}", NYX_ERR_UNSUPPORTED, "pre-tokenizer" },
         { "{" LEVEL "," MODEL ",\"dropout\":0.1}}", NYX_ERR_UNSUPPORTED, "dropout 0.1" },
         { "{" LEVEL "," MODEL ",\"byte_fallback\":true}}", NYX_ERR_UNSUPPORTED, "byte_fallback" },
         { "{" LEVEL "," MODEL ",\"end_of_word_suffix\":\"</w>\"}}", NYX_ERR_UNSUPPORTED, "end_of_word_suffix" },
-        { "{" LEVEL ",\"normalizer\":{\"type\":\"Lowercase\"}," MODEL "}}", NYX_ERR_UNSUPPORTED, "normalizer {\"type\":\"Lowercase\"}" },
+        { "{" LEVEL ",\"normalizer\":{\"type\":\"Lowercase\"}," MODEL "}}", NYX_ERR_UNSUPPORTED,
+          "normalizer {\"type\":\"Lowercase\"}" },
         { "{" LEVEL ",\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", NYX_ERR_UNSUPPORTED, "\"WordPiece\"" },
         { "{" LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}", NYX_ERR_INPUT, "has no vocabulary" },
         { "{" LEVEL ",\"model\":{\"vocab\":{\"a\":0}}}", NYX_ERR_INPUT, "has no merges" },
@@ -554,9 +584,11 @@ static void malformed_tokenizers_are_refused(void **state)
         { "{" LEVEL ",\"model\":{\"vocab\":{\"a\":99999999},\"merges\":[]}}", NYX_ERR_INPUT, "the id 99999999" },
         { "{" LEVEL ",\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}", NYX_ERR_INPUT, "is no pair" },
         { "{" LEVEL ",\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a z\"]}}", NYX_ERR_INPUT, "no tokens both" },
-        { "{" LEVEL ",\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a b\"]}}", NYX_ERR_INPUT, "the vocabulary lacks" },
+        { "{" LEVEL ",\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a b\"]}}", NYX_ERR_INPUT,
+          "the vocabulary lacks" },
         { "{" LEVEL ",\"added_tokens\":[{\"id\":0,\"content\":\"x\"}]," MODEL "}}", NYX_ERR_INPUT, "have the same id" },
-        { "{" LEVEL ",\"added_tokens\":[{\"id\":3,\"content\":\"x\",\"lstrip\":true}]," MODEL "}}", NYX_ERR_UNSUPPORTED, "lstrip" },
+        { "{" LEVEL ",\"added_tokens\":[{\"id\":3,\"content\":\"x\",\"lstrip\":true}]," MODEL "}}", NYX_ERR_UNSUPPORTED,
+          "lstrip" },
         { "{\"model\":", NYX_ERR_INPUT, "line 1" },
         { "", NYX_ERR_INPUT, "breaks off at byte 0" },
         { "abcdefghijklmnopqrstuvwxyz", NYX_ERR_INPUT, "breaks off at byte 4" },

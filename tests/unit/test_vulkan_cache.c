@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
-static const nyx_vulkan__version version = { 0x10de, 0x2331, 7, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
+static const nyx_vulkan__version version = {
+    0x10de, 0x2331, 7, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 }
+};
 static const char                text[] = "what a driver compiled";
 
 /* Is there a cache of `text`? Anything else must be no cache at all. */

@@ -102,7 +102,8 @@ static void every_code_and_scale_is_read_as_the_cpu_reads_it(void **state)
             const bool none = isnan(exact[r]), tiny = fabsf(exact[r]) < FLT_MIN; /* a GPU may have no subnormals */
 
             if (none ? !isnan(decoded[r]) : tiny ? !(fabsf(decoded[r]) <= FLT_MIN) : decoded[r] != exact[r])
-                fail_msg("%s, row %d: decoded %a, not %a", tables[i].format, (int)r, (double)decoded[r], (double)exact[r]);
+                fail_msg("%s, row %d: decoded %a, not %a", tables[i].format, (int)r, (double)decoded[r],
+                         (double)exact[r]);
             if (none ? !isnan(product[r]) : tiny ? !(fabsf(product[r]) <= FLT_MIN) : product[r] != exact[r])
                 fail_msg("%s, row %d: times one %a, not %a", tables[i].format, (int)r, (double)product[r],
                          (double)exact[r]);

@@ -64,8 +64,8 @@ static void multiply(nyx_device *device, enum nyx_dtype type, enum nyx_matmul_mo
     char            what[96];
     float          *bias;
 
-    snprintf(what, sizeof what, "%s: %s, mode %d, %d x %d x %d", nyx_device_name(device), nyx_dtype_name(type), (int)mode,
-             (int)s.m, (int)s.n, (int)s.k);
+    snprintf(what, sizeof what, "%s: %s, mode %d, %d x %d x %d", nyx_device_name(device), nyx_dtype_name(type),
+             (int)mode, (int)s.m, (int)s.n, (int)s.k);
     ok(nyx_graph_create(&g, NYX_F32));
     const nyx_value left = nyx_graph_variable(g, "x", type, x, NYX_ROLE_INPUT);
     const nyx_value right = nyx_graph_variable(g, "w", type, w, NYX_ROLE_INPUT);

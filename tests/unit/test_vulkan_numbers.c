@@ -84,7 +84,8 @@ static int differences(const results *got, const results *plain, const results *
     for (int o = 0; o < plain->count; o++)
         for (int i = 0; i < MOST; i++)
             if (!alike(got->y[o][i], plain->y[o][i]) && !alike(got->y[o][i], vectorised->y[o][i]) && count++ < 12)
-                print_message("%s [%d]: %g, not %g\n", plain->names[o], i, (double)got->y[o][i], (double)plain->y[o][i]);
+                print_message("%s [%d]: %g, not %g\n", plain->names[o], i, (double)got->y[o][i],
+                              (double)plain->y[o][i]);
     return count;
 }
 

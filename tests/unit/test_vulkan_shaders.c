@@ -61,7 +61,8 @@ static void look(findings *out, const nyx_shader_source *shader)
                  opcode == COMPOSITE_EXTRACT || opcode == BITCAST || opcode == BITWISE_AND)
             about[at[2]] |= (unsigned char)inherited(at, at[0] >> 16, about);
         if (opcode == F_ADD || opcode == F_SUB || opcode == F_MUL || opcode == VECTOR_TIMES_SCALAR) {
-            const bool by_hand = ((about[at[3]] | about[at[4]]) & (MAGIC | MASKED)) != 0, marked = about[at[2]] & MARKED;
+            const bool by_hand = ((about[at[3]] | about[at[4]]) & (MAGIC | MASKED)) != 0,
+                       marked = about[at[2]] & MARKED;
 
             out->operations++;
             out->unmarked += !marked;

@@ -12,7 +12,8 @@ static int each_word(const char *list, int (*each)(const char *word))
     char *copy, *rest = NULL;
     int   status = nyx_text_copy(&copy, list), words = 0;
 
-    for (char *word = status < 0 ? NULL : strtok_r(copy, ",", &rest); word && status >= 0; word = strtok_r(NULL, ",", &rest)) {
+    for (char *word = status < 0 ? NULL : strtok_r(copy, ",", &rest); word && status >= 0;
+         word = strtok_r(NULL, ",", &rest)) {
         status = each(word);
         words++;
     }
@@ -100,7 +101,8 @@ static int take_size(const char *text)
         return nyx_error_set(NYX_ERR_USAGE, "'%s' is no size; write MxNxK, or N for NxNxN, up to 1048576", text);
     if (bench_options.size_count == (int)(sizeof bench_options.sizes / sizeof *bench_options.sizes))
         return nyx_error_set(NYX_ERR_USAGE, "there are more than %d sizes", bench_options.size_count);
-    bench_options.sizes[bench_options.size_count++] = (nyx_bench_size){ extent[0], extent[count == 1 ? 0 : 1], extent[count == 1 ? 0 : 2] };
+    bench_options.sizes[bench_options.size_count++] = (nyx_bench_size){ extent[0], extent[count == 1 ? 0 : 1],
+                                                                        extent[count == 1 ? 0 : 2] };
     return 0;
 }
 
@@ -116,7 +118,8 @@ static int take_shape(const char *text)
     int64_t e[4];
 
     if (take_extents(text, e, 4) != 4 || e[0] * e[1] > 1 << 20 || e[1] * e[3] > 1 << 20)
-        return nyx_error_set(NYX_ERR_USAGE, "'%s' is no shape; write BxHxSxD: batch, heads, positions, width of a head", text);
+        return nyx_error_set(NYX_ERR_USAGE, "'%s' is no shape; write BxHxSxD: batch, heads, positions, width of a head",
+                             text);
     if (bench_options.heads_count == (int)(sizeof bench_options.heads / sizeof *bench_options.heads))
         return nyx_error_set(NYX_ERR_USAGE, "there are more than %d shapes", bench_options.heads_count);
     bench_options.heads[bench_options.heads_count++] = (nyx_bench_heads){ e[0], e[1], e[2], e[3] };

@@ -39,14 +39,16 @@ static void print_tuned(const nyx_bench *bench)
         nyx_cli_print("tuned %s:", t->what);
         for (int g = 0; g < NYX_GENES; g++)
             nyx_cli_print(" %d", (int)t->genome.genes[g]);
-        nyx_cli_print(" take %.2f us, the kernel's own choice %.2f; %lld tried, %lld refused, %lld wrong\n", t->found.median_s * 1e6,
-                      t->found.usual_s * 1e6, (long long)t->tried, (long long)t->refused, (long long)t->wrong);
+        nyx_cli_print(" take %.2f us, the kernel's own choice %.2f; %lld tried, %lld refused, %lld wrong\n",
+                      t->found.median_s * 1e6, t->found.usual_s * 1e6, (long long)t->tried, (long long)t->refused,
+                      (long long)t->wrong);
     }
 }
 
 void bench_print(nyx_bench *bench)
 {
-    static const char *const head[] = { "op", "what", "median us", "+-%", "GFLOP/s", "GB/s", "limit us", "by", "of limit", "OpenBLAS us", "peak MiB", "mJ" };
+    static const char *const head[] = { "op",       "what", "median us", "+-%",         "GFLOP/s",  "GB/s",
+                                        "limit us", "by",   "of limit",  "OpenBLAS us", "peak MiB", "mJ" };
     nyx_table *table = nyx_table_create((int)(sizeof head / sizeof *head));
 
     for (size_t i = 0; i < sizeof head / sizeof *head; i++)
@@ -63,7 +65,8 @@ void bench_print(nyx_bench *bench)
         cell_rate(table, f->bytes, known ? f->median_s : 0.0);
         nyx_table_cell(table, f->limit_s > 0.0 ? "%.2f" : "-", f->limit_s * 1e6);
         nyx_table_cell(table, "%s", f->limit_s > 0.0 ? f->limited_by : "-");
-        nyx_table_cell(table, known && f->limit_s > 0.0 ? "%.1f %%" : "-", known ? 100.0 * f->limit_s / f->median_s : 0.0);
+        nyx_table_cell(table, known && f->limit_s > 0.0 ? "%.1f %%" : "-",
+                       known ? 100.0 * f->limit_s / f->median_s : 0.0);
         nyx_table_cell(table, f->yardstick_s > 0.0 ? "%.2f" : "-", f->yardstick_s * 1e6);
         nyx_table_cell(table, known && f->memory_bytes > 0 ? "%.1f" : "-", (double)f->memory_bytes / 1048576.0);
         nyx_table_cell(table, known && f->energy_j > 0.0 ? "%.3f" : "-", f->energy_j * 1e3);

@@ -106,8 +106,9 @@ const nyx_command data_maze = {
     .usage = "[OPTIONS] -o OUT.h5",
     .examples = "nyx-data maze --count=1100 --test=100 --augment=dihedral -o mazes.h5\n"
                 "nyx-data maze --import=maze-30x30-hard.csv.gz --test=0.5 -o mazes.h5",
-    .description = "Generates mazes with one shortest path each, no two the same up to turning and mirroring, or reads them out "
-                   "of a text or CSV file, one a line, packed or not. The target of a row is the maze with its path.",
+    .description = "Generates mazes with one shortest path each, no two the same up to turning and mirroring, or reads "
+                   "them out of a text or CSV file, one a line, packed or not. The target of a row is the maze with "
+                   "its path.",
     .opts = opts,
     .run = run,
 };

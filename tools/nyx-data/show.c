@@ -125,8 +125,8 @@ const nyx_command data_show = {
     .purpose = "print what a dataset holds",
     .usage = "[OPTIONS] FILE.h5",
     .examples = "nyx-data show d.h5 --split=test --rows=3",
-    .description = "Prints rows, clues and ratings of both splits, how many puzzles a solver of naked singles gets, and as "
-                   "many rows as asked for, drawn as puzzles where they are some.",
+    .description = "Prints rows, clues and ratings of both splits, how many puzzles a solver of naked singles gets, "
+                   "and as many rows as asked for, drawn as puzzles where they are some.",
     .opts = show_opts,
     .run = run_show,
 };

@@ -16,7 +16,8 @@ static struct {
 } sort = { .digits = 6, .values = 3 };
 
 static const nyx_opt images_opts[] = {
-    { NYX_OPT_INPUT, .value = &images.images, .arg = "IMAGES", .required = true, .help = "IDX file of images, packed or not" },
+    { NYX_OPT_INPUT, .value = &images.images, .arg = "IMAGES", .required = true,
+      .help = "IDX file of images, packed or not" },
     { NYX_OPT_INPUT, .value = &images.labels, .arg = "LABELS", .required = true, .help = "IDX file of their labels" },
     { NYX_OPT_GROUP, .help = "Rows" },
     { NYX_OPT_INT, "test", .value = &images.test, .arg = "N", .least = 0,
@@ -75,7 +76,8 @@ static int run_sort(nyx_report *report)
     nyx_json   *options;
     int         status;
 
-    if ((status = data_output_check(sort.output)) < 0 || (status = nyx_sort_make(&dataset, sort.digits, sort.values)) < 0)
+    if ((status = data_output_check(sort.output)) < 0 ||
+        (status = nyx_sort_make(&dataset, sort.digits, sort.values)) < 0)
         return status;
     options = nyx_json_object();
     nyx_json_set_int(options, "digits", sort.digits);
@@ -90,8 +92,8 @@ const nyx_command data_images = {
     .purpose = "make a dataset of labelled images out of IDX files",
     .usage = "[OPTIONS] IMAGES LABELS -o OUT.h5",
     .examples = "nyx-data images t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz -o mnist.h5",
-    .description = "Reads two IDX files as MNIST has them. A row is an image, its pixels the tokens, and its one target the "
-                   "label. Nothing is shuffled.",
+    .description = "Reads two IDX files as MNIST has them. A row is an image, its pixels the tokens, and its one "
+                   "target the label. Nothing is shuffled.",
     .opts = images_opts,
     .run = run_images,
 };
@@ -101,8 +103,8 @@ const nyx_command data_sort = {
     .purpose = "make a dataset of all sequences of a few digits, to be sorted",
     .usage = "[OPTIONS] -o OUT.h5",
     .examples = "nyx-data sort --digits=6 --values=3 -o sort.h5",
-    .description = "Makes every sequence of so many digits, followed by the same digits in rising order: the sort task of "
-                   "minGPT. It is exhaustive, so both splits hold all rows.",
+    .description = "Makes every sequence of so many digits, followed by the same digits in rising order: the sort task "
+                   "of minGPT. It is exhaustive, so both splits hold all rows.",
     .opts = sort_opts,
     .run = run_sort,
 };

@@ -36,7 +36,8 @@ static const nyx_opt opts[] = {
     { NYX_OPT_TEXT, "tokenizer", .value = &args.tokenizer, .arg = "FILE|NAME",
       .help = "bytes; characters: the bytes in use; or a file: tokenizer.json, a dataset or model of ours, llama2.c's, "
               "GPT-2's vocab.json [learnt from the training side]" },
-    { NYX_OPT_INPUT, "merges", .value = &args.merges, .arg = "FILE", .help = "merges.txt of GPT-2, with its vocab.json [none]" },
+    { NYX_OPT_INPUT, "merges", .value = &args.merges, .arg = "FILE",
+      .help = "merges.txt of GPT-2, with its vocab.json [none]" },
     { NYX_OPT_INT, "vocabulary", .value = &args.vocabulary, .arg = "N", .least = 257,
       .help = "tokens to learn by byte-pair encoding [4096]" },
     { NYX_OPT_CHOICE, "pattern", .value = &args.pattern, .arg = "NAME", .choices = patterns,
@@ -61,15 +62,16 @@ static void warn(const char *sentence)
 static int options_of(nyx_corpus_options *o)
 {
     if (args.test_share < 0 || args.test_share >= 1)
-        return nyx_error_set(NYX_ERR_USAGE, "--test-share=%g is no share: at least 0 and below 1 expected", args.test_share);
+        return nyx_error_set(NYX_ERR_USAGE, "--test-share=%g is no share: at least 0 and below 1 expected",
+                             args.test_share);
     if (args.tokenizer && args.vocabulary >= 0)
         return nyx_error_set(NYX_ERR_USAGE, "--vocabulary is for learning; the tokens of '%s' are what they are",
                              args.tokenizer);
     if (args.merges && !args.tokenizer)
         return nyx_error_set(NYX_ERR_USAGE, "--merges goes with --tokenizer=vocab.json");
     if (args.vocabulary > NYX_VOCABULARY_MOST)
-        return nyx_error_set(NYX_ERR_USAGE, "--vocabulary=%lld is too large: %d is the most", (long long)args.vocabulary,
-                             NYX_VOCABULARY_MOST);
+        return nyx_error_set(NYX_ERR_USAGE, "--vocabulary=%lld is too large: %d is the most",
+                             (long long)args.vocabulary, NYX_VOCABULARY_MOST);
     *o = (nyx_corpus_options){ .inputs = args.inputs, .tail = strcmp(args.split, "tail") == 0,
                                .test_share = args.test_share, .tokenizer = args.tokenizer, .merges = args.merges,
                                .pattern = args.pattern, .vocabulary = args.vocabulary < 0 ? 4096 : args.vocabulary };
@@ -101,9 +103,9 @@ const nyx_command data_text = {
     .usage = "[OPTIONS] INPUT... -o OUT.h5",
     .examples = "nyx-data text shakespeare.txt --split=tail --tokenizer=characters -o shakespeare.h5\n"
                 "nyx-data text stories.tar.gz --document='<|endoftext|>' --vocabulary=10000 -o stories.h5",
-    .description = "Reads text out of files, folders and archives, splits it into documents, sets some aside for testing, "
-                   "and codes it with a tokenizer that is learnt from the training side or read from a file. The "
-                   "tokenizer is kept inside the dataset.",
+    .description = "Reads text out of files, folders and archives, splits it into documents, sets some aside for "
+                   "testing, and codes it with a tokenizer that is learnt from the training side or read from a file. "
+                   "The tokenizer is kept inside the dataset.",
     .opts = opts,
     .run = run,
 };

@@ -20,9 +20,9 @@ extern eval_generation eval_generate_args;
     { .kind = NYX_OPT_TEXT, .name = "prompt", .value = &eval_generate_args.prompt, .arg = "TEXT",                      \
       .help = "how the text begins [nothing]" },                                                                       \
     { .kind = NYX_OPT_INPUT, .name = "prompt-file", .value = &eval_generate_args.prompt_file, .arg = "FILE",           \
-      .help = "the same, out of a file [none]" },                                                                             \
+      .help = "the same, out of a file [none]" },                                                                      \
     { .kind = NYX_OPT_INPUT, .name = "tokenizer", .value = &eval_generate_args.tokenizer, .arg = "FILE",               \
-      .help = "the one to use [the model's]" },                                                                          \
+      .help = "the one to use [the model's]" },                                                                        \
     { .kind = NYX_OPT_INT, .name = "tokens", .value = &eval_generate_args.tokens, .arg = "N",                          \
       .help = "new tokens at most [256]", .least = 1 },                                                                \
     { .kind = NYX_OPT_REAL, .name = "temperature", .value = &eval_generate_args.temperature, .arg = "X",               \

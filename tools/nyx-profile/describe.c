@@ -73,7 +73,8 @@ void profile_describe_machine(nyx_json *result, nyx_json *run, const nyx_machine
 
 void profile_describe_sensors(nyx_json *run, const nyx_sensors *sensors)
 {
-    static const char *const quantities[NYX_QUANTITY_COUNT] = { "temperature_c", "power_w", "energy_j", "utilisation_percent", "clock_mhz" };
+    static const char *const quantities[NYX_QUANTITY_COUNT] = { "temperature_c", "power_w", "energy_j",
+                                                                "utilisation_percent", "clock_mhz" };
     nyx_json *object = nyx_json_add_object(run, "sensors");
 
     for (int i = 0; nyx_sensor_sources[i]; i++) {
@@ -144,7 +145,9 @@ void profile_describe_disk(nyx_json *run, const char *folder, const nyx_bench *b
     speed = nyx_json_add_object(disk, "bytes_per_s");
     for (int64_t i = 0; i < (bench ? nyx_bench_figure_count(bench) : 0); i++) {
         const nyx_bench_figure *f = nyx_bench_figure_at(bench, i);
-        const char             *key = !strncmp(f->what, "write", 5) ? "write" : !strncmp(f->what, "read dropped", 12) ? "read" : "read_cached";
+        const char             *key = !strncmp(f->what, "write", 5)           ? "write"
+                                      : !strncmp(f->what, "read dropped", 12) ? "read"
+                                                                              : "read_cached";
 
         if (strcmp(f->op, "file"))
             continue;
@@ -168,7 +171,8 @@ void profile_print_sensors(nyx_report *report, const nyx_sensors *sensors)
 {
     for (int i = 0; nyx_sensor_sources[i]; i++)
         if (nyx_sensors_reason(sensors, nyx_sensor_sources[i]))
-            nyx_cli_print("sensors    %s none: %s\n", nyx_sensor_sources[i], nyx_sensors_reason(sensors, nyx_sensor_sources[i]));
+            nyx_cli_print("sensors    %s none: %s\n", nyx_sensor_sources[i],
+                          nyx_sensors_reason(sensors, nyx_sensor_sources[i]));
     for (int i = 0; i < nyx_sensors_count(sensors); i++) {
         static const char *const units[NYX_QUANTITY_COUNT] = { "degrees C", "W", "J", "%", "MHz" };
         const nyx_sensor *s = nyx_sensors_at(sensors, i);

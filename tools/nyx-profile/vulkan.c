@@ -14,11 +14,20 @@ static void set_flags(nyx_json *object, const flag *flags, size_t count)
 static void describe_features(nyx_json *object, const nyx_vulkan_device *d)
 {
     const flag features[] = {
-        { "storage_16bit", d->has.storage16 }, { "storage_8bit", d->has.storage8 }, { "float16", d->has.float16 },
-        { "int8", d->has.int8 }, { "int64", d->has.int64 }, { "float64", d->has.float64 },
-        { "buffer_address", d->has.address }, { "timeline", d->has.timeline }, { "subgroup_size", d->has.subgroup_size },
-        { "integer_dot", d->has.dot }, { "integer_dot_accelerated", d->has.dot_fast },
-        { "cooperative_matrix", d->has.matrix }, { "bfloat16", d->has.bfloat16 }, { "memory_budget", d->has.budget },
+        { "storage_16bit", d->has.storage16 },
+        { "storage_8bit", d->has.storage8 },
+        { "float16", d->has.float16 },
+        { "int8", d->has.int8 },
+        { "int64", d->has.int64 },
+        { "float64", d->has.float64 },
+        { "buffer_address", d->has.address },
+        { "timeline", d->has.timeline },
+        { "subgroup_size", d->has.subgroup_size },
+        { "integer_dot", d->has.dot },
+        { "integer_dot_accelerated", d->has.dot_fast },
+        { "cooperative_matrix", d->has.matrix },
+        { "bfloat16", d->has.bfloat16 },
+        { "memory_budget", d->has.budget },
         { "host_import", d->has.host_import },
     };
 
@@ -105,7 +114,8 @@ static void set_measured(nyx_json *object, const char *key, double value, const 
 
 static void describe_measured(nyx_json *object, const nyx_vulkan_device *d)
 {
-    nyx_json    *parts[2] = { nyx_json_add_object(object, "operations_per_s"), nyx_json_add_object(object, "bytes_per_s") };
+    nyx_json    *parts[2] = { nyx_json_add_object(object, "operations_per_s"),
+                              nyx_json_add_object(object, "bytes_per_s") };
     const double submits = d->measured.rate[NYX_RATE_SUBMIT];
 
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
@@ -145,10 +155,11 @@ static void print_measured(const nyx_vulkan_device *d)
     nyx_cli_print(" GFLOP/s");
     if (d->measured.clock_mhz > 0.0)
         nyx_cli_print(" at %.0f MHz", d->measured.clock_mhz);
-    nyx_cli_print("\nmoving     read %.1f, copy %.1f, from the host %.2f, to it %.2f GB/s; an empty submit takes %.3f ms%s\n",
-                  rate[NYX_RATE_READ] * 1e-9, rate[NYX_RATE_COPY] * 1e-9, rate[NYX_RATE_UPLOAD] * 1e-9,
-                  rate[NYX_RATE_DOWNLOAD] * 1e-9, rate[NYX_RATE_SUBMIT] > 0.0 ? 1e3 / rate[NYX_RATE_SUBMIT] : 0.0,
-                  d->measured.steady ? "" : "; not all were steady");
+    nyx_cli_print(
+        "\nmoving     read %.1f, copy %.1f, from the host %.2f, to it %.2f GB/s; an empty submit takes %.3f ms%s\n",
+        rate[NYX_RATE_READ] * 1e-9, rate[NYX_RATE_COPY] * 1e-9, rate[NYX_RATE_UPLOAD] * 1e-9,
+        rate[NYX_RATE_DOWNLOAD] * 1e-9, rate[NYX_RATE_SUBMIT] > 0.0 ? 1e3 / rate[NYX_RATE_SUBMIT] : 0.0,
+        d->measured.steady ? "" : "; not all were steady");
 }
 
 void profile_print_vulkan(const nyx_vulkan *vulkan)
@@ -163,7 +174,8 @@ void profile_print_vulkan(const nyx_vulkan *vulkan)
             nyx_cli_print("shaders    loops %s; f16 in registers %s; fma %s; denormals %s%s%s\n",
                           d->shaders.long_loops ? "have no end" : "end after 65,535 turns",
                           d->shaders.rounds_f16 ? "is rounded" : "is not rounded",
-                          d->shaders.fuses_fma ? "rounds once" : "rounds twice", d->shaders.keeps_denormals ? "stay" : "are zero",
+                          d->shaders.fuses_fma ? "rounds once" : "rounds twice",
+                          d->shaders.keeps_denormals ? "stay" : "are zero",
                           d->shaders.fuses_precise ? "; what is precise is fused" : "",
                           d->shaders.compares_nan ? "" : "; NaN compares as a number");
         if (d->measured.known)

@@ -236,7 +236,8 @@ static void put(nyx_page *page, const drawing *d, nyx_chart *chart, const char *
         for (int i = 0; i < f->count; i++)
             if (isfinite(front_value(&f->points[i], d->metric, "value")))
                 nyx_page_add(desc, "%s: %.1f %s, %.3g (%.3g to %.3g). ", f->points[i].label,
-                             f->points[i].bytes / d->unit, unit, d->factor * front_value(&f->points[i], d->metric, "value"),
+                             f->points[i].bytes / d->unit, unit,
+                             d->factor * front_value(&f->points[i], d->metric, "value"),
                              d->factor * front_value(&f->points[i], d->metric, "low"),
                              d->factor * front_value(&f->points[i], d->metric, "high"));
     if (desc && nyx_page_text(&text, &bytes, desc) < 0)

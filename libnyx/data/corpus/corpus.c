@@ -103,8 +103,9 @@ static int decide_documents(struct corpus *c)
     if (share <= 0)
         return 0;
     if (c->documents == 1 || c->lowest == c->highest)
-        return nyx_error_set(NYX_ERR_USAGE, "cannot set documents aside for testing: %s; --split=tail splits the text by "
-                             "position, --document says where documents end, --test-share=0 trains on all",
+        return nyx_error_set(NYX_ERR_USAGE, "cannot set documents aside for testing: %s; --split=tail splits the text "
+                                            "by position, --document says where documents end, --test-share=0 trains "
+                                            "on all",
                              c->documents == 1 ? "there is one" : "all are the same");
     if (c->lowest >= c->threshold)
         c->threshold = c->lowest + 1;

@@ -199,8 +199,8 @@ int nyx_corpus_document_parse(nyx_corpus_options *options, const char *word)
     for (const char *at = word; *at; at++)
         is_word &= (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
     if (is_word || nyx_text_nearest(word, names))
-        return nyx_error_set(NYX_ERR_USAGE, "'%s' says not where documents end; file, line, blank-line, or a marker such as "
-                             "'<|endoftext|>' do", word);
+        return nyx_error_set(NYX_ERR_USAGE, "'%s' says not where documents end; file, line, blank-line, or a marker "
+                                            "such as '<|endoftext|>' do", word);
     options->document = NYX_DOCUMENT_MARKER;
     options->marker = word;
     return 0;

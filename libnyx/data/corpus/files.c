@@ -29,7 +29,8 @@ static int compare_names(const void *a, const void *b)
 static int add_folder(struct nyx_corpus__files *files, const char *path, const char *output, int depth);
 
 /* Something in a folder: links to folders, devices and pipes are left out. */
-static int add_entry(struct nyx_corpus__files *files, const char *folder, const char *name, const char *output, int depth)
+static int add_entry(struct nyx_corpus__files *files, const char *folder, const char *name, const char *output,
+                     int depth)
 {
     struct stat about;
     size_t      length = strlen(folder);

@@ -15,7 +15,8 @@ struct nyx_corpus__files {
     int64_t count, room;
     int     spool; /* what standard input held, -1: it is no input */
 };
-int  nyx_corpus__files_list(struct nyx_corpus__files *files, const nyx_corpus_options *options, const char *output) NYX_CHECKED;
+int  nyx_corpus__files_list(struct nyx_corpus__files *files, const nyx_corpus_options *options,
+                            const char *output) NYX_CHECKED;
 void nyx_corpus__files_release(struct nyx_corpus__files *files);
 
 /* Who gets documents: text() any number of times, then end(). No document is

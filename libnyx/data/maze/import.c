@@ -32,7 +32,8 @@ static const char *parse(void *context, void *to, struct nyx_data__field questio
         return "the maze is not of the size asked for with --size";
     if (in->list->size && in->list->size != item->question.size)
         return "the maze is not of the size of those before it";
-    if (answer.chars && (answer.chars != question.chars || nyx_maze_parse(&item->answer, answer.text, answer.chars) < 0))
+    if (answer.chars &&
+        (answer.chars != question.chars || nyx_maze_parse(&item->answer, answer.text, answer.chars) < 0))
         return "the answer is no maze of the same size";
     in->list->size = item->question.size;
     return NULL;

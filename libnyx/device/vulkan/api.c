@@ -16,7 +16,8 @@ static const char *open_instance(nyx_vulkan__api *vk)
 {
     const VkApplicationInfo    application = { .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pApplicationName = "nyx",
                                                .apiVersion = VK_API_VERSION_1_3 };
-    const VkInstanceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application };
+    const VkInstanceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+                                        .pApplicationInfo = &application };
     PFN_vkCreateInstance       create;
     bool                       whole = true;
 
@@ -33,8 +34,9 @@ static const char *open_instance(nyx_vulkan__api *vk)
     whole = whole && vk->name;
     NYX_VULKAN_OF_INSTANCE(FIND)
 #undef FIND
-    vk->GetPhysicalDeviceCooperativeMatrixPropertiesKHR = (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)vk->get(
-        vk->instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    vk->GetPhysicalDeviceCooperativeMatrixPropertiesKHR =
+        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)vk->get(
+            vk->instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
     return whole ? NULL : "the Vulkan loader is older than 1.1";
 }
 

@@ -43,7 +43,8 @@ typedef struct {
     void                     *library;
     VkInstance                instance;
     PFN_vkGetInstanceProcAddr get;
-    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR GetPhysicalDeviceCooperativeMatrixPropertiesKHR; /* may be NULL */
+    /* may be NULL */
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR GetPhysicalDeviceCooperativeMatrixPropertiesKHR;
     NYX_VULKAN_OF_INSTANCE(NYX_VULKAN_MEMBER)
     NYX_VULKAN_OF_DEVICE(NYX_VULKAN_MEMBER)
 } nyx_vulkan__api;
@@ -52,7 +53,8 @@ typedef struct {
 /* Open the loader (NULL: libvulkan.so.1), make an instance, find the functions
  * of an instance. NULL, or why not. */
 const char *nyx_vulkan__api_open(nyx_vulkan__api *vk, const char *loader);
-bool        nyx_vulkan__api_device(nyx_vulkan__api *vk, VkDevice device); /* the functions of a device; false: some are missing */
+/* the functions of a device; false: some are missing */
+bool        nyx_vulkan__api_device(nyx_vulkan__api *vk, VkDevice device);
 void        nyx_vulkan__api_close(nyx_vulkan__api *vk);
 
 #endif

@@ -52,10 +52,16 @@ static int64_t clipped(uint64_t bytes)
 
 static void ask_limits(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out)
 {
-    VkPhysicalDeviceShaderIntegerDotProductProperties dot = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES };
+    VkPhysicalDeviceShaderIntegerDotProductProperties dot = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES
+    };
     VkPhysicalDeviceSubgroupProperties subgroup = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES };
-    VkPhysicalDeviceMaintenance3Properties most = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES };
-    VkPhysicalDeviceFloatControlsProperties floats = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES };
+    VkPhysicalDeviceMaintenance3Properties most = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES
+    };
+    VkPhysicalDeviceFloatControlsProperties floats = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES
+    };
     VkPhysicalDeviceDriverProperties driver = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
     VkPhysicalDeviceProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &subgroup };
     const VkPhysicalDeviceLimits *limits = &all.properties.limits;
@@ -82,7 +88,7 @@ static void ask_limits(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
 static void ask_matrix(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out, int type)
 {
     VkCooperativeMatrixPropertiesKHR list[64];
-    const int                        factor = type ? (int)VK_COMPONENT_TYPE_BFLOAT16_KHR : VK_COMPONENT_TYPE_FLOAT16_KHR;
+    const int factor = type ? (int)VK_COMPONENT_TYPE_BFLOAT16_KHR : VK_COMPONENT_TYPE_FLOAT16_KHR;
     uint32_t                         count = 64, best = 0;
 
     for (uint32_t i = 0; i < count; i++)
@@ -91,7 +97,7 @@ static void ask_matrix(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
         return;
     for (uint32_t i = 0; i < count; i++) {
         const VkCooperativeMatrixPropertiesKHR *p = &list[i];
-        const bool     sums = p->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && p->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
+        const bool sums = p->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && p->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
         const bool     takes = (int)p->AType == factor && (int)p->BType == factor && p->scope == VK_SCOPE_SUBGROUP_KHR;
         const uint32_t size = p->MSize * p->NSize * p->KSize;
 
@@ -108,7 +114,9 @@ static void ask_matrix(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
 static void ask_matrices(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out, const extension_list *e)
 {
     const bool                                bfloat = has(e, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME);
-    VkPhysicalDeviceShaderBfloat16FeaturesKHR brain = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR };
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR brain = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR
+    };
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .pNext = bfloat ? &brain : NULL
     };
@@ -152,7 +160,9 @@ static void ask_features(const api *vk, VkPhysicalDevice device, nyx_vulkan_devi
 
 static void ask_heaps(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out)
 {
-    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT };
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT
+    };
     VkPhysicalDeviceMemoryProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
                                               .pNext = out->has.budget ? &budget : NULL };
 
@@ -182,8 +192,8 @@ void nyx_vulkan__ask(const nyx_vulkan__api *vk, VkPhysicalDevice device, nyx_vul
     out->api_major = VK_API_VERSION_MAJOR(p->apiVersion);
     out->api_minor = VK_API_VERSION_MINOR(p->apiVersion);
     out->api_patch = VK_API_VERSION_PATCH(p->apiVersion);
-    if (vk->EnumerateDeviceExtensionProperties(device, NULL, &e.count, NULL) == VK_SUCCESS && e.count <= EXTENSIONS_MOST &&
-        nyx_alloc(&e.list, (int64_t)(e.count + 1) * (int64_t)sizeof *e.list) == 0 &&
+    if (vk->EnumerateDeviceExtensionProperties(device, NULL, &e.count, NULL) == VK_SUCCESS &&
+        e.count <= EXTENSIONS_MOST && nyx_alloc(&e.list, (int64_t)(e.count + 1) * (int64_t)sizeof *e.list) == 0 &&
         vk->EnumerateDeviceExtensionProperties(device, NULL, &e.count, e.list) < 0)
         e.count = 0;
     if (!e.list)
@@ -343,7 +353,8 @@ void nyx_vulkan_probe(nyx_vulkan *out, const char *loader, bool measured)
     if (child == 0)
         answer(pipes[1], loader, measured);
     close(pipes[1]);
-    while (messages < 3 && child > 0 && receive(pipes[0], &next, messages < 2 || !measured ? WAIT_MS : MEASURE_MS * next.count)) {
+    while (messages < 3 && child > 0 &&
+           receive(pipes[0], &next, messages < 2 || !measured ? WAIT_MS : MEASURE_MS * next.count)) {
         *out = next;
         messages++;
     }

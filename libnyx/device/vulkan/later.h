@@ -30,8 +30,8 @@ typedef struct {
     VkScopeKHR         scope;
 } VkCooperativeMatrixPropertiesKHR;
 
-typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(VkPhysicalDevice device, uint32_t *count,
-                                                                                   VkCooperativeMatrixPropertiesKHR *out);
+typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(
+    VkPhysicalDevice device, uint32_t *count, VkCooperativeMatrixPropertiesKHR *out);
 #endif
 
 #ifndef VK_KHR_shader_bfloat16

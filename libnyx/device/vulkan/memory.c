@@ -1,7 +1,8 @@
 /* memory -- blocks of a GPU's memory, one buffer each. */
 #include "device/vulkan/vulkan.h"
 
-enum { LOCAL = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, SEEN = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+enum { LOCAL = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
+       SEEN = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
        CACHED = VK_MEMORY_PROPERTY_HOST_CACHED_BIT };
 
 /* What a kind of block wants, best first; a processor or an integrated GPU

@@ -13,8 +13,9 @@ int nyx_vulkan__error(VkResult result, const char *what)
     case VK_ERROR_DEVICE_LOST:
         return nyx_error_set(NYX_ERR_DEVICE, "the GPU was lost while %s; resume, or go on with --device=cpu", what);
     default:
-        return nyx_error_set(NYX_ERR_DEVICE, "the Vulkan driver failed with %d while %s; --device=cpu goes on without it",
-                             (int)result, what);
+        return nyx_error_set(NYX_ERR_DEVICE,
+                             "the Vulkan driver failed with %d while %s; --device=cpu goes on without it", (int)result,
+                             what);
     }
 }
 
@@ -29,8 +30,8 @@ static int choose_device(nyx_vulkan__gpu *gpu, int index)
     if (gpu->vk.EnumeratePhysicalDevices(gpu->vk.instance, &count, devices) < 0 || count == 0)
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "no Vulkan device: the drivers find none; --device=cpu needs none");
     if (index >= (int)count)
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device 'vulkan:%d': there %s %u, from vulkan:0 on; nyx-profile lists "
-                             "them", index, count == 1 ? "is" : "are", count);
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "no device 'vulkan:%d': there %s %u, from vulkan:0 on; nyx-profile "
+                                                  "lists them", index, count == 1 ? "is" : "are", count);
     for (uint32_t i = 0; i < count; i++) {
         nyx_vulkan_device facts = { 0 };
 
@@ -100,10 +101,12 @@ static VkResult create_device(nyx_vulkan__gpu *gpu)
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE
     };
-    const char *const extensions[] = { VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME };
+    const char *const             extensions[] = { VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME,
+                                                   VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME };
     const bool        matrices = has->matrix[0].m > 0 || has->matrix[1].m > 0, bfloat = has->matrix[1].m > 0;
     const VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                            .queueFamilyIndex = gpu->family, .queueCount = 1, .pQueuePriorities = &priority };
+                                            .queueFamilyIndex = gpu->family, .queueCount = 1,
+                                            .pQueuePriorities = &priority };
     const VkDeviceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &half,
                                       .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue,
                                       .enabledExtensionCount = matrices ? 1 + bfloat : 0,
@@ -139,7 +142,8 @@ static void ask_memory(nyx_vulkan__gpu *gpu)
     gpu->vk.GetPhysicalDeviceProperties2(gpu->physical, &all);
     gpu->memory = memory.memoryProperties;
     gpu->tick_ns = all.properties.limits.timestampPeriod;
-    gpu->unified = !gpu->switches.staging && (!strcmp(gpu->facts.type, "cpu") || !strcmp(gpu->facts.type, "integrated"));
+    gpu->unified = !gpu->switches.staging &&
+                   (!strcmp(gpu->facts.type, "cpu") || !strcmp(gpu->facts.type, "integrated"));
     if (gpu->switches.most > 0 && gpu->switches.most < gpu->facts.buffer_most)
         gpu->facts.buffer_most = gpu->switches.most;
     gpu->pace = guess_pace(gpu);

@@ -13,7 +13,8 @@ NYX_INLINE void vf_sum4(float out[4], const vf x[4])
     NYX_UNROLL(4)
     for (int i = 0; i < 4; i++) {
 #if NYX_W == 16
-        const __m256 half = _mm256_add_ps(_mm512_castps512_ps256((__m512)x[i]), _mm512_extractf32x8_ps((__m512)x[i], 1));
+        const __m256 half = _mm256_add_ps(_mm512_castps512_ps256((__m512)x[i]),
+                                          _mm512_extractf32x8_ps((__m512)x[i], 1));
 #else
         const __m256 half = (__m256)x[i];
 #endif

@@ -161,8 +161,8 @@ static void multiply_rows(const matmul_job *j, const blocking *by, const phase *
             const matmul_target to = { c + row * j->columns + column, j->columns, rows, j->columns - column,
                                        begins && j->bias ? j->bias + column : NULL, !begins };
 
-            panel_tiles(a, direct ? (const float *)j->b + term * j->columns + column : packed, direct ? j->columns : NR, terms, &to,
-                        panel + 1 < s->column_end ? packed + terms * NR : packed);
+            panel_tiles(a, direct ? (const float *)j->b + term * j->columns + column : packed, direct ? j->columns : NR,
+                        terms, &to, panel + 1 < s->column_end ? packed + terms * NR : packed);
         }
     }
 }

@@ -213,8 +213,8 @@ NYX_INLINE void pack_rows(float *to, enum nyx_dtype type, const void *from, int6
 
 /* A panel of `width` columns: `count` of them from rows of `from`, zeros
  * behind: to[k * width + j] = from[k * step + j]. Vectors as in pack_panel. */
-NYX_INLINE void pack_straight(float *to, int64_t width, enum nyx_dtype type, const void *from, int64_t step, int64_t count,
-                              int64_t terms)
+NYX_INLINE void pack_straight(float *to, int64_t width, enum nyx_dtype type, const void *from, int64_t step,
+                              int64_t count, int64_t terms)
 {
     if (count >= width && type == NYX_F32) {
         for (int64_t k = 0; k < terms; k++)
@@ -243,7 +243,8 @@ NYX_INLINE void pack_across(float *to, enum nyx_dtype type, const void *from, in
 }
 
 /* From a transposed matrix: to[k * NR + j] = from[j * step + k]. */
-NYX_INLINE void pack_turned(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t count, int64_t terms)
+NYX_INLINE void pack_turned(float *to, enum nyx_dtype type, const void *from, int64_t step, int64_t count,
+                            int64_t terms)
 {
     if (count < NR)
         memset(to, 0, (size_t)(terms * NR) * sizeof *to);

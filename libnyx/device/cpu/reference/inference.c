@@ -58,7 +58,8 @@ void NYX_REFERENCE(embedding_coded)(const nyx_call *call, int part, int parts)
 /* A row of weights, and x as it is multiplied. */
 int64_t NYX_REFERENCE(matmul_coded_workspace)(const nyx_graph *g, const nyx_node *node, int parts)
 {
-    return NYX_REFERENCE(coded_workspace)(g, node, parts) + nyx_value_elems(g, node->inputs[0]) * (int64_t)sizeof(float);
+    return NYX_REFERENCE(coded_workspace)(g, node, parts) +
+           nyx_value_elems(g, node->inputs[0]) * (int64_t)sizeof(float);
 }
 
 static void round_rows(float *to, const real *x, int64_t rows, int64_t terms)

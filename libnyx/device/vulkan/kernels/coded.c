@@ -202,7 +202,8 @@ static void bind_product(nyx_vulkan__work *work, const nyx_vulkan__emit *e, cons
 /* Genes of dots: invocations of a workgroup, columns that it makes. */
 static nyx_tune_problem dots_of(const nyx_layout *layout, int64_t rows)
 {
-    return (nyx_tune_problem){ .kernel = "coded_dots", .type = NYX_F32, .variant = (int)kind_of(layout) * 100 + layout->bits,
+    return (nyx_tune_problem){ .kernel = "coded_dots", .type = NYX_F32,
+                               .variant = (int)kind_of(layout) * 100 + layout->bits,
                                .extents = { rows, layout->rows, layout->cols } };
 }
 
@@ -250,12 +251,13 @@ static bool dots_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, cons
     const int32_t group = genome->genes[0], columns = genome->genes[1];
     const int64_t sums = (int64_t)rows_made(problem->extents[0]) * columns;
 
-    return nyx_vulkan__is_power(group, gpu->facts.group_invocations) && group >= 8 && nyx_vulkan__is_power(columns, 8) &&
-           sums <= 32 && sums * group * 4 <= gpu->facts.shared_bytes;
+    return nyx_vulkan__is_power(group, gpu->facts.group_invocations) && group >= 8 &&
+           nyx_vulkan__is_power(columns, 8) && sums <= 32 && sums * group * 4 <= gpu->facts.shared_bytes;
 }
 
 const nyx_vulkan__tunable nyx_vulkan__tune_dots = {
-    .name = "coded_dots", .shaders = { "coded_dots" }, .asks = asks_dots, .usual = usual_dots, .seed = seed_dots, .fits = dots_fit,
+    .name = "coded_dots", .shaders = { "coded_dots" }, .asks = asks_dots, .usual = usual_dots, .seed = seed_dots,
+    .fits = dots_fit,
 };
 
 static void emit_dots(nyx_vulkan__emit *e, const planes *coded, const product *p, int64_t first, int64_t piece)
