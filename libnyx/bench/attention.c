@@ -72,7 +72,8 @@ static int prepare(nyx_bench__product *p, void *context)
     if ((status = nyx_graph_create(&p->graph, NYX_F32)) < 0 ||
         (status = build(p->graph, bench->options.type, asked->heads, asked->causal)) < 0 ||
         (status = nyx_store_create(&p->store, bench->device, 1)) < 0 ||
-        (status = nyx_program_compile(&p->program, p->store, p->graph)) < 0 || (status = nyx_store_allocate(p->store)) < 0)
+        (status = nyx_program_compile(&p->program, p->store, p->graph)) < 0 ||
+        (status = nyx_store_allocate(p->store)) < 0)
         return status;
     return fill(p->store);
 }
@@ -93,7 +94,10 @@ static int measure_op(nyx_bench *bench, nyx_bench__product *p, enum nyx_op op, n
 
 static int measure(nyx_bench *bench, nyx_bench_heads h, bool causal)
 {
-    static const struct { enum nyx_op op; const char *name; } ways[] = { { NYX_OP_ATTENTION, "forward" }, { NYX_OP_ATTENTION_GRAD, "backward" } };
+    static const struct {
+        enum nyx_op op;
+        const char *name;
+    } ways[] = { { NYX_OP_ATTENTION, "forward" }, { NYX_OP_ATTENTION_GRAD, "backward" } };
     int status = 0;
 
     for (int way = 0; way < 2 && status == 0; way++) {
@@ -101,8 +105,9 @@ static int measure(nyx_bench *bench, nyx_bench_heads h, bool causal)
         nyx_bench_figure   figure = { .op = "attention" };
         nyx_bench__product p = { 0 };
 
-        snprintf(figure.what, sizeof figure.what, "%s %s%s %lldx%lldx%lldx%lld", ways[way].name, nyx_dtype_name(bench->options.type),
-                 causal ? " causal" : "", (long long)h.batch, (long long)h.heads, (long long)h.positions, (long long)h.width);
+        snprintf(figure.what, sizeof figure.what, "%s %s%s %lldx%lldx%lldx%lld", ways[way].name,
+                 nyx_dtype_name(bench->options.type), causal ? " causal" : "", (long long)h.batch, (long long)h.heads,
+                 (long long)h.positions, (long long)h.width);
         if (bench->options.tune)
             status = nyx_bench__tune(bench, figure.op, figure.what, prepare, &asked);
         if (status == 0 && (status = prepare(&p, &asked)) == 0)

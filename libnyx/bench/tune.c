@@ -81,7 +81,9 @@ static bool is_right(const struct search *s, const nyx_bench__product *p)
         right = values[i] == values[i]; /* no NaN */
     }
     nyx_free(values);
-    return right && apart <= (output_of(p)->dtype == NYX_F32 ? 2e-5 : output_of(p)->dtype == NYX_F16 ? 2e-3 : 2e-2) * most;
+    const enum nyx_dtype type = output_of(p)->dtype;
+
+    return right && apart <= (type == NYX_F32 ? 2e-5 : type == NYX_F16 ? 2e-3 : 2e-2) * most;
 }
 
 static int ascending(const void *a, const void *b)
@@ -103,7 +105,8 @@ static void fight(const struct search *s, nyx_bench__product *rival, struct duel
     (void)nyx_gauge_measure(s->gauge);
     nyx_bench__product_time(best); /* what is cold */
     nyx_bench__product_time(rival);
-    for (const int64_t end = nyx_clock_ns() + budget / 4; d->count < PAIRS_MOST && (d->count < PAIRS_LEAST || nyx_clock_ns() < end);) {
+    for (const int64_t end = nyx_clock_ns() + budget / 4;
+         d->count < PAIRS_MOST && (d->count < PAIRS_LEAST || nyx_clock_ns() < end);) {
         const bool first = d->count % 2;
 
         if (first)
@@ -243,8 +246,8 @@ static int search(struct search *s)
     take(s, &seeds[0], &d);
     if (!(s->found->found.median_s > 0.0) && nyx_device_check(device) == 0)
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "--tune: '%s' tells no times", nyx_device_name(device));
-    if ((status = nyx_device_check(device)) < 0 || (status = try_seeds(s, seeds, count)) < 0 || (status = climb(s)) < 0 ||
-        (status = confirm(s, &seeds[0])) < 0 || (status = nyx_device_check(device)) < 0)
+    if ((status = nyx_device_check(device)) < 0 || (status = try_seeds(s, seeds, count)) < 0 ||
+        (status = climb(s)) < 0 || (status = confirm(s, &seeds[0])) < 0 || (status = nyx_device_check(device)) < 0)
         return status;
     return nyx_tune_keep(device, &s->found->problem, &s->found->genome, &s->found->found);
 }
@@ -263,7 +266,8 @@ int nyx_bench__tune(nyx_bench *bench, const char *op, const char *what, nyx_benc
     int           status;
 
     if (!*nyx_cache_folder())
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "there is no folder for caches to keep constants in; XDG_CACHE_HOME names one");
+        return nyx_error_set(NYX_ERR_UNSUPPORTED,
+                             "there is no folder for caches to keep constants in; XDG_CACHE_HOME names one");
     if ((status = nyx_array_grow(&bench->tuned, &bench->tuned_room, bench->tuned_count, sizeof *bench->tuned, 8)) < 0)
         return status;
     s.found = &bench->tuned[bench->tuned_count];

@@ -44,7 +44,8 @@ typedef struct {
 } nyx_tune_found;
 
 /* UNSUPPORTED: nothing of this node can be tuned here. */
-int nyx_tune_problem_of(nyx_tune_problem *out, nyx_device *device, const nyx_graph *g, const nyx_node *node) NYX_CHECKED;
+int nyx_tune_problem_of(nyx_tune_problem *out, nyx_device *device, const nyx_graph *g,
+                        const nyx_node *node) NYX_CHECKED;
 /* The kernel's own choice, the table's, then others that fit; how many, at most `room`. */
 int64_t nyx_tune_propose(nyx_genome *out, int64_t room, nyx_device *device, const nyx_tune_problem *problem);
 /* Does the device run it, on this problem? Costs nothing. */

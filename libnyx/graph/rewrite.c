@@ -35,10 +35,10 @@ int nyx_graph_copy(nyx_graph **out, const nyx_graph *g)
     copy->variable_values = calloc((size_t)g->variable_count + 1, sizeof *copy->variable_values);
     if (!copy->variable_values)
         status = nyx_error_set(NYX_ERR_MEMORY, "out of memory for a copy of a graph");
-    if (status < 0 ||
-        (status = copy_entries(copy, &copy->nodes, g->nodes, 0, g->node_count, sizeof **g->nodes)) < 0 ||
+    if (status < 0 || (status = copy_entries(copy, &copy->nodes, g->nodes, 0, g->node_count, sizeof **g->nodes)) < 0 ||
         (status = copy_entries(copy, &copy->values, g->values, 1, g->value_count, sizeof **g->values)) < 0 ||
-        (status = copy_entries(copy, &copy->variables, g->variables, 0, g->variable_count, sizeof **g->variables)) < 0) {
+        (status = copy_entries(copy, &copy->variables, g->variables, 0, g->variable_count,
+                               sizeof **g->variables)) < 0) {
         nyx_graph_free(copy);
         return status;
     }

@@ -28,7 +28,8 @@ static int time_steps(nyx_trainer *t, double *seconds)
         if (status < 0 && status != NYX_ERR_NUMERIC)
             return status;
         if (nyx_stop_requested())
-            return nyx_error_set(NYX_ERR_STOPPED, "stopped while devices were tried; the same command tries them again");
+            return nyx_error_set(NYX_ERR_STOPPED,
+                                 "stopped while devices were tried; the same command tries them again");
         if (i > 0 && (double)(nyx_clock_ns() - start) * 1e-9 < *seconds)
             *seconds = (double)(nyx_clock_ns() - start) * 1e-9;
         begin = i == 0 ? nyx_clock_ns() : begin;
@@ -186,7 +187,8 @@ static void read_checkpoint(char device[32], int *share, const nyx_train_options
     *share = 0;
     if (!options->resume || !options->checkpoint || access(options->checkpoint, F_OK) != 0)
         return;
-    if (nyx_reader_open(&file, options->checkpoint) == 0 && nyx_reader_json(file, "/sampler", &sampler) == 0 && sampler) {
+    if (nyx_reader_open(&file, options->checkpoint) == 0 && nyx_reader_json(file, "/sampler", &sampler) == 0 &&
+        sampler) {
         snprintf(device, 32, "%s", nyx_json_text(nyx_json_get(sampler, "device"), ""));
         *share = (int)nyx_json_int(nyx_json_get(sampler, "share"), 0);
     }

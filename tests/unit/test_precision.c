@@ -125,8 +125,9 @@ static void the_pass_adds_casts(void **state)
     y = nyx_graph_variable(g, "x", NYX_F32, nyx_shape_of(2, (int64_t)3, (int64_t)4), NYX_ROLE_INPUT);
     wrt = nyx_graph_variable(g, "w", NYX_F32, nyx_shape_of(2, (int64_t)6, (int64_t)4), NYX_ROLE_PARAMETER);
     y = nyx_graph_swiglu(g, nyx_graph_matmul(g, y, wrt, 0, NYX_MATMUL_NT));
-    y = nyx_graph_matmul(g, y, nyx_graph_variable(g, "v", NYX_F32, nyx_shape_of(2, (int64_t)2, (int64_t)3), NYX_ROLE_CONSTANT),
-                         0, NYX_MATMUL_NT);
+    y = nyx_graph_matmul(
+        g, y, nyx_graph_variable(g, "v", NYX_F32, nyx_shape_of(2, (int64_t)2, (int64_t)3), NYX_ROLE_CONSTANT), 0,
+        NYX_MATMUL_NT);
     y = nyx_graph_reduce(g, NYX_SUM, y, 2, false);
     ok(nyx_pass_gradient(g, y, 1, &wrt, &grad));
     nyx_graph_assign(g, "loss", NYX_ROLE_OUTPUT, y);

@@ -72,7 +72,8 @@ static void the_fastest_is_taken(void **state)
     assert_int_equal(place.share, 0);
     assert_true(place.count >= 2 && place.seconds > 0);
     chosen_is("cpu:", "auto,software", (speeds){ 1, 2, 9, 0, false, 0 }, little, 0, &place);
-    chosen_is("cpu:", "auto,software", (speeds){ 1, 2, 0.5, 0, false, 0 }, little, 1, &place); /* nothing to share out */
+    /* nothing to share out */
+    chosen_is("cpu:", "auto,software", (speeds){ 1, 2, 0.5, 0, false, 0 }, little, 1, &place);
     chosen_is("cpu:", "auto,software", (speeds){ 2, 3, 2.5, 0, false, 0 }, little, 4, &place);
     chosen_is("cpu:", "auto,software", (speeds){ 1, -1, 0.5, 0, false, 0 }, little, 4, &place); /* the GPU cannot */
     assert_string_equal(place.trials[0].reason, "no room on vulkan:0");

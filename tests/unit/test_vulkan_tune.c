@@ -12,8 +12,13 @@ static const nyx_vulkan__tune_owner owner = { 0x10de, 0x2331, 7, "A \"GPU\"\n" }
 
 static nyx_vulkan__tune_entry entry_of(int m, int32_t gene)
 {
-    return (nyx_vulkan__tune_entry){ .kernel = "matmul", .source = "0123456789abcdef", .date = "2026-11-26", .type = "bf16",
-                                     .variant = 2, .bucket = { m, 11, 12 }, .genome = { { gene, 128, 64, 8, 4, 2, 8, 1, 4 } },
+    return (nyx_vulkan__tune_entry){ .kernel = "matmul",
+                                     .source = "0123456789abcdef",
+                                     .date = "2026-11-26",
+                                     .type = "bf16",
+                                     .variant = 2,
+                                     .bucket = { m, 11, 12 },
+                                     .genome = { { gene, 128, 64, 8, 4, 2, 8, 1, 4 } },
                                      .found = { 1.25e-4, 0.0125, 2.5e-4, 9 } };
 }
 
@@ -167,7 +172,8 @@ static void what_was_kept_is_taken_by_the_next_run(void **state)
     assert_true(takes(device, 64, 90, 128, &gene) && gene == 16);    /* the same bucket */
     assert_true(takes(device, 128, 192, 128, &gene) && gene == 16);  /* the nearest */
     assert_false(takes(device, 128, 192, 256, &gene));               /* too far */
-    ok(nyx_tune_keep(device, &(nyx_tune_problem){ "matmul", NYX_F32, NYX_MATMUL_NT, { 128, 96, 128 } }, &other, &found));
+    ok(nyx_tune_keep(device, &(nyx_tune_problem){ "matmul", NYX_F32, NYX_MATMUL_NT, { 128, 96, 128 } }, &other,
+                     &found));
     assert_true(takes(device, 128, 96, 128, &gene) && gene == 32);
     assert_true(takes(device, 256, 96, 128, &gene) && gene == 32);   /* of two, the nearer */
     assert_true(takes(device, 64, 96, 128, &gene) && gene == 16);

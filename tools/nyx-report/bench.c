@@ -83,7 +83,8 @@ static void limits_of_gpu(nyx_page *page, const nyx_json *gpu, bool reads)
 
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (isfinite(number_at(gpu, types[i]))) {
-            nyx_page_add(page, "%s%s in %s", some ? ", " : "", nyx_number_rate(text, number_at(gpu, types[i]), "FLOP"), types[i]);
+            nyx_page_add(page, "%s%s in %s", some ? ", " : "", nyx_number_rate(text, number_at(gpu, types[i]), "FLOP"),
+                         types[i]);
             some = true;
         }
     if (some && reads)

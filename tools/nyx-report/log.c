@@ -130,9 +130,9 @@ static int add_line(report_log *log, const nyx_json *json, const char *place)
             return nyx_error_set(NYX_ERR_INPUT, "'%s': '%s' is no number", place, kinds[i].figure);
         return kinds[i].add(log, json);
     }
-    return nyx_error_set(NYX_ERR_INPUT,
-                         "'%s': kind '%.32s' is unknown; logs have place, step, evaluation, candidate, front, sensitivity",
-                         place, kind);
+    return nyx_error_set(
+        NYX_ERR_INPUT,
+        "'%s': kind '%.32s' is unknown; logs have place, step, evaluation, candidate, front, sensitivity", place, kind);
 }
 
 /* Line after line; one that cannot be parsed is forgiven if it is the last. */

@@ -138,7 +138,8 @@ static void rates(char *out, size_t room, const nyx_json *object, const char *un
 
         if (json_is_number(nyx_json_item(object, i)))
             snprintf(out + length, room - length, "%s%s %s", length ? ", " : "",
-                     nyx_number_rate(text, nyx_json_real(nyx_json_item(object, i), 0.0), unit), nyx_json_key(object, i));
+                     nyx_number_rate(text, nyx_json_real(nyx_json_item(object, i), 0.0), unit),
+                     nyx_json_key(object, i));
     }
 }
 

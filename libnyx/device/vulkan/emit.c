@@ -114,10 +114,12 @@ void nyx_vulkan__add(nyx_vulkan__emit *e, const nyx_vulkan__work *work)
         return;
     for (int i = 0; i < work->binding_count; i++)
         if (work->kind == NYX_VULKAN_DISPATCH && work->bindings[i].bytes > e->gpu->facts.buffer_most)
-            nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' binds at most %lld bytes at once, %s needs %lld; a smaller batch "
-                             "needs less", e->gpu->facts.name, (long long)e->gpu->facts.buffer_most,
+            nyx_vulkan__fail(e, NYX_ERR_UNSUPPORTED, "'%s' binds at most %lld bytes at once, %s needs %lld; a smaller "
+                                                     "batch needs less",
+                             e->gpu->facts.name, (long long)e->gpu->facts.buffer_most,
                              nyx_op_table(e->node->op)->name, (long long)work->bindings[i].bytes);
-    if (e->status < 0 || (e->status = nyx_array_grow(&own->work, &own->work_room, own->work_count, sizeof *own->work, 256)) < 0)
+    if (e->status < 0 ||
+        (e->status = nyx_array_grow(&own->work, &own->work_room, own->work_count, sizeof *own->work, 256)) < 0)
         return;
     added = &own->work[own->work_count];
     *added = *work;
@@ -236,7 +238,8 @@ void nyx_vulkan__write_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, 
     nyx_vulkan__bind(work, nyx_vulkan__part_of(e->out[output], piece, row_bytes), false, true);
 }
 
-int64_t nyx_vulkan__lines_at_once(const nyx_vulkan__gpu *gpu, int64_t count, int64_t step, int64_t bytes, int64_t others)
+int64_t nyx_vulkan__lines_at_once(const nyx_vulkan__gpu *gpu, int64_t count, int64_t step, int64_t bytes,
+                                  int64_t others)
 {
     const int64_t most = gpu->facts.buffer_most / (bytes > others ? bytes : others);
 

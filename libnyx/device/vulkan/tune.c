@@ -84,13 +84,15 @@ static nyx_vulkan__tune_entry key_of(const nyx_vulkan__tunable *kernel, const ny
     return key;
 }
 
-bool nyx_vulkan__tuned(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_vulkan__tunable *kernel, const nyx_tune_problem *problem)
+bool nyx_vulkan__tuned(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_vulkan__tunable *kernel,
+                       const nyx_tune_problem *problem)
 {
     const nyx_vulkan__tuning *tuning = tuning_of(gpu);
 
     if (!tuning)
         return false;
-    if (tuning->forced_kernel && !strcmp(tuning->forced_kernel, kernel->name) && kernel->fits(gpu, problem, &tuning->forced)) {
+    if (tuning->forced_kernel && !strcmp(tuning->forced_kernel, kernel->name) &&
+        kernel->fits(gpu, problem, &tuning->forced)) {
         *out = tuning->forced;
         return true;
     }
@@ -176,7 +178,8 @@ void nyx_tune_force(nyx_device *device, const char *kernel, const nyx_genome *ge
 }
 
 /* A table that was not used is begun anew. */
-int nyx_tune_keep(nyx_device *device, const nyx_tune_problem *problem, const nyx_genome *genome, const nyx_tune_found *found)
+int nyx_tune_keep(nyx_device *device, const nyx_tune_problem *problem, const nyx_genome *genome,
+                  const nyx_tune_found *found)
 {
     nyx_vulkan__gpu             *gpu = nyx_vulkan__gpu_of(device);
     nyx_vulkan__tuning          *tuning = tuning_of(gpu);
@@ -190,7 +193,8 @@ int nyx_tune_keep(nyx_device *device, const nyx_tune_problem *problem, const nyx
     if (!tuning)
         return nyx_error_set(NYX_ERR_MEMORY, "no memory for the table of constants");
     if (!*nyx_cache_folder())
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "there is no folder for caches to keep constants in; XDG_CACHE_HOME names one");
+        return nyx_error_set(NYX_ERR_UNSUPPORTED,
+                             "there is no folder for caches to keep constants in; XDG_CACHE_HOME names one");
     entry.genome = *genome;
     entry.found = *found;
     if (!gmtime_r(&now, &parts) || !strftime(entry.date, sizeof entry.date, "%Y-%m-%d", &parts))

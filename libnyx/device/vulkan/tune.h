@@ -60,7 +60,8 @@ typedef struct {
 
 /* The table of a file, empty where there is none. INPUT: it is damaged, UNSUPPORTED:
  * it is another device's; the sentence names the place. */
-int  nyx_vulkan__tune_read(nyx_vulkan__tune_table *out, const char *path, const nyx_vulkan__tune_owner *owner) NYX_CHECKED;
+int  nyx_vulkan__tune_read(nyx_vulkan__tune_table *out, const char *path,
+                           const nyx_vulkan__tune_owner *owner) NYX_CHECKED;
 int  nyx_vulkan__tune_write(const nyx_vulkan__tune_table *table, const char *path,
                             const nyx_vulkan__tune_owner *owner) NYX_CHECKED;
 /* In place of the entry of the same kernel, type, variant and bucket. MEMORY. */

@@ -12,7 +12,8 @@ int nyx_vulkan__tune_distance(const nyx_vulkan__tune_entry *a, const nyx_vulkan_
 {
     int steps = 0;
 
-    if (strcmp(a->kernel, b->kernel) || strcmp(a->source, b->source) || strcmp(a->type, b->type) || a->variant != b->variant)
+    if (strcmp(a->kernel, b->kernel) || strcmp(a->source, b->source) || strcmp(a->type, b->type) ||
+        a->variant != b->variant)
         return -1;
     for (int i = 0; i < 3; i++)
         steps += abs(a->bucket[i] - b->bucket[i]);
@@ -43,18 +44,20 @@ int nyx_vulkan__tune_put(nyx_vulkan__tune_table *table, const nyx_vulkan__tune_e
 
 #define OWNER "{\"schema\":\"nyx.tune/1\",\"vendor\":%u,\"device\":%u,\"driver\":%u,\"name\":\"%s\"}\n"
 #define ENTRY "{\"kernel\":\"%s\",\"source\":\"%s\",\"type\":\"%s\",\"variant\":%d,\"bucket\":[%d,%d,%d]," \
-              "\"genome\":[%d,%d,%d,%d,%d,%d,%d,%d,%d],\"median_s\":%.9g,\"spread\":%.4g,\"usual_s\":%.9g,\"samples\":%lld," \
-              "\"date\":\"%s\"}\n"
-#define TAKEN "{\"kernel\":\"%15[a-z_]\",\"source\":\"%16[0-9a-f]\",\"type\":\"%7[a-z0-9]\",\"variant\":%d,\"bucket\":[%d,%d,%d]," \
-              "\"genome\":[%d,%d,%d,%d,%d,%d,%d,%d,%d],\"median_s\":%lf,\"spread\":%lf,\"usual_s\":%lf,\"samples\":%lld," \
-              "\"date\":\"%10[0-9-]\"}"
+              "\"genome\":[%d,%d,%d,%d,%d,%d,%d,%d,%d],\"median_s\":%.9g,\"spread\":%.4g,\"usual_s\":%.9g," \
+              "\"samples\":%lld,\"date\":\"%s\"}\n"
+#define TAKEN "{\"kernel\":\"%15[a-z_]\",\"source\":\"%16[0-9a-f]\",\"type\":\"%7[a-z0-9]\",\"variant\":%d," \
+              "\"bucket\":[%d,%d,%d],\"genome\":[%d,%d,%d,%d,%d,%d,%d,%d,%d],\"median_s\":%lf,\"spread\":%lf," \
+              "\"usual_s\":%lf,\"samples\":%lld,\"date\":\"%10[0-9-]\"}"
 
 static void print_owner(char *out, size_t room, const nyx_vulkan__tune_owner *owner)
 {
     char name[sizeof owner->name];
 
     for (size_t i = 0; i < sizeof name; i++) /* a name needs no care in JSON then */
-        name[i] = owner->name[i] == '"' || owner->name[i] == '\\' || (owner->name[i] > 0 && owner->name[i] < ' ') ? '?' : owner->name[i];
+        name[i] = owner->name[i] == '"' || owner->name[i] == '\\' || (owner->name[i] > 0 && owner->name[i] < ' ')
+                      ? '?'
+                      : owner->name[i];
     snprintf(out, room, OWNER, owner->vendor, owner->device, owner->driver, name);
 }
 
@@ -62,8 +65,8 @@ static void print_entry(char *out, size_t room, const nyx_vulkan__tune_entry *e)
 {
     const int32_t *g = e->genome.genes;
 
-    snprintf(out, room, ENTRY, e->kernel, e->source, e->type, e->variant, e->bucket[0], e->bucket[1], e->bucket[2], g[0], g[1],
-             g[2], g[3], g[4], g[5], g[6], g[7], g[8], e->found.median_s, e->found.spread, e->found.usual_s,
+    snprintf(out, room, ENTRY, e->kernel, e->source, e->type, e->variant, e->bucket[0], e->bucket[1], e->bucket[2],
+             g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7], g[8], e->found.median_s, e->found.spread, e->found.usual_s,
              (long long)e->found.samples, e->date);
 }
 
@@ -79,9 +82,9 @@ static bool take_entry(nyx_vulkan__tune_entry *e, const char *line, size_t lengt
         return false;
     memcpy(copy, line, length);
     copy[length] = '\0';
-    if (sscanf(copy, TAKEN, e->kernel, e->source, e->type, &e->variant, &e->bucket[0], &e->bucket[1], &e->bucket[2], &g[0], &g[1],
-               &g[2], &g[3], &g[4], &g[5], &g[6], &g[7], &g[8], &e->found.median_s, &e->found.spread, &e->found.usual_s, &samples,
-               e->date) != 21)
+    if (sscanf(copy, TAKEN, e->kernel, e->source, e->type, &e->variant, &e->bucket[0], &e->bucket[1], &e->bucket[2],
+               &g[0], &g[1], &g[2], &g[3], &g[4], &g[5], &g[6], &g[7], &g[8], &e->found.median_s, &e->found.spread,
+               &e->found.usual_s, &samples, e->date) != 21)
         return false;
     e->found.samples = samples;
     print_entry(again, sizeof again, e);
@@ -90,7 +93,8 @@ static bool take_entry(nyx_vulkan__tune_entry *e, const char *line, size_t lengt
 
 /* ---- the file ------------------------------------------------------------------------ */
 
-static int take_lines(nyx_vulkan__tune_table *out, const char *text, const char *path, const nyx_vulkan__tune_owner *owner)
+static int take_lines(nyx_vulkan__tune_table *out, const char *text, const char *path,
+                      const nyx_vulkan__tune_owner *owner)
 {
     char first[512];
     int  line = 1, status;
@@ -104,7 +108,8 @@ static int take_lines(nyx_vulkan__tune_table *out, const char *text, const char 
         nyx_vulkan__tune_entry entry;
 
         if (!end || !take_entry(&entry, text, (size_t)(end + 1 - text)))
-            return nyx_error_set(NYX_ERR_INPUT, "'%s': line %d is damaged; nyx-bench --tune makes a new table", path, line + 1);
+            return nyx_error_set(NYX_ERR_INPUT, "'%s': line %d is damaged; nyx-bench --tune makes a new table", path,
+                                 line + 1);
         if ((status = nyx_vulkan__tune_put(out, &entry)) < 0)
             return status;
         text = end + 1;
@@ -121,8 +126,9 @@ int nyx_vulkan__tune_read(nyx_vulkan__tune_table *out, const char *path, const n
     *out = (nyx_vulkan__tune_table){ 0 };
     if (nyx_file_read(&text, &bytes, path, bytes_most) < 0)
         return 0; /* none, or none that can be read */
-    status = (int64_t)strlen(text) == bytes ? take_lines(out, text, path, owner)
-                                            : nyx_error_set(NYX_ERR_INPUT, "'%s' is no text; nyx-bench --tune makes a new table", path);
+    status = (int64_t)strlen(text) == bytes
+                 ? take_lines(out, text, path, owner)
+                 : nyx_error_set(NYX_ERR_INPUT, "'%s' is no text; nyx-bench --tune makes a new table", path);
     nyx_free(text);
     if (status < 0) {
         nyx_free(out->entries);

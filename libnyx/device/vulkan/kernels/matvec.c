@@ -19,7 +19,8 @@ bool nyx_vulkan__is_few_rows(const nyx_vulkan__gpu *gpu, const nyx_graph *g, con
 {
     const nyx_tune_problem p = problem_of(g, node);
 
-    return p.variant == NYX_MATMUL_NT && p.extents[0] <= ROWS_MOST && p.extents[2] <= TERMS_MOST && gpu->switches.tile == 0;
+    return p.variant == NYX_MATMUL_NT && p.extents[0] <= ROWS_MOST && p.extents[2] <= TERMS_MOST &&
+           gpu->switches.tile == 0;
 }
 
 /* ---- constants: invocations that share columns, columns, invocations of a workgroup ----- */
@@ -47,8 +48,8 @@ static bool fits(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const ny
     const int32_t lanes = genome->genes[0], columns = genome->genes[1], group = genome->genes[2];
     const int64_t sums = problem->extents[0] * columns;
 
-    return nyx_vulkan__is_power(group, gpu->facts.group_invocations) && nyx_vulkan__is_power(lanes, group) && nyx_vulkan__is_power(columns, 8) &&
-           sums <= SUMS_MOST && sums * group * 4 <= gpu->facts.shared_bytes;
+    return nyx_vulkan__is_power(group, gpu->facts.group_invocations) && nyx_vulkan__is_power(lanes, group) &&
+           nyx_vulkan__is_power(columns, 8) && sums <= SUMS_MOST && sums * group * 4 <= gpu->facts.shared_bytes;
 }
 
 static bool asks(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
@@ -75,7 +76,8 @@ void nyx_vulkan__emit_few_rows(nyx_vulkan__emit *e)
 
     if (!nyx_vulkan__tuned(&genome, e->gpu, &nyx_vulkan__tune_matvec, &p))
         usual(&genome, e->gpu, &p);
-    const int64_t lanes = genome.genes[0], columns = genome.genes[1], group = genome.genes[2], made = group / lanes * columns;
+    const int64_t lanes = genome.genes[0], columns = genome.genes[1], group = genome.genes[2],
+                  made = group / lanes * columns;
     for (int64_t first = 0; first < n; first += once) {
         const int64_t    count = n - first < once ? n - first : once;
         nyx_vulkan__work work = nyx_vulkan__shader(e, "matvec");
