@@ -23,17 +23,29 @@ static const char *const splits[] = { "test", "train", NULL };
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INPUT, .value = &args.model, .arg = "MODEL.h5", .help = "the model to judge", .required = true },
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_INPUT, .name = "data", .value = &args.data, .arg = "DATA.h5", .help = "the dataset; needed but with --generate [none]" },
-    { .kind = NYX_OPT_INPUT, .name = "reference", .value = &args.reference, .arg = "MODEL.h5", .help = "compare with this model, e.g. the FP32 original [none]" },
-    { .kind = NYX_OPT_CHOICE, .name = "split", .value = &args.split, .arg = "NAME", .help = "test or train [test]", .choices = splits },
-    { .kind = NYX_OPT_INT, .name = "rows", .value = &args.rows, .arg = "N", .help = "only the first N rows or windows [all]", .least = 1 },
-    { .kind = NYX_OPT_INT, .name = "context", .value = &args.context, .arg = "N", .help = "text: tokens of a window, its second half is scored [the model's]", .least = 3 },
-    { .kind = NYX_OPT_INT, .name = "stride", .value = &args.stride, .arg = "N", .help = "text: tokens from window to window [the context]", .least = 1 },
-    { .kind = NYX_OPT_INT, .name = "segments", .value = &args.segments, .arg = "N", .help = "segments to think about a row [as trained]", .least = 1 },
-    { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "real or int8: how the model's coded weights see what they multiply; int8 is faster, and loses a little [real]", .choices = nyx_activations_names },
-    { .kind = NYX_OPT_OUTPUT, .name = "logits", .value = &args.logits, .arg = "FILE.h5", .help = "also write the logits, f32 [none]" },
-    { .kind = NYX_OPT_FLAG, .name = "vote", .value = &args.vote, .help = "ARC: also let the images of each test input vote on its answer" },
-    { .kind = NYX_OPT_REAL, .name = "preservation-least", .value = &args.least, .arg = "X", .help = "exit 1 below this preservation [no limit]" },
+    { .kind = NYX_OPT_INPUT, .name = "data", .value = &args.data, .arg = "DATA.h5",
+      .help = "the dataset; needed but with --generate [none]" },
+    { .kind = NYX_OPT_INPUT, .name = "reference", .value = &args.reference, .arg = "MODEL.h5",
+      .help = "compare with this model, e.g. the FP32 original [none]" },
+    { .kind = NYX_OPT_CHOICE, .name = "split", .value = &args.split, .arg = "NAME", .help = "test or train [test]",
+      .choices = splits },
+    { .kind = NYX_OPT_INT, .name = "rows", .value = &args.rows, .arg = "N",
+      .help = "only the first N rows or windows [all]", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "context", .value = &args.context, .arg = "N",
+      .help = "text: tokens of a window, its second half is scored [the model's]", .least = 3 },
+    { .kind = NYX_OPT_INT, .name = "stride", .value = &args.stride, .arg = "N",
+      .help = "text: tokens from window to window [the context]", .least = 1 },
+    { .kind = NYX_OPT_INT, .name = "segments", .value = &args.segments, .arg = "N",
+      .help = "segments to think about a row [as trained]", .least = 1 },
+    { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME",
+      .help = "real or int8: how the model's coded weights see what they multiply; int8 is faster, and loses a little "
+              "[real]", .choices = nyx_activations_names },
+    { .kind = NYX_OPT_OUTPUT, .name = "logits", .value = &args.logits, .arg = "FILE.h5",
+      .help = "also write the logits, f32 [none]" },
+    { .kind = NYX_OPT_FLAG, .name = "vote", .value = &args.vote,
+      .help = "ARC: also let the images of each test input vote on its answer" },
+    { .kind = NYX_OPT_REAL, .name = "preservation-least", .value = &args.least, .arg = "X",
+      .help = "exit 1 below this preservation [no limit]" },
     EVAL_GENERATE_OPTIONS,
     { 0 },
 };
@@ -84,7 +96,8 @@ static void print_result(const nyx_eval_result *r, bool text, const nyx_json *re
     if (text)
         nyx_cli_print("perplexity %.4f +- %.4f, %.4f bits a byte, %lld tokens scored; ", nyx_exp64(r->model.loss),
                       nyx_exp64(r->model.loss) * r->model.loss_se,
-                      nyx_json_real(nyx_json_get(result, "text.model.bits_per_byte"), 0.0), (long long)r->scored_tokens);
+                      nyx_json_real(nyx_json_get(result, "text.model.bits_per_byte"), 0.0),
+                      (long long)r->scored_tokens);
     else
         nyx_cli_print("exact %.2f %% (%.2f ... %.2f), ", 100.0 * r->model.exact_accuracy.value,
                       100.0 * r->model.exact_accuracy.low, 100.0 * r->model.exact_accuracy.high);
@@ -166,7 +179,9 @@ static int run(nyx_report *report)
     if (eval_generate_args.on)
         return eval_generate(report, args.model, options.activations);
     if (!args.data)
-        return nyx_error_set(NYX_ERR_USAGE, "'--data=DATA.h5' is missing; a model is scored on a dataset, or goes on with a text by --generate");
+        return nyx_error_set(
+            NYX_ERR_USAGE,
+            "'--data=DATA.h5' is missing; a model is scored on a dataset, or goes on with a text by --generate");
     if (args.least >= 0.0 && !args.reference)
         return nyx_error_set(NYX_ERR_USAGE, "--preservation-least needs --reference=MODEL.h5");
     if ((status = nyx_judge_place(&device, &place, nyx_cli_common->device, nyx_cli_common->threads, &options)) == 0 &&
@@ -182,22 +197,27 @@ static int run(nyx_report *report)
 
 int main(int argc, char **argv)
 {
-    static const nyx_tool tool = { .command = {
-        .name = "nyx-eval",
-        .purpose = "say how good a model is and how much of a reference it kept",
-        .usage = "[OPTIONS] MODEL.h5 --data=DATA.h5 | [OPTIONS] MODEL.h5 --generate",
-        .examples = "  nyx-eval m.h5 --data=d.h5\n"
-                    "  nyx-eval q.h5 --reference=m.h5 --data=d.h5 --report=eval-int4.json\n"
-                    "  nyx-eval lm.h5 --generate --prompt=\"Once upon a time\" --temperature=0.8 --top-p=0.9\n",
-        .description = "Scores a model, plain or coded, on the test split of a dataset: loss, accuracy of tokens and whole "
-                       "rows, or perplexity in sliding windows of text. Beside a reference it says what was kept: KL "
-                       "divergence, agreement of the likeliest token, and preservation, the exact accuracy divided by the "
-                       "reference's. Intervals hold 95 %.\n\n"
-                       "With --generate it goes on with a text instead.",
-        .see_also = "nyx-train(1), nyx-quantize(1), nyx-report(1); docs/evaluate.md",
-        .opts = opts,
-        .run = run,
-    } };
+    static const nyx_tool
+        tool = { .command = {
+                     .name = "nyx-eval",
+                     .purpose = "say how good a model is and how much of a reference it kept",
+                     .usage = "[OPTIONS] MODEL.h5 --data=DATA.h5 | [OPTIONS] MODEL.h5 --generate",
+                     .examples =
+                         "  nyx-eval m.h5 --data=d.h5\n"
+                         "  nyx-eval q.h5 --reference=m.h5 --data=d.h5 --report=eval-int4.json\n"
+                         "  nyx-eval lm.h5 --generate --prompt=\"Once upon a time\" --temperature=0.8 --top-p=0.9\n",
+                     .description =
+                         "Scores a model, plain or coded, on the test split of a dataset: loss, accuracy of tokens and "
+                         "whole "
+                         "rows, or perplexity in sliding windows of text. Beside a reference it says what was kept: KL "
+                         "divergence, agreement of the likeliest token, and preservation, the exact accuracy divided "
+                         "by the "
+                         "reference's. Intervals hold 95 %.\n\n"
+                         "With --generate it goes on with a text instead.",
+                     .see_also = "nyx-train(1), nyx-quantize(1), nyx-report(1); docs/evaluate.md",
+                     .opts = opts,
+                     .run = run,
+                 } };
 
     return nyx_cli_main(argc, argv, &tool);
 }

@@ -103,7 +103,9 @@ int nyx_device_open(nyx_device **out, const char *name, int threads)
 
     *out = NULL;
     if (nyx_device_is_pair(name))
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' share out the micro-batches of a training run, which nyx-train has; name one of them", name);
+        return nyx_error_set(
+            NYX_ERR_UNSUPPORTED,
+            "'%s' share out the micro-batches of a training run, which nyx-train has; name one of them", name);
     if ((status = nyx_alloc(&device, sizeof *device)) < 0)
         return status;
     if ((status = strncmp(name, "vulkan", 6) ? choose_kernels(device, name) : open_vulkan(device, name)) < 0 ||

@@ -456,7 +456,8 @@ void nyx_store_share(nyx_store *store, int micro_batches)
 {
     shared *s = store->own;
 
-    NYX_BUG_IF(store->device->backend != &nyx_device__pair || micro_batches < 1 || micro_batches > store->micro_batches);
+    NYX_BUG_IF(store->device->backend != &nyx_device__pair || micro_batches < 1 ||
+               micro_batches > store->micro_batches);
     flush(store);
     s->share = micro_batches;
 }

@@ -99,8 +99,8 @@ int nyx_store_declare(nyx_store *store, const nyx_graph *g)
                                  one ? "before that of which it is a copy" : "after the store was allocated");
         if (!slot && (status = slot_add(store, variable, copies, copies * nyx_variable_bytes(variable))) < 0)
             return status;
-        if (slot && (nyx_device__copy_bytes(slot) != nyx_variable_bytes(variable) || slot->variable.dtype != variable->dtype ||
-                     (one ? copy >= slot->copies : copies != slot->copies)))
+        if (slot && (nyx_device__copy_bytes(slot) != nyx_variable_bytes(variable) ||
+                     slot->variable.dtype != variable->dtype || (one ? copy >= slot->copies : copies != slot->copies)))
             return nyx_error_set(NYX_ERR_INPUT, "variable '%s' has another type or size in another program",
                                  variable->name);
     }

@@ -68,8 +68,7 @@ typedef struct {
     float scale[NYX_QUANT__REFITS], error[NYX_QUANT__REFITS];
 } nyx_quant__refits;
 bool nyx_quant__refits_can(const nyx_quant__plan *plan, int64_t n);
-void nyx_quant__refits_run(nyx_quant__refits *all, const nyx_quant__plan *plan, const float *w, const float *v,
-                           int64_t n);
+void nyx_quant__refits_run(nyx_quant__refits *all, const nyx_quant__plan *plan, const float *w, const float *v, int64_t n);
 
 /* Blocks [first, first + count) of a row: one code a byte <-> packed. `top`
  * is the offset of int3's 1-bit codes. */

@@ -262,7 +262,7 @@ static void search_symmetric(search *s, const nyx_quant__extent *extent)
     const float *list;
     const int    count = fractions(&list, s->plan, s->n);
     const float  largest = extent->most > -extent->least ? extent->most : -extent->least;
-    const float unit = largest * (1.0f / (s->plan->layout.lattice == NYX_LATTICE_INT ? -s->plan->qmin : s->plan->qmax));
+    const float  unit = largest * (1.0f / (s->plan->layout.lattice == NYX_LATTICE_INT ? -s->plan->qmin : s->plan->qmax));
 
     if (nyx_quant__refits_can(s->plan, s->n)) {
         nyx_quant__refits all = { 0 };
@@ -300,8 +300,7 @@ static void search_asymmetric(search *s, const nyx_quant__extent *extent)
 
             if (whole && ((float)zero < s->plan->qmin || (float)zero > s->plan->qmax))
                 continue;
-            step = step_of(s->plan, list[i] * start.scale, zero,
-                           list[i] * extent->least + (float)turn * 0.33f * start.scale);
+            step = step_of(s->plan, list[i] * start.scale, zero, list[i] * extent->least + (float)turn * 0.33f * start.scale);
             refit(s, &step);
         }
 }
@@ -315,8 +314,7 @@ static void search_stored(search *s)
     if (start.scale == 0.0f)
         return;
     nyx_quant__scale_put(&code, s->plan->scale, 0, start.scale);
-    for (int move = s->plan->scale == NYX_SCALE_E8M0 ? -1 : -6; move <= (s->plan->scale == NYX_SCALE_E8M0 ? 1 : 3);
-         move++) {
+    for (int move = s->plan->scale == NYX_SCALE_E8M0 ? -1 : -6; move <= (s->plan->scale == NYX_SCALE_E8M0 ? 1 : 3); move++) {
         int             moved = code + move;
         uint8_t         stored = (uint8_t)moved;
         nyx_quant__step step;

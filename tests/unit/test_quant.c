@@ -237,11 +237,9 @@ static void check_nearest(const char *text, enum nyx_method method, const nyx_co
                 continue;
             best = miss < best ? miss : best;
         }
-        ours = fabs((double)plain_value(coded, i / cols, i % cols, plain_code(coded, i / cols, i % cols)) -
-                    (double)w[i]);
+        ours = fabs((double)plain_value(coded, i / cols, i % cols, plain_code(coded, i / cols, i % cols)) - (double)w[i]);
         if (ours > best + 2e-5 * step + 1e-6 * fabs((double)w[i]))
-            fail_msg("%s %s: element %d is off by %g, %g is possible", text, nyx_method_name(method), (int)i, ours,
-                     best);
+            fail_msg("%s %s: element %d is off by %g, %g is possible", text, nyx_method_name(method), (int)i, ours, best);
     }
 }
 

@@ -39,8 +39,7 @@ static void compare(const char *text, int cols)
     nyx_random   random;
     nyx_format   format;
     nyx_coded    coded[2];
-    nyx_shape    shapes[2] = { nyx_shape_of(2, (int64_t)ROWS, (int64_t)cols - 1),
-                               nyx_shape_of(2, (int64_t)ROWS, (int64_t)cols) };
+    nyx_shape    shapes[2] = { nyx_shape_of(2, (int64_t)ROWS, (int64_t)cols - 1), nyx_shape_of(2, (int64_t)ROWS, (int64_t)cols) };
 
     nyx_random_init(&random, 11, (uint64_t)cols);
     for (int r = 0; r < ROWS; r++) {

@@ -96,8 +96,8 @@ static int prepare(work *w, nyx_report *report, const char *model, enum nyx_acti
     int           status;
 
     if ((status = open_tokenizer(&w->tokenizer, model)) < 0 || (status = read_prompt(w)) < 0 ||
-        (status = nyx_generator_place(&w->device, &place, nyx_cli_common->device, nyx_cli_common->threads, model, &options,
-                                      w->prompt_count, args->tokens)) < 0 ||
+        (status = nyx_generator_place(&w->device, &place, nyx_cli_common->device, nyx_cli_common->threads, model,
+                                      &options, w->prompt_count, args->tokens)) < 0 ||
         (status = nyx_generator_open(&w->generator, w->device, model, &options)) < 0)
         return status;
     nyx_placement_describe(&place, nyx_report_run(report));

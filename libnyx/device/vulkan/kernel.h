@@ -145,7 +145,8 @@ int64_t nyx_vulkan__rows_at_once(const nyx_vulkan__emit *e, int64_t rows, int64_
  * one of `bytes` and one of `others` a line (0: none). Pieces start at multiples
  * of 256 bytes and of `step`, a power of two. What never fits is left whole, and
  * refused when it is bound. */
-int64_t nyx_vulkan__lines_at_once(const nyx_vulkan__gpu *gpu, int64_t count, int64_t step, int64_t bytes, int64_t others);
+int64_t nyx_vulkan__lines_at_once(const nyx_vulkan__gpu *gpu, int64_t count, int64_t step, int64_t bytes,
+                                  int64_t others);
 
 /* Shapes: extents of a node's operands. */
 static inline const nyx_shape *nyx_vulkan__shape_in(const nyx_vulkan__emit *e, int input)

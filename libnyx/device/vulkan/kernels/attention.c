@@ -61,7 +61,8 @@ static nyx_tune_problem problem_of(const nyx_graph *g, const nyx_node *node, con
                                .extents = { l->positions, l->width, l->batches * l->heads } };
 }
 
-static bool asks(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node, enum nyx_op op)
+static bool asks(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node,
+                 enum nyx_op op)
 {
     if (node->op != op)
         return false;
@@ -105,11 +106,20 @@ static bool tile_fits(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, con
 }
 
 const nyx_vulkan__tunable nyx_vulkan__tune_attention = {
-    .name = "attention", .shaders = { "attention", "attention4" }, .asks = asks_forward, .usual = usual, .seed = seed, .fits = tile_fits,
+    .name = "attention",
+    .shaders = { "attention", "attention4" },
+    .asks = asks_forward,
+    .usual = usual,
+    .seed = seed,
+    .fits = tile_fits,
 };
 const nyx_vulkan__tunable nyx_vulkan__tune_attention_grad = {
-    .name = "attention_grad", .shaders = { "attention_dq", "attention_dq4", "attention_dkv", "attention_dkv4" }, .asks = asks_backward,
-    .usual = usual, .seed = seed, .fits = tile_fits,
+    .name = "attention_grad",
+    .shaders = { "attention_dq", "attention_dq4", "attention_dkv", "attention_dkv4" },
+    .asks = asks_backward,
+    .usual = usual,
+    .seed = seed,
+    .fits = tile_fits,
 };
 
 static int64_t chosen_height(const nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__tunable *kernel)
@@ -149,8 +159,8 @@ static void forward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piec
     const nyx_vulkan__range lse = nyx_vulkan__part_of(e->out[1], p, l->rows * 4);
     const nyx_value         operands[] = { e->node->inputs[0], e->node->inputs[0], e->node->outputs[0] };
     const bool              has_o = e->out[0].bytes > 0, has_lse = e->out[1].bytes > 0;
-    nyx_vulkan__work        work = tiled(e, "attention", "attention4", l, chosen_height(e, l, &nyx_vulkan__tune_attention),
-                                         l->heads, p->count);
+    nyx_vulkan__work work = tiled(e, "attention", "attention4", l, chosen_height(e, l, &nyx_vulkan__tune_attention),
+                                  l->heads, p->count);
 
     nyx_vulkan__turns(e, TURNS * ((l->positions + 63) / 64));
     nyx_vulkan__spec(&work, has_o);
