@@ -197,27 +197,22 @@ static int run(nyx_report *report)
 
 int main(int argc, char **argv)
 {
-    static const nyx_tool
-        tool = { .command = {
-                     .name = "nyx-eval",
-                     .purpose = "say how good a model is and how much of a reference it kept",
-                     .usage = "[OPTIONS] MODEL.h5 --data=DATA.h5 | [OPTIONS] MODEL.h5 --generate",
-                     .examples =
-                         "  nyx-eval m.h5 --data=d.h5\n"
-                         "  nyx-eval q.h5 --reference=m.h5 --data=d.h5 --report=eval-int4.json\n"
-                         "  nyx-eval lm.h5 --generate --prompt=\"Once upon a time\" --temperature=0.8 --top-p=0.9\n",
-                     .description =
-                         "Scores a model, plain or coded, on the test split of a dataset: loss, accuracy of tokens and "
-                         "whole "
-                         "rows, or perplexity in sliding windows of text. Beside a reference it says what was kept: KL "
-                         "divergence, agreement of the likeliest token, and preservation, the exact accuracy divided "
-                         "by the "
-                         "reference's. Intervals hold 95 %.\n\n"
-                         "With --generate it goes on with a text instead.",
-                     .see_also = "nyx-train(1), nyx-quantize(1), nyx-report(1); docs/evaluate.md",
-                     .opts = opts,
-                     .run = run,
-                 } };
+    static const nyx_tool tool = { .command = {
+        .name = "nyx-eval",
+        .purpose = "say how good a model is and how much of a reference it kept",
+        .usage = "[OPTIONS] MODEL.h5 --data=DATA.h5 | [OPTIONS] MODEL.h5 --generate",
+        .examples = "  nyx-eval m.h5 --data=d.h5\n"
+                    "  nyx-eval q.h5 --reference=m.h5 --data=d.h5 --report=eval-int4.json\n"
+                    "  nyx-eval lm.h5 --generate --prompt=\"Once upon a time\" --temperature=0.8 --top-p=0.9\n",
+        .description = "Scores a model, plain or coded, on the test split of a dataset: loss, accuracy of tokens and "
+                       "whole rows, or perplexity in sliding windows of text. Beside a reference it says what was "
+                       "kept: KL divergence, agreement of the likeliest token, and preservation, the exact accuracy "
+                       "divided by the reference's. Intervals hold 95 %.\n\n"
+                       "With --generate it goes on with a text instead.",
+        .see_also = "nyx-train(1), nyx-quantize(1), nyx-report(1); docs/evaluate.md",
+        .opts = opts,
+        .run = run,
+    } };
 
     return nyx_cli_main(argc, argv, &tool);
 }

@@ -108,3 +108,11 @@ complains() {
     echo 'void main() { }' > shaders/a.comp
     complains "made from another a.comp"
 }
+
+@test "lines of C end at column 120" {
+    mkdir -p libnyx/base
+    printf '/* %0114d */\n' 1 > libnyx/base/a.c
+    "$lint" .
+    printf '/* %0115d */\n' 1 > libnyx/base/a.c
+    complains "libnyx/base/a.c:1: 121 columns"
+}

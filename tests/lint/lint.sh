@@ -107,4 +107,11 @@ for file in shaders/spirv/*.num; do
     [ "$digest" = "$("$here/shader-digest" "shaders/$source")" ] ||
         complain "$file: made from another $source; make spirv GLSLANG=glslang, of version 15.3 or later"
 done
+# 8. Lines of C end at column 120; other folders have some that are to be mended.
+for folder in base report page tensor file foreign text bundle convert eval compress evolve cli data model; do
+    find "libnyx/$folder" -name '*.[ch]' -exec awk '
+        length($0) > 120 { printf "%s:%d: %d columns, at most 120\n", FILENAME, FNR, length($0) }' {} + 2>/dev/null
+done > "${TMPDIR:-/tmp}/nyx-lint.$$"
+[ -s "${TMPDIR:-/tmp}/nyx-lint.$$" ] && { cat "${TMPDIR:-/tmp}/nyx-lint.$$"; bad=1; }
+rm -f "${TMPDIR:-/tmp}/nyx-lint.$$"
 exit $bad

@@ -11,19 +11,22 @@ static const int64_t     counts[RESULTS] = { ROWS * OUT, ROWS * HEADS * WIDTH, R
 /* What is costly in a model, forward and backward. */
 static void build(nyx_graph *g)
 {
-    const nyx_value x = nyx_graph_variable(g, "x", NYX_F32, nyx_shape_of(2, (int64_t)ROWS, (int64_t)IN), NYX_ROLE_INPUT);
+    const nyx_value x = nyx_graph_variable(g, "x", NYX_F32, nyx_shape_of(2, (int64_t)ROWS, (int64_t)IN),
+                                           NYX_ROLE_INPUT);
     const nyx_value w = nyx_graph_variable(g, "w", NYX_F32, nyx_shape_of(2, (int64_t)OUT, (int64_t)IN), NYX_ROLE_INPUT);
     const nyx_value labels = nyx_graph_variable(g, "labels", NYX_I32, nyx_shape_of(1, (int64_t)ROWS), NYX_ROLE_INPUT);
     const nyx_value y = nyx_graph_matmul(g, x, w, 0, NYX_MATMUL_NT);
     const nyx_value back = nyx_graph_affine(g, nyx_graph_matmul(g, y, w, 0, NYX_MATMUL_NN), 0.01, 0.0);
-    const nyx_value tokens = nyx_graph_reshape(g, back, nyx_shape_of(3, (int64_t)BATCH, (int64_t)POSITIONS, (int64_t)IN));
+    const nyx_value tokens = nyx_graph_reshape(g, back,
+                                               nyx_shape_of(3, (int64_t)BATCH, (int64_t)POSITIONS, (int64_t)IN));
     const nyx_value attention = nyx_graph_attention(g, tokens, HEADS, HEADS, true);
     const nyx_value losses = nyx_graph_cross_entropy(g, y, labels, NYX_SOFTMAX, -1);
     const nyx_value squares = nyx_graph_reduce(g, NYX_SUM, nyx_graph_mul(g, attention, attention), 3, false);
     const nyx_value wrt[2] = { x, w };
     nyx_value       gradients[2];
 
-    ok(nyx_pass_gradient(g, nyx_graph_add(g, squares, nyx_graph_reduce(g, NYX_SUM, losses, 1, false)), 2, wrt, gradients));
+    ok(nyx_pass_gradient(g, nyx_graph_add(g, squares, nyx_graph_reduce(g, NYX_SUM, losses, 1, false)), 2, wrt,
+                         gradients));
     const nyx_value results[RESULTS] = { y, attention, losses, gradients[0], gradients[1] };
 
     for (int i = 0; i < RESULTS; i++)

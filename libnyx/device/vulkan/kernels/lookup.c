@@ -28,7 +28,9 @@ static void emit_embedding(nyx_vulkan__emit *e)
     const nyx_shape *table = nyx_vulkan__shape_in(e, 0);
     const int64_t    count = nyx_vulkan__elems_in(e, 1), row = nyx_vulkan__width(table) * 4;
 
-    for (nyx_vulkan__piece rows = nyx_vulkan__pieces_of(table->dims[0], nyx_vulkan__rows_at_once(e, table->dims[0], row)); nyx_vulkan__next(&rows);)
+    for (nyx_vulkan__piece rows =
+             nyx_vulkan__pieces_of(table->dims[0], nyx_vulkan__rows_at_once(e, table->dims[0], row));
+         nyx_vulkan__next(&rows);)
         for (nyx_vulkan__piece ids = nyx_vulkan__pieces(e, count, row); nyx_vulkan__next(&ids);)
             embed(e, table, &rows, &ids);
 }
