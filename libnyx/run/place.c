@@ -95,7 +95,7 @@ typedef struct {
     int             threads, cores;
     double          flops; /* 0: not known */
     nyx_device     *best; /* open */
-    double          best_s;
+    double          best_s, trial_s; /* the longest trial of a GPU */
     int             best_share;
 } search;
 
@@ -144,19 +144,30 @@ static int try_cpu(search *s, double *seconds)
 static int try_gpus(search *s, const int *gpus, int count, int *best, double *seconds)
 {
     for (int i = 0; i < count; i++) {
-        char   name[16];
-        double took;
-        int    status;
+        const int64_t begin = nyx_clock_ns();
+        char          name[16];
+        double        took;
+        int           status;
 
         snprintf(name, sizeof name, "vulkan:%d", gpus[i]);
         if ((status = try(s, name, &took)) < 0)
             return status;
+        s->trial_s = fmax(s->trial_s, (double)(nyx_clock_ns() - begin) * 1e-9);
         if (took < *seconds) {
             *seconds = took;
             *best = gpus[i];
         }
     }
     return 0;
+}
+
+/* Could both together save more than it takes to find out? A trial of two is as
+ * long as two of one; at best their speeds add up. */
+static bool is_pair_worth_it(const search *s, double cpu_s, double gpu_s)
+{
+    const double together_s = 1.0 / (1.0 / cpu_s + 1.0 / gpu_s);
+
+    return s->work->parts >= 2 && cpu_s / (double)s->work->parts < gpu_s && gpu_s - together_s > 2.0 * s->trial_s;
 }
 
 /* Where the amount of work is known the GPUs come first, for they show when the
@@ -172,7 +183,7 @@ static int try_all(search *s, const int *gpus, int count, bool software)
         return status;
     if ((status = try_gpus(s, gpus, count, &best, &gpu_s)) < 0 || (known && (status = try_cpu(s, &cpu_s)) < 0))
         return status;
-    if (best < 0 || s->work->parts < 2 || cpu_s / (double)s->work->parts >= gpu_s)
+    if (best < 0 || !is_pair_worth_it(s, cpu_s, gpu_s))
         return 0;
     snprintf(name, sizeof name, "cpu+vulkan:%d", best);
     return try(s, name, &cpu_s);

@@ -80,8 +80,11 @@ static void the_fastest_is_taken(void **state)
     chosen_is("vulkan:", "auto,software", (speeds){ -1, 5, 6, 0, false, 0 }, 0, 0, &place);
     assert_int_equal(place.share, 0);
     /* Both together; share and device of the pair. */
-    chosen_is("cpu:", "auto,software", (speeds){ 2, 1, 0.5, 0, false, 0 }, little, 4, &place);
+    chosen_is("cpu:", "auto,software", (speeds){ 2000, 1000, 500, 0, false, 0 }, little, 4, &place);
     assert_int_equal(place.share, 3);
+    /* What both together could save does not pay for trying. */
+    asked = chosen_is("vulkan:", "auto,software", (speeds){ 2e-5, 1e-5, 5e-6, 0, false, 0 }, little, 4, &place);
+    assert_int_equal(asked, 2);
     /* The processor cannot be faster than this, and is not tried, nor the pair. */
     asked = chosen_is("vulkan:", "auto,software", (speeds){ 0.1, 1, 0.1, 0, false, 0 }, much, 4, &place);
     assert_int_equal(asked, place.count - 1);
