@@ -146,6 +146,8 @@ static int train(nyx_bench *bench, nyx_train_options *options)
         return status;
     nyx_bench__limit(bench, &figure, type);
     nyx_bench__judge(&figure, bench->samples, steps.count, bench->options.spread_most);
+    if (result.recoveries > 0)
+        snprintf(figure.reason, sizeof figure.reason, "the device failed meanwhile and was opened again");
     return nyx_bench__add(bench, &figure);
 }
 

@@ -9,7 +9,8 @@
  * A result that is read only by its cast to 16 bits is written in them, and who
  * reads a value of 16 bits made real again reads it as it is, where the device
  * has such kernels. They compute as before, in real numbers, and round once, so
- * no bit changes. Views (reshape, stop) of a value made real become views of it. */
+ * no bit changes where the device's kernels are of one kind (attention by matrix
+ * units is not). Views (reshape, stop) of a value made real become views of it. */
 #include "pass/pass.h"
 
 #include "graph/rewrite.h"

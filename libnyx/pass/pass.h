@@ -32,7 +32,9 @@ int nyx_pass_recompute(nyx_graph *g) NYX_CHECKED;
  * i of input i, bit NYX_MAX_INPUTS + i of output i; any of them, of one type. */
 typedef uint32_t (*nyx_halves)(const void *context, const nyx_graph *g, const nyx_node *node);
 /* Let operations read and write 16 bits where casts stand between them, as far as
- * the device does. No bit of a result changes. Behind all others but the plan. */
+ * the device does. No bit of a result changes, unless the device then has other
+ * kernels (attention by matrix units rounds its weights). Behind all others but the
+ * plan. */
 int nyx_pass_fuse(nyx_graph *g, nyx_halves halves, const void *context) NYX_CHECKED;
 
 /* ---- passes to choose from --------------------------------------------------- */

@@ -123,7 +123,8 @@ static int measure(void *context, nyx_device *device, nyx_placement *place, int 
     else if (status == 0 && (status = time_steps(t, seconds)) == 0)
         nyx_placement_add(place, nyx_device_name(device))->seconds = *seconds;
     nyx_trainer_free(t);
-    *seconds *= (double)options.config.training.steps;
+    if (status == 0)
+        *seconds *= (double)options.config.training.steps;
     return status;
 }
 
@@ -161,7 +162,7 @@ static int open_auto(nyx_device **out, nyx_placement *place, const char *name, i
 static int open_pair(nyx_device **out, nyx_placement *place, const char *name, int threads, nyx_train_options *options)
 {
     const int64_t begin = nyx_clock_ns();
-    double        seconds;
+    double        seconds = 0.0;
     int           status = nyx_device_open_pair(out, name, threads);
 
     if (status < 0 || options->share > 0)

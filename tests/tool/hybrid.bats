@@ -143,11 +143,17 @@ PY
     holds text.json 'len(run["placement"]["trials"]) >= 2'
 }
 
-@test "a GPU that is lost in the middle of its share: exit 75, one line, and on from the checkpoint" {
+@test "a GPU that is lost in the middle of its share: opened again, and on from the checkpoint to the same bytes" {
     need_device
-    refused 75 "lost" --seed=3 --device=cpu+vulkan:0,lost=40 --share=3/4 --checkpoint=ck.h5 --checkpoint-every=1
-    [ -e ck.h5 ]
-    train m.h5 --device=cpu+vulkan --checkpoint=ck.h5 --resume
+    train m.h5 --device=cpu+vulkan:0,lost=40 --share=3/4 --checkpoint=ck.h5 --checkpoint-every=1 --report=r.json
+    holds r.json 'run["recoveries"] == 1'
+    cmp m.h5 whole.h5
+}
+
+@test "a GPU that is lost again and again: exit 75, one line, and the same line goes on" {
+    need_device
+    refused 75 "lost" --seed=3 --device=cpu+vulkan:0,lost=5,again --share=3/4 --checkpoint=ck.h5 --checkpoint-every=1
+    train m.h5 --device=cpu+vulkan --share=3/4 --checkpoint=ck.h5 --resume
     cmp m.h5 whole.h5
 }
 

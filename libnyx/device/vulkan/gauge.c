@@ -111,7 +111,7 @@ static void find_turns(nyx_gauge *g)
     const uint32_t most = own->gpu->facts.shaders.long_loops ? TURNS_MOST : SHORT_TURNS;
 
     for (own->push[0] = 1; own->push[0] < most && own->gpu->device->status == 0;) {
-        const int64_t ns = dispatch(own), more = wanted / ns;
+        const int64_t ns = dispatch(own), more = ns > 0 ? wanted / ns : 0;
 
         if (more < 2)
             break;
