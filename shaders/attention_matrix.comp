@@ -20,6 +20,7 @@
 #include "nyx.glsl"
 #include "math.glsl"
 #include "float.glsl"
+#include "units.glsl"
 #include "power.glsl"
 
 layout(constant_id = 1) const uint SUBGROUPS = 4;
@@ -90,15 +91,6 @@ void read_scores(uint at_query, uint first_key)
 float larger(float a, float b)
 {
     return b > a ? b : a;
-}
-
-uvec2 halves_of(vec4 v)
-{
-#ifdef BFLOAT
-    return uvec2(bf16_encode(v.x) | bf16_encode(v.y) << 16, bf16_encode(v.z) | bf16_encode(v.w) << 16);
-#else
-    return uvec2(f16_encode(v.x) | f16_encode(v.y) << 16, f16_encode(v.z) | f16_encode(v.w) << 16);
-#endif
 }
 
 /* Scores become weights, in ELEMENT where scores were; returns their sum. */

@@ -21,6 +21,7 @@
 #include "nyx.glsl"
 #include "math.glsl"
 #include "float.glsl"
+#include "units.glsl"
 #include "power.glsl"
 
 layout(constant_id = 1) const uint SUBGROUPS = 4;
@@ -102,15 +103,6 @@ uint x_step = WIDTH * (heads + 2 * kv_heads), o_step = WIDTH * heads, mine = (su
             sums[which][n] = coopMatMulAdd(left, right, sums[which][n]);                        \
         }                                                                                       \
     }
-
-uvec2 halves_of(vec4 v)
-{
-#ifdef BFLOAT
-    return uvec2(bf16_encode(v.x) | bf16_encode(v.y) << 16, bf16_encode(v.z) | bf16_encode(v.w) << 16);
-#else
-    return uvec2(f16_encode(v.x) | f16_encode(v.y) << 16, f16_encode(v.z) | f16_encode(v.w) << 16);
-#endif
-}
 
 /* score becomes weights, slope gradients of scores. */
 void differentiate(uint head, uint own_at, uint first)

@@ -1,6 +1,6 @@
 /* fragment -- results of matrix units (matmul_matrix.comp) from shared memory to
  * y: M rows of SN of them, f32, from vector `stage` of tile_a on; to row and column
- * of y. By whole subgroups. After float.glsl. */
+ * of y. By whole subgroups. After units.glsl. */
 
 /* One element an invocation. */
 void write_singles(uint row, uint column, uint stage)
@@ -38,15 +38,6 @@ void write_quads(uint row, uint column, uint stage)
     }
 }
 
-uint encoded(vec2 v)
-{
-#ifdef BFLOAT
-    return bf16_encode(v.x) | bf16_encode(v.y) << 16;
-#else
-    return f16_encode(v.x) | f16_encode(v.y) << 16;
-#endif
-}
-
 /* Eight, rounded. */
 void write_halves(uint row, uint column, uint stage)
 {
@@ -60,6 +51,6 @@ void write_halves(uint row, uint column, uint stage)
             low += bias_of(c);
             high += bias_of(c + 4);
         }
-        y8[(y_at + r * y_line + c) / 8] = uvec4(encoded(low.xy), encoded(low.zw), encoded(high.xy), encoded(high.zw));
+        y8[(y_at + r * y_line + c) / 8] = uvec4(halves_of(low), halves_of(high));
     }
 }

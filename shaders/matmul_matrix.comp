@@ -104,6 +104,7 @@ void keep()
 }
 
 #include "float.glsl"
+#include "units.glsl"
 #include "fragment.glsl"
 
 void multiply(uint row, uint column)

@@ -1,27 +1,15 @@
 # --device=cpu+vulkan shares out micro-batches; --device=auto takes what is fastest.
 bats_require_minimum_version 1.5.0
+load vulkan
 
 setup_file() {
-    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
-    cd "$BATS_FILE_TMPDIR"
-    nyx-profile --parts=vulkan --no-measure | grep -q '^vulkan  *none' && touch no-device
-    cat > tiny.json <<'JSON'
-{ "model": { "width": 32, "heads": 2, "inner": 64, "h_layers": 1, "l_layers": 1, "halt_max_steps": 3,
-             "puzzle_width": 32 },
-  "training": { "batch": 16, "micro_batches": 4, "steps": 6, "ema": 0.9,
-                "optimizer": { "learning_rate": 1e-3, "warmup_steps": 5, "floor": 0.1, "clip": 1.0 } } }
-JSON
-    nyx-data sudoku --size=4 --count=200 --test=20 --seed=7 -o d.h5 --quiet
+    setup_vulkan 6 '"micro_batches": 4,'
     [ -e no-device ] || train whole.h5 --device=cpu+vulkan --share=3/4 --log=whole.jsonl --report=whole.json
 }
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
     ln -s "$BATS_FILE_TMPDIR"/* .
-}
-
-need_device() {
-    [ ! -e no-device ] || skip "no Vulkan device; package mesa-vulkan-drivers"
 }
 
 train() { # MODEL OPTIONS...

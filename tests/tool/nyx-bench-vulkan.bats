@@ -1,5 +1,6 @@
 # nyx-bench --device=vulkan: figures beside the GPU's own limits, constants that are found and kept.
 bats_require_minimum_version 1.5.0
+load bench
 
 setup_file() {
     export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
@@ -7,19 +8,8 @@ setup_file() {
 }
 
 setup() {
-    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
-    export PYTHON="${PYTHON:-/usr/bin/python3}"
-    cd "$BATS_TEST_TMPDIR"
+    setup_bench
     [ -e "$BATS_FILE_TMPDIR/device" ] || skip "no Vulkan device; package mesa-vulkan-drivers"
-    quick="--seconds=0.02 --memory-mib=1 --spread=1000"
-}
-
-refuses() { # refuses STATUS PART ARGUMENT...
-    local expected=$1 part=$2
-    shift 2
-    run --separate-stderr nyx-bench "$@"
-    echo "$status: $stderr"
-    [ "$status" -eq "$expected" ] && [ -z "$output" ] && [[ "$stderr" == *"$part"* ]] && [ "$(wc -l <<< "$stderr")" -eq 1 ]
 }
 
 @test "products and attention of a GPU are timed beside its own limits" {

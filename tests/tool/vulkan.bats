@@ -1,28 +1,20 @@
 # --device=vulkan in the tools: the same answers as the CPU's to rounding, and faults.
 bats_require_minimum_version 1.5.0
+load vulkan
 
 setup_file() {
-    export PATH="${BUILD:-$BATS_TEST_DIRNAME/../../build}:$PATH"
-    cd "$BATS_FILE_TMPDIR"
-    nyx-profile --parts=vulkan --no-measure | grep -q '^vulkan  *none' && touch no-device
-    cat > tiny.json <<'JSON'
-{ "model": { "width": 32, "heads": 2, "inner": 64, "h_layers": 1, "l_layers": 1, "halt_max_steps": 3,
-             "puzzle_width": 32 },
-  "training": { "batch": 16, "steps": 12, "ema": 0.9,
-                "optimizer": { "learning_rate": 1e-3, "warmup_steps": 5, "floor": 0.1, "clip": 1.0 } } }
-JSON
+    setup_vulkan 12
     cat > lm.json <<'JSON'
 { "model": { "kind": "decoder", "width": 32, "heads": 4, "kv_heads": 2, "inner": 64, "layers": 2, "context": 32 },
   "training": { "batch": 4, "steps": 8, "optimizer": { "kind": "adamw", "learning_rate": 1e-3, "warmup_steps": 2 } } }
 JSON
-    nyx-data sudoku --size=4 --count=200 --test=20 --seed=7 -o d.h5 --quiet
     for i in $(seq 400); do echo "the $i grey cats sat on $((i * 7 % 31)) red mats"; done > t.txt
     nyx-data text t.txt --tokenizer=bytes --split=tail -o t.h5 --quiet
 }
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    [ ! -e "$BATS_FILE_TMPDIR/no-device" ] || skip "no Vulkan device; package mesa-vulkan-drivers"
+    need_device
     ln -s "$BATS_FILE_TMPDIR"/* .
 }
 

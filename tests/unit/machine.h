@@ -81,6 +81,29 @@ static inline void *machine_copy(machine *m, const char *name)
     return data;
 }
 
+/* Every variable: reals from -0.5 to 0.5, integers 0 to 4, always the same. */
+static inline void machine_fill(machine *m)
+{
+    nyx_random random;
+
+    nyx_random_init(&random, 5, 6);
+    for (int i = 0; i < nyx_store_count(m->store); i++) {
+        const nyx_variable *v = nyx_store_variable(m->store, i);
+        float              *values = machine_copy(m, v->name);
+
+        for (int64_t k = 0; k < nyx_store_bytes(m->store, i) / 4; k++) {
+            const int32_t token = (int32_t)nyx_random_below(&random, 5);
+
+            if (v->dtype == NYX_I32)
+                memcpy(&values[k], &token, sizeof token);
+            else
+                values[k] = (float)(nyx_random_uniform(&random) - 0.5);
+        }
+        nyx_store_write(m->store, v->name, values);
+        nyx_free(values);
+    }
+}
+
 static inline double machine_f64(machine *m, const char *name)
 {
     double value;

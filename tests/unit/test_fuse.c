@@ -78,28 +78,6 @@ static void casts_become_part_of_operations(void **state)
 
 /* ---- models ------------------------------------------------------------------------ */
 
-static void feed(machine *m)
-{
-    nyx_random random;
-
-    nyx_random_init(&random, 5, 6);
-    for (int i = 0; i < nyx_store_count(m->store); i++) {
-        const nyx_variable *v = nyx_store_variable(m->store, i);
-        float              *values = machine_copy(m, v->name);
-
-        for (int64_t k = 0; k < nyx_store_bytes(m->store, i) / 4; k++) {
-            const int32_t token = (int32_t)nyx_random_below(&random, 5);
-
-            if (v->dtype == NYX_I32)
-                memcpy(&values[k], &token, sizeof token);
-            else
-                values[k] = (float)(nyx_random_uniform(&random) - 0.5);
-        }
-        nyx_store_write(m->store, v->name, values);
-        nyx_free(values);
-    }
-}
-
 static int count_casts(const nyx_graph *g)
 {
     int count = 0;
@@ -120,7 +98,7 @@ static void run_step(machine *m, const char *device, const nyx_config *config, i
     nyx_model_build_step(g, config, &(nyx_step_options){ .slots = 4, .batch = 4 });
     ok(nyx_pass_apply(g, &(nyx_passes){ { [NYX_PASS_PRECISION] = precision } }));
     machine_compile(m);
-    feed(m);
+    machine_fill(m);
     machine_run(m, 0, 3, 0);
     ok(nyx_device_check(m->device));
 }

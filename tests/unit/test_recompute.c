@@ -89,30 +89,6 @@ static void a_graph_without_a_gradient_stays_as_it_is(void **state)
 
 /* ---- models --------------------------------------------------------------------------- */
 
-static void fill(machine *m)
-{
-    nyx_random random;
-
-    nyx_random_init(&random, 5, 6);
-    for (int i = 0; i < nyx_store_count(m->store); i++) {
-        const nyx_variable *v = nyx_store_variable(m->store, i);
-        const int64_t       count = nyx_store_bytes(m->store, i) / 4;
-        float              *values;
-
-        ok(nyx_alloc(&values, count * 4));
-        for (int64_t k = 0; k < count; k++) {
-            const int32_t token = (int32_t)nyx_random_below(&random, 5);
-
-            if (v->dtype == NYX_I32)
-                memcpy(&values[k], &token, sizeof token);
-            else
-                values[k] = (float)(nyx_random_uniform(&random) - 0.5);
-        }
-        nyx_store_write(m->store, v->name, values);
-        nyx_free(values);
-    }
-}
-
 /* The arena; every variable after a run stays in the store. */
 static int64_t run_step(machine *m, const nyx_config *config, bool accumulate, bool repeat)
 {
@@ -123,7 +99,7 @@ static int64_t run_step(machine *m, const nyx_config *config, bool accumulate, b
     nyx_model_build_step(g, config, &(nyx_step_options){ .slots = 2, .batch = 4, .accumulate = accumulate });
     ok(nyx_pass_apply(g, &(nyx_passes){ { [NYX_PASS_RECOMPUTE] = repeat ? 1 : 0 } }));
     machine_compile(m);
-    fill(m);
+    machine_fill(m);
     machine_run(m, 0, 3, accumulate ? 1 : 0);
     return nyx_store_memory(m->store).arena;
 }
