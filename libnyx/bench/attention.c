@@ -6,22 +6,18 @@ static int fill(nyx_store *store)
     for (int i = 0; i < nyx_store_count(store); i++) {
         const nyx_variable *v = nyx_store_variable(store, i);
         const int64_t       elems = nyx_shape_count(&v->shape);
-        float              *values = NULL;
-        char               *stored = NULL;
+        float              *values;
         nyx_random          random;
         int                 status;
 
         if (v->role != NYX_ROLE_INPUT)
             continue;
+        if ((status = nyx_alloc(&values, elems * (int64_t)sizeof *values)) < 0)
+            return status;
         nyx_random_init(&random, 1, (uint64_t)i);
-        if ((status = nyx_alloc(&values, elems * (int64_t)sizeof *values)) == 0 &&
-            (status = nyx_alloc(&stored, elems * nyx_dtype_bytes(v->dtype))) == 0) {
-            for (int64_t k = 0; k < elems; k++)
-                values[k] = (float)(nyx_random_u32(&random) >> 8) * 0x1p-23f - 1.0f;
-            nyx_convert_from_f32(v->dtype, stored, values, elems);
-            nyx_store_write(store, v->name, stored);
-        }
-        nyx_free(stored);
+        for (int64_t k = 0; k < elems; k++)
+            values[k] = (float)(nyx_random_u32(&random) >> 8) * 0x1p-23f - 1.0f;
+        status = nyx_bench__write(store, v->name, v->dtype, values, elems);
         nyx_free(values);
         if (status < 0)
             return status;

@@ -40,6 +40,10 @@ void nyx_bench__product_release(nyx_bench__product *product);
 /* Measure the operation alone, without what is around it. DEVICE. */
 int  nyx_bench__product_measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__product *product) NYX_CHECKED;
 
+/* Values into a variable of that type, which rounds them. MEMORY. */
+int nyx_bench__write(nyx_store *store, const char *name, enum nyx_dtype type, const float *values,
+                     int64_t elems) NYX_CHECKED;
+
 /* Nanoseconds of the operation alone in one run; 0: the device tells no times. */
 int64_t nyx_bench__product_time(nyx_bench__product *product);
 
@@ -55,6 +59,7 @@ int nyx_bench__tune_product(nyx_bench *bench, const nyx_tune_problem *problem) N
 /* Nanoseconds of one run. */
 typedef int64_t (*nyx_bench__sample)(void *context);
 
+void nyx_bench__sort(double *values, int64_t count); /* ascending */
 /* Median, interval and verdict of samples, in seconds; sorts them. */
 void nyx_bench__judge(nyx_bench_figure *figure, double *samples, int64_t count, double spread_most);
 

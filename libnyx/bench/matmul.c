@@ -41,21 +41,30 @@ int nyx_bench__product_measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_b
     return status < 0 ? status : nyx_store_check(product->store);
 }
 
+int nyx_bench__write(nyx_store *store, const char *name, enum nyx_dtype type, const float *values, int64_t elems)
+{
+    char *stored;
+    int   status = nyx_alloc(&stored, elems * nyx_dtype_bytes(type));
+
+    if (status < 0)
+        return status;
+    nyx_convert_from_f32(type, stored, values, elems);
+    nyx_store_write(store, name, stored);
+    nyx_free(stored);
+    return 0;
+}
+
 /* Small whole numbers: sums stay far from overflow and from subnormals. */
 static int fill(nyx_store *store, enum nyx_dtype type, const char *name, int64_t elems)
 {
     float *values;
-    char  *stored = NULL;
     int    status = nyx_alloc(&values, elems * (int64_t)sizeof *values);
 
-    if (status < 0 || (status = nyx_alloc(&stored, elems * nyx_dtype_bytes(type))) < 0)
-        goto done;
+    if (status < 0)
+        return status;
     for (int64_t i = 0; i < elems; i++)
         values[i] = (float)(i * 7 % 13 - 6);
-    nyx_convert_from_f32(type, stored, values, elems);
-    nyx_store_write(store, name, stored);
-done:
-    nyx_free(stored);
+    status = nyx_bench__write(store, name, type, values, elems);
     nyx_free(values);
     return status;
 }

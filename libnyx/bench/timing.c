@@ -21,9 +21,14 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median_of(double *values, int64_t count)
+void nyx_bench__sort(double *values, int64_t count)
 {
     qsort(values, (size_t)count, sizeof *values, ascending);
+}
+
+static double median_of(double *values, int64_t count)
+{
+    nyx_bench__sort(values, count);
     return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
 }
 

@@ -12,7 +12,6 @@
 #include "base/caches.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { ROOM = 160, PAIRS_LEAST = 5, PAIRS_MOST = 25 };
@@ -86,13 +85,6 @@ static bool is_right(const struct search *s, const nyx_bench__product *p)
     return right && apart <= (type == NYX_F32 ? 2e-5 : type == NYX_F16 ? 2e-3 : 2e-2) * most;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 struct duel { double best[PAIRS_MOST], rival[PAIRS_MOST]; int count; };
 
 /* Both in turns; sorted. A rival twice as slow at once is not run again. */
@@ -117,8 +109,8 @@ static void fight(const struct search *s, nyx_bench__product *rival, struct duel
         if (d->rival[d->count++] > 2.0 * d->best[0] && d->count == 1)
             break;
     }
-    qsort(d->best, (size_t)d->count, sizeof *d->best, ascending);
-    qsort(d->rival, (size_t)d->count, sizeof *d->rival, ascending);
+    nyx_bench__sort(d->best, d->count);
+    nyx_bench__sort(d->rival, d->count);
 }
 
 static void take(struct search *s, const nyx_genome *genome, const struct duel *d)

@@ -49,11 +49,6 @@ void nyx_vulkan__read_in(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int 
     nyx_vulkan__bind(work, e->in[input], true, false);
 }
 
-void nyx_vulkan__read_optional(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input)
-{
-    nyx_vulkan__bind(work, e->in[e->in[input].bytes ? input : 0], true, false);
-}
-
 void nyx_vulkan__write_out(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output)
 {
     nyx_vulkan__bind(work, e->out[output], false, true);

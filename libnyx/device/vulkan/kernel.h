@@ -85,8 +85,6 @@ void              nyx_vulkan__push(nyx_vulkan__work *work, uint32_t word);
 void              nyx_vulkan__push_real(nyx_vulkan__work *work, double value); /* as f32 */
 void              nyx_vulkan__bind(nyx_vulkan__work *work, nyx_vulkan__range range, bool read, bool write);
 void              nyx_vulkan__read_in(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input);
-/* An input that may be absent: something else is bound in its place. */
-void              nyx_vulkan__read_optional(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input);
 void              nyx_vulkan__write_out(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output);
 void              nyx_vulkan__read_parameters(nyx_vulkan__work *work); /* uint seed low, seed high, random step */
 /* A grid of `count` workgroups, or of as many as `elems` need. */

@@ -98,7 +98,7 @@ static bool is_near(const float *a, const float *b, int count)
     return finite && apart <= most * 0x1p-6f;
 }
 
-/* The same without and with units. */
+/* The same without and with units, by what *trust says meanwhile. */
 static bool attends(nyx_vulkan__gpu *gpu, enum nyx_dtype type, enum nyx_vulkan__trust *trust)
 {
     float *plain, *units;
@@ -107,7 +107,6 @@ static bool attends(nyx_vulkan__gpu *gpu, enum nyx_dtype type, enum nyx_vulkan__
     if (nyx_alloc(&plain, 2 * (TRIED_X + TRIED_Y) * (int64_t)sizeof *plain) < 0)
         return false;
     units = plain + TRIED_X + TRIED_Y;
-    *trust = NYX_VULKAN_REFUSED;
     if (attend(plain, plain + TRIED_Y, gpu->device, type)) {
         *trust = NYX_VULKAN_TRUSTED;
         alike = attend(units, units + TRIED_Y, gpu->device, type) && is_near(units, plain, TRIED_Y) &&
@@ -123,10 +122,8 @@ static bool works(nyx_vulkan__gpu *gpu, enum nyx_dtype type)
 
     if (*trust == NYX_VULKAN_UNTRIED) {
         *trust = NYX_VULKAN_REFUSED;
-        if (nyx_vulkan__matrix_works(gpu, type) && attends(gpu, type, trust))
-            *trust = NYX_VULKAN_TRUSTED;
-        else
-            *trust = NYX_VULKAN_REFUSED;
+        if (nyx_vulkan__matrix_works(gpu, type))
+            *trust = attends(gpu, type, trust) ? NYX_VULKAN_TRUSTED : NYX_VULKAN_REFUSED;
     }
     return *trust == NYX_VULKAN_TRUSTED;
 }
