@@ -113,14 +113,15 @@ static void fight(const struct search *s, nyx_bench__product *rival, struct duel
     nyx_bench__sort(d->rival, d->count);
 }
 
-static void take(struct search *s, const nyx_genome *genome, const struct duel *d)
+/* The best now, and its sorted times in the duel that says so. */
+static void take(struct search *s, const nyx_genome *genome, const double *times, int count)
 {
-    const double median = d->rival[d->count / 2];
+    const double median = times[count / 2];
 
     s->found->genome = *genome;
     s->found->found.median_s = 1e-9 * median;
-    s->found->found.spread = (d->rival[d->count * 3 / 4] - d->rival[d->count / 4]) / median;
-    s->found->found.samples = d->count;
+    s->found->found.spread = (times[count * 3 / 4] - times[count / 4]) / median;
+    s->found->found.samples = count;
 }
 
 static bool was_tried(const struct search *s, const nyx_genome *genome)
@@ -155,7 +156,7 @@ static int try_one(struct search *s, const nyx_genome *genome, bool *better)
             const nyx_bench__product loser = s->best;
 
             *better = true;
-            take(s, genome, &d);
+            take(s, genome, d.rival, d.count);
             s->best = rival;
             rival = loser;
         }
@@ -207,12 +208,10 @@ static int confirm(struct search *s, const nyx_genome *usual)
     if (status == 0) {
         fight(s, &rival, &d);
         s->found->found.usual_s = 1e-9 * d.rival[d.count / 2];
-        if (!same && d.count >= PAIRS_LEAST && d.rival[d.count / 2] <= d.best[d.count / 2])
-            take(s, usual, &d);
-        else if (same)
-            s->found->found.median_s = s->found->found.usual_s;
+        if (same || (d.count >= PAIRS_LEAST && d.rival[d.count / 2] <= d.best[d.count / 2]))
+            take(s, usual, d.rival, d.count);
         else
-            s->found->found.median_s = 1e-9 * d.best[d.count / 2];
+            take(s, &s->found->genome, d.best, d.count);
     }
     nyx_bench__product_release(&rival);
     return status;
@@ -235,7 +234,7 @@ static int search(struct search *s)
     if (!(s->expected = result_of(&s->best, &s->elems)))
         return nyx_error_set(NYX_ERR_MEMORY, "no memory for the product of %s", s->found->what);
     fight(s, &s->best, &d);
-    take(s, &seeds[0], &d);
+    take(s, &seeds[0], d.rival, d.count);
     if (!(s->found->found.median_s > 0.0) && nyx_device_check(device) == 0)
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "--tune: '%s' tells no times", nyx_device_name(device));
     if ((status = nyx_device_check(device)) < 0 || (status = try_seeds(s, seeds, count)) < 0 ||
