@@ -163,6 +163,15 @@ VkCommandBuffer nyx_vulkan__copies(nyx_vulkan__gpu *gpu);
 /* Everything before is seen by everything after. */
 void nyx_vulkan__barrier(const nyx_vulkan__gpu *gpu, VkCommandBuffer commands);
 
+/* A shader run once on bytes of the host, bindings in order: once.c. */
+typedef struct {
+    const char *shader;
+    uint32_t    spec[NYX_VULKAN_SPECS], push[NYX_VULKAN_PUSH], groups;
+    int         spec_count, operand_count;
+    struct { const void *in; void *out; int64_t bytes; } operands[4]; /* in, out NULL: not written before, not read */
+} nyx_vulkan__once;
+int nyx_vulkan__run_once(nyx_vulkan__gpu *gpu, const nyx_vulkan__once *once) NYX_CHECKED;
+
 /* Run a shader that shows what the driver does to them: facts.shaders. canary.c. */
 int nyx_vulkan__canary(nyx_vulkan__gpu *gpu) NYX_CHECKED;
 
