@@ -36,27 +36,26 @@ void nyx_vulkan__push_real(nyx_vulkan__work *work, double value)
     nyx_vulkan__push(work, word);
 }
 
-void nyx_vulkan__bind(nyx_vulkan__work *work, nyx_vulkan__range range, bool read, bool write)
+void nyx_vulkan__bind(nyx_vulkan__work *work, nyx_vulkan__range range, bool write)
 {
     NYX_BUG_IF(work->binding_count == NYX_VULKAN_BINDINGS);
-    work->read |= (uint32_t)read << work->binding_count;
     work->written |= (uint32_t)write << work->binding_count;
     work->bindings[work->binding_count++] = range;
 }
 
 void nyx_vulkan__read_in(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input)
 {
-    nyx_vulkan__bind(work, e->in[input], true, false);
+    nyx_vulkan__bind(work, e->in[input], false);
 }
 
 void nyx_vulkan__write_out(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output)
 {
-    nyx_vulkan__bind(work, e->out[output], false, true);
+    nyx_vulkan__bind(work, e->out[output], true);
 }
 
 void nyx_vulkan__read_parameters(nyx_vulkan__work *work)
 {
-    nyx_vulkan__bind(work, (nyx_vulkan__range){ NYX_VULKAN_PARAMETERS, 0, 16 }, true, false);
+    nyx_vulkan__bind(work, (nyx_vulkan__range){ NYX_VULKAN_PARAMETERS, 0, 16 }, false);
 }
 
 void nyx_vulkan__grid(nyx_vulkan__work *work, int64_t x, int64_t y, int64_t z)
@@ -129,8 +128,8 @@ void nyx_vulkan__copy(nyx_vulkan__emit *e, nyx_vulkan__range from, nyx_vulkan__r
 
     if (from.bytes == 0)
         return;
-    nyx_vulkan__bind(&work, from, true, false);
-    nyx_vulkan__bind(&work, to, false, true);
+    nyx_vulkan__bind(&work, from, false);
+    nyx_vulkan__bind(&work, to, true);
     nyx_vulkan__add(e, &work);
 }
 
@@ -140,7 +139,7 @@ void nyx_vulkan__fill(nyx_vulkan__emit *e, nyx_vulkan__range to, uint32_t word)
 
     if (to.bytes == 0)
         return;
-    nyx_vulkan__bind(&work, to, false, true);
+    nyx_vulkan__bind(&work, to, true);
     nyx_vulkan__push(&work, word);
     nyx_vulkan__add(e, &work);
 }
@@ -224,13 +223,13 @@ nyx_vulkan__range nyx_vulkan__part_of(nyx_vulkan__range range, const nyx_vulkan_
 void nyx_vulkan__read_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input,
                             const nyx_vulkan__piece *piece, int64_t row_bytes)
 {
-    nyx_vulkan__bind(work, nyx_vulkan__part_of(e->in[input], piece, row_bytes), true, false);
+    nyx_vulkan__bind(work, nyx_vulkan__part_of(e->in[input], piece, row_bytes), false);
 }
 
 void nyx_vulkan__write_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output,
                              const nyx_vulkan__piece *piece, int64_t row_bytes)
 {
-    nyx_vulkan__bind(work, nyx_vulkan__part_of(e->out[output], piece, row_bytes), false, true);
+    nyx_vulkan__bind(work, nyx_vulkan__part_of(e->out[output], piece, row_bytes), true);
 }
 
 int64_t nyx_vulkan__lines_at_once(const nyx_vulkan__gpu *gpu, int64_t count, int64_t step, int64_t bytes,

@@ -47,8 +47,7 @@ typedef struct {
     uint32_t           spec[NYX_VULKAN_SPECS];
     uint32_t           push[NYX_VULKAN_PUSH];
     nyx_vulkan__range  bindings[NYX_VULKAN_BINDINGS];
-    uint32_t           written; /* bit i: binding i is written, */
-    uint32_t           read;    /* is read */
+    uint32_t           written; /* bit i: binding i is written */
     uint32_t           groups[3];
     nyx_cost           cost;
 } nyx_vulkan__work;
@@ -83,7 +82,7 @@ nyx_vulkan__work  nyx_vulkan__shader(const nyx_vulkan__emit *e, const char *name
 void              nyx_vulkan__spec(nyx_vulkan__work *work, uint32_t value);
 void              nyx_vulkan__push(nyx_vulkan__work *work, uint32_t word);
 void              nyx_vulkan__push_real(nyx_vulkan__work *work, double value); /* as f32 */
-void              nyx_vulkan__bind(nyx_vulkan__work *work, nyx_vulkan__range range, bool read, bool write);
+void              nyx_vulkan__bind(nyx_vulkan__work *work, nyx_vulkan__range range, bool write);
 void              nyx_vulkan__read_in(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input);
 void              nyx_vulkan__write_out(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int output);
 void              nyx_vulkan__read_parameters(nyx_vulkan__work *work); /* uint seed low, seed high, random step */

@@ -166,10 +166,10 @@ static void forward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piec
     nyx_vulkan__spec(&work, has_o);
     nyx_vulkan__spec(&work, has_lse);
     nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 3, operands));
-    nyx_vulkan__bind(&work, x, true, false);
-    nyx_vulkan__bind(&work, x, true, false);
-    nyx_vulkan__bind(&work, has_o ? o : x, false, has_o);
-    nyx_vulkan__bind(&work, has_lse ? lse : x, false, has_lse);
+    nyx_vulkan__bind(&work, x, false);
+    nyx_vulkan__bind(&work, x, false);
+    nyx_vulkan__bind(&work, has_o ? o : x, has_o);
+    nyx_vulkan__bind(&work, has_lse ? lse : x, has_lse);
     nyx_vulkan__add(e, &work);
 }
 
@@ -194,7 +194,7 @@ static void sum_rows(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__pie
     nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 2, (nyx_value[]){ e->node->inputs[1], e->node->inputs[3] }));
     nyx_vulkan__read_piece(&work, e, 1, p, l->o * nyx_vulkan__size_in(e, 1));
     nyx_vulkan__read_piece(&work, e, 3, p, l->o * nyx_vulkan__size_in(e, 3));
-    nyx_vulkan__bind(&work, delta, false, true);
+    nyx_vulkan__bind(&work, delta, true);
     nyx_vulkan__push(&work, (uint32_t)rows);
     nyx_vulkan__push(&work, (uint32_t)l->width);
     nyx_vulkan__push(&work, (uint32_t)l->heads);
@@ -213,7 +213,7 @@ static void bind_gradient(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan
     nyx_vulkan__read_piece(work, e, 3, p, l->o * nyx_vulkan__size_in(e, 3));
     nyx_vulkan__write_piece(work, e, 0, p, l->x * nyx_vulkan__size_out(e, 0));
     nyx_vulkan__read_piece(work, e, 2, p, l->rows * 4);
-    nyx_vulkan__bind(work, delta, true, false);
+    nyx_vulkan__bind(work, delta, false);
     nyx_vulkan__add(e, work);
 }
 

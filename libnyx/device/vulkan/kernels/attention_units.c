@@ -198,11 +198,11 @@ bool nyx_vulkan__attend_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p
     if (has_o)
         nyx_vulkan__write_piece(&work, e, 0, p, o * nyx_vulkan__size_out(e, 0));
     else
-        nyx_vulkan__bind(&work, work.bindings[0], true, false);
+        nyx_vulkan__bind(&work, work.bindings[0], false);
     if (has_lse)
         nyx_vulkan__write_piece(&work, e, 1, p, l.positions * l.heads * 4);
     else
-        nyx_vulkan__bind(&work, work.bindings[0], true, false);
+        nyx_vulkan__bind(&work, work.bindings[0], false);
     push_layout(&work, &l);
     nyx_vulkan__grid(&work, (l.positions + rows - 1) / rows, l.heads, p->count);
     nyx_vulkan__add(e, &work);
@@ -223,7 +223,7 @@ static void differentiate(nyx_vulkan__emit *e, const nyx_vulkan__piece *p, const
     nyx_vulkan__read_piece(&work, e, 3, p, o * 2);
     nyx_vulkan__write_piece(&work, e, 0, p, x * nyx_vulkan__size_out(e, 0));
     nyx_vulkan__read_piece(&work, e, 2, p, l->positions * l->heads * 4);
-    nyx_vulkan__bind(&work, delta, true, false);
+    nyx_vulkan__bind(&work, delta, false);
     push_layout(&work, l);
     nyx_vulkan__grid(&work, (l->positions + rows - 1) / rows, keyed ? l->kv_heads : l->heads, p->count);
     nyx_vulkan__add(e, &work);

@@ -23,7 +23,7 @@ static void emit_join(nyx_vulkan__emit *e, nyx_vulkan__range parts, int64_t chun
     nyx_vulkan__work work = nyx_vulkan__shader(e, "attention_join");
     const int64_t    elems = nyx_vulkan__elems_out(e, 0);
 
-    nyx_vulkan__bind(&work, parts, true, false);
+    nyx_vulkan__bind(&work, parts, false);
     nyx_vulkan__write_out(&work, e, 0);
     nyx_vulkan__push(&work, (uint32_t)elems);
     nyx_vulkan__push(&work, (uint32_t)chunks);
@@ -62,7 +62,7 @@ static void emit_attention(nyx_vulkan__emit *e)
         nyx_vulkan__read_piece(&work, e, 2, &p, c.capacity * c.width * 4);
         nyx_vulkan__read_in(&work, e, 3);
         nyx_vulkan__read_in(&work, e, 4);
-        nyx_vulkan__bind(&work, to, p.first > 0, true);
+        nyx_vulkan__bind(&work, to, true);
         nyx_vulkan__push(&work, (uint32_t)(queries * chunks));
         nyx_vulkan__push(&work, (uint32_t)c.positions);
         nyx_vulkan__push(&work, (uint32_t)c.heads);
@@ -92,8 +92,8 @@ static void emit_write(nyx_vulkan__emit *e)
         nyx_vulkan__read_in(&work, e, 0);
         nyx_vulkan__read_in(&work, e, 3);
         nyx_vulkan__read_in(&work, e, 4);
-        nyx_vulkan__bind(&work, nyx_vulkan__part_of(e->in[1], &p, line), false, true);
-        nyx_vulkan__bind(&work, nyx_vulkan__part_of(e->in[2], &p, line), false, true);
+        nyx_vulkan__bind(&work, nyx_vulkan__part_of(e->in[1], &p, line), true);
+        nyx_vulkan__bind(&work, nyx_vulkan__part_of(e->in[2], &p, line), true);
         nyx_vulkan__push(&work, (uint32_t)elems);
         nyx_vulkan__push(&work, (uint32_t)c.positions);
         nyx_vulkan__push(&work, (uint32_t)c.heads);

@@ -52,9 +52,9 @@ static void bind_window(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const
     const int64_t           begin = from / 256 * 256;
 
     if (range.bytes == 0) /* absent: something else in its place */
-        nyx_vulkan__bind(work, nyx_vulkan__part(e->in[coded->first], 0, 4), true, false);
+        nyx_vulkan__bind(work, nyx_vulkan__part(e->in[coded->first], 0, 4), false);
     else
-        nyx_vulkan__bind(work, nyx_vulkan__part(range, begin, from + bytes - begin), true, false);
+        nyx_vulkan__bind(work, nyx_vulkan__part(range, begin, from + bytes - begin), false);
 }
 
 /* Numbers of shaders/decode.glsl. */
@@ -133,9 +133,9 @@ static void emit_rows(nyx_vulkan__emit *e, const planes *coded, int64_t first, i
 
     bind_planes(&work, e, coded, first, piece);
     nyx_vulkan__spec(&work, gather);
-    nyx_vulkan__bind(&work, gather ? e->in[0] : nyx_vulkan__part(e->in[0], 0, 4), true, false);
+    nyx_vulkan__bind(&work, gather ? e->in[0] : nyx_vulkan__part(e->in[0], 0, 4), false);
     nyx_vulkan__bind(&work, gather ? e->out[0] : nyx_vulkan__part(e->out[0], first * row_bytes, piece * row_bytes),
-                     false, true);
+                     true);
     nyx_vulkan__push(&work, (uint32_t)rows);
     nyx_vulkan__push(&work, gather ? (uint32_t)first : 0);
     nyx_vulkan__push(&work, gather ? (uint32_t)layout->rows : (uint32_t)piece);
@@ -190,9 +190,9 @@ static nyx_vulkan__work product_of(const nyx_vulkan__emit *e, const char *shader
 
 static void bind_product(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const product *p, int64_t first)
 {
-    nyx_vulkan__bind(work, p->x, true, false);
-    nyx_vulkan__bind(work, p->bias ? e->in[5] : nyx_vulkan__part(p->x, 0, 4), true, false);
-    nyx_vulkan__bind(work, p->y, false, true);
+    nyx_vulkan__bind(work, p->x, false);
+    nyx_vulkan__bind(work, p->bias ? e->in[5] : nyx_vulkan__part(p->x, 0, 4), false);
+    nyx_vulkan__bind(work, p->y, true);
     nyx_vulkan__push(work, (uint32_t)p->columns);
     nyx_vulkan__push(work, (uint32_t)first);
     nyx_vulkan__push(work, (uint32_t)p->rows);
@@ -294,8 +294,8 @@ static nyx_vulkan__range emit_rounded(nyx_vulkan__emit *e, const product *p, nyx
 {
     nyx_vulkan__work work = nyx_vulkan__shader(e, "coded_activation");
 
-    nyx_vulkan__bind(&work, p->x, true, false);
-    nyx_vulkan__bind(&work, to, false, true);
+    nyx_vulkan__bind(&work, p->x, false);
+    nyx_vulkan__bind(&work, to, true);
     nyx_vulkan__push(&work, (uint32_t)p->rows);
     nyx_vulkan__push(&work, (uint32_t)p->terms);
     nyx_vulkan__elements(&work, e, p->rows * ((p->terms + 31) / 32));

@@ -51,9 +51,9 @@ static void emit_binary(nyx_vulkan__emit *e)
         nyx_vulkan__spec(&work, (uint32_t)(m.how == MEETS_LAST ? m.divisor / m.lanes : m.divisor));
         nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 4, operands));
         nyx_vulkan__read_piece(&work, e, 0, &p, nyx_vulkan__size_in(e, 0));
-        nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], true, false);
+        nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], false);
         nyx_vulkan__write_piece(&work, e, 0, &p, nyx_vulkan__size_out(e, 0));
-        nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], true, false);
+        nyx_vulkan__bind(&work, m.how == MEETS_SAME ? same : e->in[1], false);
         nyx_vulkan__push(&work, (uint32_t)(p.count / m.lanes));
         nyx_vulkan__push(&work, (uint32_t)(p.first / m.lanes));
         nyx_vulkan__elements(&work, e, p.count / m.lanes);

@@ -60,8 +60,8 @@ static void emit_segments(nyx_vulkan__emit *e, segments *s, nyx_vulkan__range sc
     s->order = nyx_vulkan__part(scratch, 0, s->n * 4);
     s->length = nyx_vulkan__part(scratch, padded(s->n * 4), s->n * 4);
     nyx_vulkan__read_in(&work, e, s->ids);
-    nyx_vulkan__bind(&work, s->order, false, true);
-    nyx_vulkan__bind(&work, s->length, false, true);
+    nyx_vulkan__bind(&work, s->order, true);
+    nyx_vulkan__bind(&work, s->length, true);
     nyx_vulkan__push(&work, (uint32_t)s->n);
     nyx_vulkan__elements(&work, e, s->n * SEGMENT_PARTS);
     nyx_vulkan__add(e, &work);
@@ -78,11 +78,11 @@ static void emit_sum(nyx_vulkan__emit *e, const segments *s, enum turn turn, con
 
     nyx_vulkan__spec(&work, e->node->op);
     nyx_vulkan__spec(&work, turn);
-    nyx_vulkan__bind(&work, s->order, true, false);
-    nyx_vulkan__bind(&work, s->length, true, false);
+    nyx_vulkan__bind(&work, s->order, false);
+    nyx_vulkan__bind(&work, s->length, false);
     nyx_vulkan__read_in(&work, e, s->ids);
-    nyx_vulkan__bind(&work, grad, true, false);
-    nyx_vulkan__bind(&work, table, turn == NEXT || s->scalars >= 0, true);
+    nyx_vulkan__bind(&work, grad, false);
+    nyx_vulkan__bind(&work, table, true);
     nyx_vulkan__read_in(&work, e, s->scalars >= 0 ? s->scalars : s->ids);
     nyx_vulkan__read_in(&work, e, s->scalars >= 0 ? s->scalars + 1 : s->ids);
     nyx_vulkan__push(&work, (uint32_t)s->n);

@@ -299,9 +299,9 @@ static void add_parts(nyx_vulkan__emit *e, const product *p, const piece *at, ny
     nyx_vulkan__work work = nyx_vulkan__shader(e, "matmul_parts");
 
     nyx_vulkan__spec(&work, nyx_vulkan__halves(e, 1, e->node->outputs));
-    nyx_vulkan__bind(&work, from, true, false);
-    nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : from, true, false);
-    nyx_vulkan__bind(&work, to, at->k.first > 0, true);
+    nyx_vulkan__bind(&work, from, false);
+    nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : from, false);
+    nyx_vulkan__bind(&work, to, true);
     nyx_vulkan__push(&work, (uint32_t)(at->m.count * at->n.count));
     nyx_vulkan__push(&work, (uint32_t)at->n.count);
     nyx_vulkan__push(&work, (uint32_t)parts);
@@ -363,10 +363,10 @@ static void emit_rows(nyx_vulkan__emit *e, const product *p, const tile *t, cons
     if (t->units)
         nyx_vulkan__spec(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && at->n.count % 4 == 0);
     nyx_vulkan__spec(&work, half ? nyx_vulkan__halves(e, 1, e->node->outputs) : 0);
-    nyx_vulkan__bind(&work, a, true, false);
-    nyx_vulkan__bind(&work, b, true, false);
-    nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : a, true, false);
-    nyx_vulkan__bind(&work, shares, add, true);
+    nyx_vulkan__bind(&work, a, false);
+    nyx_vulkan__bind(&work, b, false);
+    nyx_vulkan__bind(&work, has_bias ? bias_of(e, at->n) : a, false);
+    nyx_vulkan__bind(&work, shares, true);
     nyx_vulkan__push(&work, (uint32_t)at->m.count);
     nyx_vulkan__push(&work, (uint32_t)at->n.count);
     nyx_vulkan__push(&work, (uint32_t)at->k.count);

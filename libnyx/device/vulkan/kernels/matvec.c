@@ -90,8 +90,8 @@ void nyx_vulkan__emit_few_rows(nyx_vulkan__emit *e)
         nyx_vulkan__spec(&work, k % 4 == 0);
         nyx_vulkan__spec(&work, (uint32_t)group);
         nyx_vulkan__read_in(&work, e, 0);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[1], first * line, count * line), true, false);
-        nyx_vulkan__bind(&work, has_bias ? nyx_vulkan__part(e->in[2], first * 4, count * 4) : e->in[0], true, false);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(e->in[1], first * line, count * line), false);
+        nyx_vulkan__bind(&work, has_bias ? nyx_vulkan__part(e->in[2], first * 4, count * 4) : e->in[0], false);
         nyx_vulkan__write_out(&work, e, 0);
         nyx_vulkan__push(&work, (uint32_t)count);
         nyx_vulkan__push(&work, (uint32_t)k);

@@ -66,7 +66,7 @@ static void view(nyx_vulkan__emit *e, const window *w, const nyx_vulkan__piece *
     if (w->b_step)
         nyx_vulkan__read_piece(&work, e, 1, p, w->b_step * 4);
     else
-        nyx_vulkan__bind(&work, work.bindings[0], true, false);
+        nyx_vulkan__bind(&work, work.bindings[0], false);
     nyx_vulkan__write_piece(&work, e, 0, p, w->y_step * 4);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         nyx_vulkan__push(&work, (uint32_t)(sizes[i] / lanes));

@@ -11,7 +11,7 @@ static void bind_output(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int o
     if (e->out[output].bytes)
         nyx_vulkan__write_piece(work, e, output, piece, row_bytes);
     else
-        nyx_vulkan__bind(work, work->bindings[0], true, false);
+        nyx_vulkan__bind(work, work->bindings[0], false);
 }
 
 static void emit_norm(nyx_vulkan__emit *e)

@@ -24,7 +24,7 @@ static void bind_window(nyx_vulkan__work *work, nyx_vulkan__range range, int64_t
 {
     const int64_t begin = first / 64 * 64;
 
-    nyx_vulkan__bind(work, nyx_vulkan__part(range, begin * 4, (first - begin + count) * 4), !write, write);
+    nyx_vulkan__bind(work, nyx_vulkan__part(range, begin * 4, (first - begin + count) * 4), write);
 }
 
 static void spec_reduction(nyx_vulkan__work *work, const turn *t)
@@ -101,8 +101,8 @@ static void join_columns(const turn *t)
         nyx_vulkan__turns(t->e, chunk * side / t->e->gpu->group);
         nyx_vulkan__spec(&work, (uint32_t)side);
         spec_reduction(&work, t);
-        nyx_vulkan__bind(&work, nyx_vulkan__part(t->from, first * chunk * pitch, rows * pitch), true, false);
-        nyx_vulkan__bind(&work, t->to, false, true);
+        nyx_vulkan__bind(&work, nyx_vulkan__part(t->from, first * chunk * pitch, rows * pitch), false);
+        nyx_vulkan__bind(&work, t->to, true);
         nyx_vulkan__push(&work, (uint32_t)rows);
         nyx_vulkan__push(&work, (uint32_t)words);
         nyx_vulkan__push(&work, (uint32_t)chunk);

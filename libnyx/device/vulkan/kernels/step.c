@@ -4,7 +4,7 @@
 
 static void change_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int input, const nyx_vulkan__piece *p)
 {
-    nyx_vulkan__bind(work, nyx_vulkan__part_of(e->in[input], p, 4), true, true);
+    nyx_vulkan__bind(work, nyx_vulkan__part_of(e->in[input], p, 4), true);
 }
 
 static void adam(nyx_vulkan__emit *e, const nyx_vulkan__piece *p)
