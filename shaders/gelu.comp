@@ -29,10 +29,10 @@ void main()
 
     if (i >= count)
         return;
-    precise REALS v = x(i), square = v * v, z = v * (A + B * square), back, r;
+    precise REALS v = x(i), square = v * v, z = v * (A + B * square), back, rest, r;
 
     if (OP == OP_GELU) {
-        r = v * nyx_sigmoid_raised(z, back) * back;
+        r = v * nyx_sigmoid_raised(z, back, rest) * back;
     } else {
         precise REALS e = nyx_tail(z, back), inverse = nyx_inverse_unit(1.0 + e * back);
         precise REALS s = below_zero(z, e * inverse, inverse);

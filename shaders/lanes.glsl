@@ -23,10 +23,10 @@ vec4 nyx_inverse_unit(vec4 b)
     return vec4(nyx_div_unit(1.0, b.x), nyx_div_unit(1.0, b.y), nyx_div_unit(1.0, b.z), nyx_div_unit(1.0, b.w));
 }
 
-vec4 nyx_sigmoid_raised(vec4 x, out vec4 back)
+vec4 nyx_sigmoid_raised(vec4 x, out vec4 back, out vec4 rest)
 {
-    return vec4(nyx_sigmoid_raised(x.x, back.x), nyx_sigmoid_raised(x.y, back.y), nyx_sigmoid_raised(x.z, back.z),
-                nyx_sigmoid_raised(x.w, back.w));
+    return vec4(nyx_sigmoid_raised(x.x, back.x, rest.x), nyx_sigmoid_raised(x.y, back.y, rest.y),
+                nyx_sigmoid_raised(x.z, back.z, rest.z), nyx_sigmoid_raised(x.w, back.w, rest.w));
 }
 
 vec4 nyx_sigmoid(vec4 x)

@@ -176,11 +176,13 @@ float nyx_tail(float x, out float back)
     return nyx_exp_raised(-abs(x), far ? 24u : 0u);
 }
 
-/* The sigmoid likewise. */
-float nyx_sigmoid_raised(float x, out float back)
+/* The sigmoid likewise; what is left to 1, not raised, with all its bits where it is little. */
+float nyx_sigmoid_raised(float x, out float back, out float rest)
 {
-    precise float e = nyx_tail(x, back), below = 1.0 + e * back;
-    return nyx_div_unit(x < 0.0 ? e : 1.0, below);
+    precise float e = nyx_tail(x, back), below = 1.0 + e * back, s = nyx_div_unit(x < 0.0 ? e : 1.0, below);
+    precise float left = x < 0.0 ? 1.0 - s * back : e * s;
+    rest = left;
+    return s;
 }
 
 float nyx_atan_unit(float t)

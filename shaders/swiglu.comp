@@ -28,7 +28,7 @@ void main()
     if (i >= count)
         return;
     const uint    at = i / WIDTH * 2u * WIDTH + i % WIDTH;
-    precise REALS gate = x(at), up = x(at + WIDTH), back, s = nyx_sigmoid_raised(gate, back);
+    precise REALS gate = x(at), up = x(at + WIDTH), back, rest, s = nyx_sigmoid_raised(gate, back, rest);
 
     if (OP == OP_SWIGLU) {
         precise REALS r = gate * s * (up * back);
@@ -37,7 +37,7 @@ void main()
         return;
     }
     precise REALS d = dy(i) * back;
-    precise REALS dgate = d * up * (s * (1.0 + gate * (1.0 - s * back)));
+    precise REALS dgate = d * up * (s * (1.0 + gate * rest));
     precise REALS dup = d * (gate * s);
     y(at, dgate);
     y(at + WIDTH, dup);

@@ -3,7 +3,7 @@
  * Inputs are written KIND[shape], `!` behind an input that has no gradient:
  *
  *     f  real, about N(0, 1)            d  real, 0.5 to 2 with either sign
- *     p  real, 0.5 to 2                 w  real, -30 to 30
+ *     p  real, 0.5 to 2                 w  real, -30 to 30; W, -80 to 80
  *     e  real, multiples of 1/4         n  i32, -9 to 9
  *     q  i32, -9 to 9 but not 0         iN i32, 0 to N - 1
  *     a  decay, rate, second, spare     c  one half
@@ -255,9 +255,12 @@ static const row rows[] = {
     { ONE(SWIGLU), "f[2, 3, 10]", "[2, 3, 5]", { 0 }, { 0 } },
     { ONE(SWIGLU), "w[67, 514]", "[67, 257]", { 0 }, { 0 } },
     { ONE(SWIGLU), "w[5, 72]", "[5, 36]", { 0 }, { 0 } },
+    { ONE(SWIGLU), "W[67, 514]", "[67, 257]", { 0 }, { 0 } },
     { ONE(SWIGLU_GRAD), "f[2, 3, 10] f[2, 3, 5]", "[2, 3, 10]", { 0 }, { 0 } },
     { ONE(SWIGLU_GRAD), "f[67, 514] f[67, 257]", "[67, 514]", { 0 }, { 0 } },
     { ONE(SWIGLU_GRAD), "f[5, 72] f[5, 36]", "[5, 72]", { 0 }, { 0 } },
+    { ONE(SWIGLU_GRAD), "W[67, 514] f[67, 257]", "[67, 514]", { 0 }, { 0 } },
+    { ONE(SWIGLU_GRAD), "W[5, 72] f[5, 36]", "[5, 72]", { 0 }, { 0 } },
 
     { ONE(GELU), "f[]", "[]", { 0 }, { 0 } },
     { ONE(GELU), "f[3, 5]", "[3, 5]", { 0 }, { 0 } },
@@ -358,6 +361,7 @@ static double draw(nyx_random *random, const operand *in, int64_t input, int64_t
     case 'd': return u < 0.5 ? -(0.5 + 3 * u) : 0.5 + 3 * (u - 0.5);
     case 'p': return 0.5 + 1.5 * u;
     case 'w': return 60 * (u - 0.5);
+    case 'W': return 160 * (u - 0.5);
     case 'e': return (double)((int)(u * 13) - 6) / 4;
     case 'n': return (double)((int)(u * 19) - 9);
     case 'q': return u < 0.5 ? -(double)(1 + (int)(u * 18)) : (double)(1 + (int)((u - 0.5) * 18));

@@ -200,37 +200,36 @@ void NYX_ISA_NAME(nyx_cpu__bce)(const nyx_call *call, int part, int parts)
 static void swiglu(float *y, const float *gate, const float *up, int64_t count)
 {
     int64_t i = 0;
-    vf      g;
+    vf      g, rest;
 
     for (; i + NYX_W <= count; i += NYX_W) {
         g = vf_load(gate + i);
-        vf_store(y + i, g * vf_gate(g) * vf_load(up + i));
+        vf_store(y + i, g * vf_gate(g, &rest) * vf_load(up + i));
     }
     if (i < count) {
         g = vf_load_part(gate + i, count - i);
-        vf_store_part(y + i, g * vf_gate(g) * vf_load_part(up + i, count - i), count - i);
+        vf_store_part(y + i, g * vf_gate(g, &rest) * vf_load_part(up + i, count - i), count - i);
     }
 }
 
-/* d gate = dy up s (1 + gate (1 - s)), d up = dy gate s, s = sigmoid(gate). */
+/* d gate = dy up s (1 + gate rest), d up = dy gate s, s = sigmoid(gate), rest = 1 - s. */
 static void swiglu_grad(float *dx, const float *x, const float *dy, int64_t width, int64_t count)
 {
     int64_t i = 0;
-    vf      g, d, s;
+    vf      g, d, s, rest;
 
     for (; i + NYX_W <= count; i += NYX_W) {
         g = vf_load(x + i);
         d = vf_load(dy + i);
-        s = vf_gate(g);
-        vf_store(dx + i, d * vf_load(x + width + i) * (s * (1.0f + g * (1.0f - s))));
+        s = vf_gate(g, &rest);
+        vf_store(dx + i, d * vf_load(x + width + i) * (s * (1.0f + g * rest)));
         vf_store(dx + width + i, d * (g * s));
     }
     if (i < count) {
         g = vf_load_part(x + i, count - i);
         d = vf_load_part(dy + i, count - i);
-        s = vf_gate(g);
-        vf_store_part(dx + i, d * vf_load_part(x + width + i, count - i) * (s * (1.0f + g * (1.0f - s))),
-                      count - i);
+        s = vf_gate(g, &rest);
+        vf_store_part(dx + i, d * vf_load_part(x + width + i, count - i) * (s * (1.0f + g * rest)), count - i);
         vf_store_part(dx + width + i, d * (g * s), count - i);
     }
 }

@@ -270,13 +270,16 @@ NYX_INLINE vf vf_sigmoid(vf x)
     return vf_select(x < vf_all(0.0f), e, one) / (one + e);
 }
 
-/* The same with fused steps, for gates: other bits, 0 below -87.7. */
-NYX_INLINE vf vf_gate(vf x)
+/* The same with fused steps, for gates: other bits, 0 below -87.7. *rest is what
+ * is left to 1, with all its bits where that is little. */
+NYX_INLINE vf vf_gate(vf x, vf *rest)
 {
     vf one = vf_all(1.0f);
     vf e = vf_exp_down((vf)((vi)x | INT32_MIN));
+    vf s = vf_select(x < vf_all(0.0f), e, one) / (one + e);
 
-    return vf_select(x < vf_all(0.0f), e, one) / (one + e);
+    *rest = vf_select(x < vf_all(0.0f), one - s, e * s);
+    return s;
 }
 
 #endif

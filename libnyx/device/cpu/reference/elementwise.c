@@ -160,7 +160,8 @@ void NYX_REFERENCE(swiglu)(const nyx_call *call, int part, int parts)
     }
 }
 
-/* d gate = dy up s (1 + gate (1 - s)), d up = dy gate s, s = sigmoid(gate). */
+/* d gate = dy up s (1 + gate (1 - s)), d up = dy gate s, s = sigmoid(gate);
+ * 1 - s is sigmoid(-gate), so that it loses no bits. */
 void NYX_REFERENCE(swiglu_grad)(const nyx_call *call, int part, int parts)
 {
     const int64_t width = last_extent(call->in[1].shape);
@@ -174,7 +175,7 @@ void NYX_REFERENCE(swiglu_grad)(const nyx_call *call, int part, int parts)
         const int64_t at = i / width * 2 * width + i % width;
         const real    gate = x[at], up = x[at + width], s = real_sigmoid(gate);
 
-        dx[at] = dy[i] * up * (s * (1 + gate * (1 - s)));
+        dx[at] = dy[i] * up * (s * (1 + gate * real_sigmoid(-gate)));
         dx[at + width] = dy[i] * (gate * s);
     }
 }
