@@ -26,7 +26,7 @@ nyx_bench_options bench_options;
 
 static const nyx_opt opts[] = {
     { .kind = NYX_OPT_GROUP, .help = "Options" },
-    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, attention, matmul_coded, matvec_coded, quantize, dequantize, forward, step, generate, file, pipeline, or all", .check = bench_check_rows, .choices = bench_row_names, .required = true },
+    { .kind = NYX_OPT_CHECK, .name = "op", .value = &args.op, .arg = "NAME,...", .help = "what to measure: copy, matmul, matvec, attention, matmul_coded, matvec_coded, quantize, dequantize, forward, step, submit, generate, file, pipeline, or all", .check = bench_check_rows, .choices = bench_row_names, .required = true },
     { .kind = NYX_OPT_CHECK, .name = "sizes", .value = &args.sizes, .arg = "MxNxK,...", .help = "matmul, matvec, coded or not: sizes [a few usual ones]", .check = bench_check_sizes },
     { .kind = NYX_OPT_CHECK, .name = "modes", .value = &args.modes, .arg = "NAME,...", .help = "matmul: nt, nn, tn, which operands are transposed [all]", .check = bench_check_modes, .choices = bench_modes },
     { .kind = NYX_OPT_CHOICE, .name = "type", .value = &args.type, .arg = "NAME", .help = "matmul, matvec, attention, step: type of what is multiplied [f32]", .choices = bench_types },
@@ -99,7 +99,7 @@ static bool asked(const char *name)
 
 static int compare(nyx_report *report, const nyx_bench *bench, const nyx_json *old)
 {
-    nyx_json *object = nyx_json_add_object(nyx_report_run(report), "compare");
+    nyx_json *object = nyx_json_add_object(nyx_report_run(report), "compare"), *others = nyx_json_add_array(object, "differences");
     int64_t   compared, unknown;
     int64_t   slower = nyx_bench_compare(bench, old, args.threshold / 100.0, nyx_json_add_array(object, "figures"), &compared, &unknown);
 
@@ -107,7 +107,12 @@ static int compare(nyx_report *report, const nyx_bench *bench, const nyx_json *o
     nyx_json_set_int(object, "slower", slower);
     nyx_json_set_int(object, "unknown", unknown);
     if (unknown)
-        nyx_report_warn(report, "%lld figures have no number in '%s' or none now", (long long)unknown, args.compare);
+        nyx_report_warn(report, "%lld figures have no number in '%s' or none now, or were of other work", (long long)unknown, args.compare);
+    nyx_bench_differences(bench, old, others);
+    for (int64_t i = 0; i < nyx_json_count(others); i++) {
+        nyx_report_warn(report, "'%s' was not measured as now: %s", args.compare, nyx_json_text(nyx_json_item(others, i), ""));
+        nyx_cli_note("warning: '%s' was not measured as now: %s", args.compare, nyx_json_text(nyx_json_item(others, i), ""));
+    }
     nyx_cli_print("%lld of %lld figures are more than %g %% slower than in '%s'\n", (long long)slower, (long long)compared,
                   args.threshold, args.compare);
     return slower ? NYX_EXIT_NO : 0;
@@ -122,11 +127,11 @@ static int run(nyx_report *report)
 
     if (status < 0 ||
         (args.compare && ((status = nyx_json_read(&old, args.compare)) < 0 ||
-                          (status = nyx_bench_check(old, nyx_report_run(report), args.compare)) < 0 ||
                           (status = nyx_report_input(report, args.compare)) < 0)) ||
         (args.config && (status = nyx_report_input(report, args.config)) < 0) ||
         (args.model && (status = nyx_report_input(report, args.model)) < 0) ||
-        (status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0)
+        (status = nyx_device_open(&device, nyx_cli_common->device, nyx_cli_common->threads)) < 0 ||
+        (old && (status = nyx_bench_check(old, nyx_report_run(report), device, args.compare)) < 0))
         goto done;
     if (args.tune && strncmp(nyx_device_name(device), "vulkan", 6)) {
         status = nyx_error_set(NYX_ERR_UNSUPPORTED, "--tune: '%s' has no constants to choose; --device=vulkan has", nyx_device_name(device));

@@ -63,12 +63,15 @@ typedef struct {
     int64_t     samples;
     char        reason[160];       /* "": there is a number */
     double      limit_s;           /* no run can be shorter; 0: see limit_reason */
-    const char *limited_by;        /* "compute", "memory", "disk" */
+    const char *limited_by;        /* "compute", "memory", "disk", "submit" */
     const char *limit_reason;
     double      yardstick_s;       /* OpenBLAS on the same; 0: see yardstick_reason */
     const char *yardstick_reason;  /* NULL: does not apply */
     double      energy_j;          /* of the processors in one run; 0: see energy_reason */
     char        energy_reason[200];
+    double      host_s;            /* of a run: the host's own, without waiting for a GPU; 0: see host_reason */
+    double      submit_s, submits; /* of it, in the driver; pieces of work that it was handed */
+    const char *host_reason;       /* NULL: does not apply */
     int64_t     memory_bytes;      /* at the peak, beyond what the bench itself holds; 0: see memory_reason */
     const char *memory_reason;
 } nyx_bench_figure;
@@ -122,13 +125,17 @@ const char *nyx_bench_openblas(void);
 void nyx_bench_describe(const nyx_bench *bench, nyx_json *result, nyx_json *run);
 
 /* Whether the JSON from `path` is a report to compare with: of this schema,
- * made on a machine with the processors that `run` names. INPUT, UNSUPPORTED. */
-int nyx_bench_check(const nyx_json *old, const nyx_json *run, const char *path) NYX_CHECKED;
+ * made on a machine with the processors that `run` names, of this device.
+ * INPUT, UNSUPPORTED. */
+int nyx_bench_check(const nyx_json *old, const nyx_json *run, const nyx_device *device, const char *path) NYX_CHECKED;
+/* What else was not as it is now: sentences, into the array. */
+void nyx_bench_differences(const nyx_bench *bench, const nyx_json *old, nyx_json *array);
 
 /* Compare with an earlier report that nyx_bench_check took: a figure
  * is slower when its median is more than `threshold` above the old one.
  * Fills the array; returns how many are slower. Figures without a number, then
- * or now, are counted in *unknown; *compared counts the others. */
+ * or now, or of other work then (another model, say), are counted in *unknown;
+ * *compared counts the others. */
 int64_t nyx_bench_compare(const nyx_bench *bench, const nyx_json *old, double threshold, nyx_json *array,
                           int64_t *compared, int64_t *unknown);
 

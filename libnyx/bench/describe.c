@@ -2,6 +2,7 @@
  * each other. */
 #include "bench/internal.h"
 
+#include <math.h>
 #include <string.h>
 
 static void set_rate(nyx_json *object, const char *key, double work, double seconds, const char *reason)
@@ -18,6 +19,19 @@ static void set_time(nyx_json *object, const char *key, double seconds, const ch
         nyx_json_set_null(object, key, reason);
     else
         nyx_json_set_real(object, key, seconds);
+}
+
+static void describe_host(nyx_json *object, const nyx_bench_figure *f)
+{
+    static const char *const keys[] = { "host_s", "host_fraction", "submit_s", "submits" };
+    const bool               known = f->host_s > 0.0, timed = known && !f->reason[0];
+    const double values[] = { f->host_s, timed ? f->host_s / f->median_s : 0.0, f->submit_s, f->submits };
+
+    for (int i = 0; i < 4; i++)
+        if (i == 1 ? timed : known)
+            nyx_json_set_real(object, keys[i], values[i]);
+        else
+            nyx_json_set_null(object, keys[i], known ? f->reason : f->host_reason);
 }
 
 static void describe_figure(nyx_json *object, const nyx_bench_figure *f)
@@ -53,6 +67,8 @@ static void describe_figure(nyx_json *object, const nyx_bench_figure *f)
     else
         nyx_json_set_null(object, "memory_bytes",
                           known && f->memory_reason ? f->memory_reason : "nothing was measured");
+    if (f->host_s > 0.0 || f->host_reason)
+        describe_host(object, f);
     if (f->yardstick_s > 0.0)
         nyx_json_set_real(object, "openblas_s", f->yardstick_s);
     else
@@ -85,8 +101,11 @@ static void describe_limits(nyx_json *object, const nyx_bench *bench)
         else
             nyx_json_set_null(peaks, nyx_bench__isas[i],
                               nyx_bench_on_gpu(bench) ? "a GPU was measured" : "not on this processor");
-    if (nyx_bench_on_gpu(bench))
+    if (nyx_bench_on_gpu(bench)) {
+        nyx_json_set_text(object, "gpu_name", nyx_device_gpu(bench->device)->name);
+        nyx_json_set_text(object, "gpu_driver", nyx_device_gpu(bench->device)->driver);
         describe_gpu(nyx_json_add_object(object, "gpu"), bench);
+    }
     for (int i = 0; i < NYX_BENCH__POWERS; i++)
         if (bench->read[i] > 0.0) {
             nyx_json *read = nyx_json_push_object(reads);
@@ -138,7 +157,18 @@ void nyx_bench_describe(const nyx_bench *bench, nyx_json *result, nyx_json *run)
 
 /* ---- comparing ---------------------------------------------------------------- */
 
-int nyx_bench_check(const nyx_json *old, const nyx_json *run, const char *path)
+/* Another processor's instruction set, another GPU; the same GPU may have another
+ * number. A report that does not name its GPU has the number alone. */
+static bool is_same_device(const nyx_json *old, const nyx_device *device)
+{
+    const nyx_vulkan_device *gpu = nyx_device_gpu(device);
+    const char *then = nyx_json_text(nyx_json_get(old, "run.device"), ""), *now = nyx_device_name(device);
+    const char *name = nyx_json_text(nyx_json_get(old, "run.limits.gpu_name"), NULL);
+
+    return gpu && name ? !strcmp(name, gpu->name) : !strcmp(then, now);
+}
+
+int nyx_bench_check(const nyx_json *old, const nyx_json *run, const nyx_device *device, const char *path)
 {
     const nyx_json *then = nyx_json_get(old, "run.host"), *now = nyx_json_get(run, "host");
     const char     *processor;
@@ -155,17 +185,50 @@ int nyx_bench_check(const nyx_json *old, const nyx_json *run, const char *path)
             NYX_ERR_UNSUPPORTED,
             "'%s' was measured on another machine (%lld of %.100s); make a report to compare with here", path,
             (long long)count, *processor ? processor : "a processor without a name");
+    if (!is_same_device(old, device))
+        return nyx_error_set(
+            NYX_ERR_UNSUPPORTED, "'%s' was measured on '%s' (%.60s), and this is '%s' (%.60s); --device chooses, or make a report to compare with",
+            path, nyx_json_text(nyx_json_get(old, "run.device"), "?"),
+            nyx_json_text(nyx_json_get(old, "run.limits.gpu_name"), "no GPU named"), nyx_device_name(device),
+            nyx_device_gpu(device) ? nyx_device_gpu(device)->name : "no GPU");
     return 0;
 }
 
-static const nyx_json *find(const nyx_json *figures, const nyx_bench_figure *f)
+void nyx_bench_differences(const nyx_bench *bench, const nyx_json *old, nyx_json *array)
 {
+    const nyx_vulkan_device *gpu = nyx_device_gpu(bench->device);
+    const char              *driver = nyx_json_text(nyx_json_get(old, "run.limits.gpu_driver"), NULL);
+    const int                threads = nyx_pool_parts(nyx_device_pool(bench->device));
+    const int64_t            then = nyx_json_int(nyx_json_get(old, "run.limits.threads"), threads);
+    char                     text[400];
+
+    if (then != threads) {
+        snprintf(text, sizeof text, "it had %lld threads, there are %d now", (long long)then, threads);
+        nyx_json_push_text(array, text);
+    }
+    if (gpu && driver && strcmp(driver, gpu->driver)) {
+        snprintf(text, sizeof text, "its GPU's driver was '%.150s', now it is '%.150s'", driver, gpu->driver);
+        nyx_json_push_text(array, text);
+    }
+}
+
+/* Is it as much work, or does the report not say? Another model may have the same words. */
+static bool is_same_work(const nyx_json *old, const nyx_bench_figure *f)
+{
+    return fabs(nyx_json_real(nyx_json_get(old, "flops"), f->flops) - f->flops) <= 1e-9 * f->flops &&
+           fabs(nyx_json_real(nyx_json_get(old, "bytes"), f->bytes) - f->bytes) <= 1e-9 * f->bytes;
+}
+
+static const nyx_json *find(const nyx_json *report, const nyx_bench_figure *f)
+{
+    const nyx_json *figures = nyx_json_get(report, "run.figures"), *cases = nyx_json_get(report, "result.cases");
+
     for (int64_t i = 0; i < nyx_json_count(figures); i++) {
         const nyx_json *old = nyx_json_item(figures, i);
 
         if (strcmp(nyx_json_text(nyx_json_get(old, "op"), ""), f->op) == 0 &&
             strcmp(nyx_json_text(nyx_json_get(old, "what"), ""), f->what) == 0)
-            return old;
+            return i >= nyx_json_count(cases) || is_same_work(nyx_json_item(cases, i), f) ? old : NULL;
     }
     return NULL;
 }
@@ -173,13 +236,12 @@ static const nyx_json *find(const nyx_json *figures, const nyx_bench_figure *f)
 int64_t nyx_bench_compare(const nyx_bench *bench, const nyx_json *old, double threshold, nyx_json *array,
                           int64_t *compared, int64_t *unknown)
 {
-    const nyx_json *figures = nyx_json_get(old, "run.figures");
-    int64_t         slower = 0;
+    int64_t slower = 0;
 
     *compared = *unknown = 0;
     for (int64_t i = 0; i < bench->count; i++) {
         const nyx_bench_figure *f = &bench->figures[i];
-        const nyx_json         *before = find(figures, f);
+        const nyx_json         *before = find(old, f);
         const double            then = nyx_json_real(nyx_json_get(before, "median_s"), 0.0);
         nyx_json               *object;
 

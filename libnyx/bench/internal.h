@@ -17,6 +17,7 @@ struct nyx_bench {
     double            read[NYX_BENCH__POWERS];   /* bytes a second of a set of 2^i bytes; 0: not yet */
     double            rate[NYX_RATE_COUNT];      /* of a GPU */
     bool              gauged[NYX_RATE_COUNT];    /* it was asked */
+    char              no_rate[NYX_RATE_COUNT][160]; /* why a gauge could not be opened */
     double            samples[NYX_BENCH__SAMPLES_MOST];
     nyx_bench_tuned  *tuned;
     int64_t           tuned_count, tuned_room;
@@ -59,12 +60,14 @@ int nyx_bench__tune_product(nyx_bench *bench, const nyx_tune_problem *problem) N
 /* Nanoseconds of one run. */
 typedef int64_t (*nyx_bench__sample)(void *context);
 
-void nyx_bench__sort(double *values, int64_t count); /* ascending */
+void   nyx_bench__sort(double *values, int64_t count); /* ascending */
+double nyx_bench__middle(double *values, int64_t count); /* the median; sorts them */
 /* Median, interval and verdict of samples, in seconds; sorts them. */
 void nyx_bench__judge(nyx_bench_figure *figure, double *samples, int64_t count, double spread_most);
 
 /* Warm up, take samples, judge; `figure` brings op, what, flops, bytes, and
- * what is known of its yardstick. Adds it to the bench. STOPPED, MEMORY. */
+ * what is known of its yardstick. The second adds it to the bench. STOPPED, MEMORY. */
+int nyx_bench__take(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context) NYX_CHECKED;
 int nyx_bench__measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context) NYX_CHECKED;
 /* Energy of what runs in between, `runs` times, into the figure. */
 void nyx_bench__meter_start(nyx_bench *bench);
@@ -78,6 +81,20 @@ int nyx_bench__add(nyx_bench *bench, const nyx_bench_figure *figure) NYX_CHECKED
 /* Set limit_s and limited_by from flops and bytes; what is multiplied is of
  * this type, i8 where what is coded meets coded activations. */
 void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure, enum nyx_dtype type);
+
+/* host.c: the host's part in runs, each from begin to end. */
+typedef struct {
+    const nyx_device *device;
+    bool              known;
+    int64_t           begin_ns, count;
+    nyx_queue_use     begin;
+    double            submits; /* of a run */
+    double            host[NYX_BENCH__SAMPLES_MOST], submit[NYX_BENCH__SAMPLES_MOST]; /* seconds, of the last runs */
+} nyx_bench__host;
+void nyx_bench__host_init(nyx_bench__host *host, const nyx_bench *bench);
+void nyx_bench__host_begin(nyx_bench__host *host);
+void nyx_bench__host_end(nyx_bench__host *host, int64_t runs);
+void nyx_bench__host_fill(nyx_bench__host *host, nyx_bench_figure *figure);
 
 /* limits.c */
 void nyx_bench__measure_peaks(nyx_bench *bench);
@@ -106,6 +123,7 @@ int nyx_bench__copy(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__quantize(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__dequantize(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__step(nyx_bench *bench) NYX_CHECKED;
+int nyx_bench__submit(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__forward(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__file(nyx_bench *bench) NYX_CHECKED;
 int nyx_bench__pipeline(nyx_bench *bench) NYX_CHECKED;

@@ -289,6 +289,8 @@ static double gauged(nyx_bench *bench, enum nyx_rate rate, int64_t bytes)
         bench->options.progress(bench->options.context, what);
     if (nyx_gauge_open(&gauge, bench->device, rate, bytes) == 0)
         found = nyx_gauge_measure(gauge);
+    else
+        snprintf(bench->no_rate[rate], sizeof bench->no_rate[rate], "%s", nyx_error_text());
     nyx_gauge_close(gauge);
     return found.rate;
 }
@@ -362,10 +364,19 @@ void nyx_bench__limit(nyx_bench *bench, nyx_bench_figure *figure, enum nyx_dtype
     const double peak = figure->flops > 0.0 ? peak_of(bench, type) : 0.0;
     const double compute = peak > 0.0 ? figure->flops / peak : 0.0;
     const double bytes = figure->bytes;
-    const double memory = bytes > 0.0 ? bytes / nyx_bench_read_bandwidth(bench, (int64_t)bytes) : 0.0;
+    const double read = bytes > 0.0 ? nyx_bench_read_bandwidth(bench, (int64_t)bytes) : 0.0;
+    const double memory = read > 0.0 ? bytes / read : 0.0;
 
+    const char  *unknown = NULL;
+
+    if (bytes > 0.0 && !(read > 0.0)) /* then nobody knows which of the two is the larger */
+        unknown = bench->no_rate[NYX_RATE_READ];
+    else if (!(compute > 0.0) && (figure->flops > 0.0 || !(bytes > 0.0)))
+        unknown = bench->no_rate[NYX_RATE_F32];
+    if (unknown) {
+        figure->limit_reason = *unknown ? unknown : "its limit could not be measured";
+        return;
+    }
     figure->limit_s = compute > memory ? compute : memory;
     figure->limited_by = compute > memory ? "compute" : "memory";
-    if (!(figure->limit_s > 0.0))
-        figure->limit_reason = "its limit could not be measured";
 }

@@ -17,6 +17,7 @@ static const struct {
     { "dequantize", "codes of --formats to f32", nyx_bench__dequantize },
     { "forward", "the model of --config, once forward, on random data", nyx_bench__forward },
     { "step", "a training step of --config on random data", nyx_bench__step },
+    { "submit", "the smallest program, handed to the device", nyx_bench__submit },
     { "generate", "a prompt read and one token more by --model", nyx_bench__generate },
     { "file", "a model written to --scratch and read back", nyx_bench__file },
     { "pipeline", "--command, from start to end", nyx_bench__pipeline },

@@ -26,7 +26,7 @@ void nyx_bench__sort(double *values, int64_t count)
     qsort(values, (size_t)count, sizeof *values, ascending);
 }
 
-static double median_of(double *values, int64_t count)
+double nyx_bench__middle(double *values, int64_t count)
 {
     nyx_bench__sort(values, count);
     return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
@@ -43,7 +43,7 @@ void nyx_bench__judge(nyx_bench_figure *figure, double *samples, int64_t count, 
                  (long long)count);
         return;
     }
-    figure->median_s = median_of(samples, count);
+    figure->median_s = nyx_bench__middle(samples, count);
     figure->low_s = samples[low > 0 ? low : 0];
     figure->high_s = samples[high < count ? high : count - 1];
     if (figure->high_s - figure->low_s > spread_most * figure->median_s)
@@ -77,14 +77,14 @@ static int64_t warm_up(nyx_bench__sample sample, void *context, int64_t from_ns,
 
         for (int i = 0; i < WINDOW; i++)
             window[i] = sample_s(sample, context, repeat);
-        now = median_of(window, WINDOW);
+        now = nyx_bench__middle(window, WINDOW);
         *steady = w > 0 && fabs(now - last) <= near * last && nyx_clock_ns() >= from_ns;
         last = now;
     }
     return repeat;
 }
 
-static void take(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context)
+static void take_samples(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context)
 {
     const int64_t budget = (int64_t)(bench->options.seconds * 1e9);
     bool          steady;
@@ -113,21 +113,28 @@ double nyx_bench__median(nyx_bench *bench, nyx_bench__sample sample, void *conte
 {
     nyx_bench_figure figure = { 0 };
 
-    take(bench, &figure, sample, context);
+    take_samples(bench, &figure, sample, context);
     return figure.reason[0] ? 0.0 : figure.median_s;
 }
 
-int nyx_bench__measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context)
+int nyx_bench__take(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context)
 {
     char what[112];
 
     snprintf(what, sizeof what, "%s %s", figure->op, figure->what);
     if (bench->options.progress)
         bench->options.progress(bench->options.context, what);
-    take(bench, figure, sample, context);
+    take_samples(bench, figure, sample, context);
     if (nyx_stop_requested())
         return nyx_error_set(NYX_ERR_STOPPED, "stopped while measuring %s", what);
-    return nyx_bench__add(bench, figure);
+    return 0;
+}
+
+int nyx_bench__measure(nyx_bench *bench, nyx_bench_figure *figure, nyx_bench__sample sample, void *context)
+{
+    const int status = nyx_bench__take(bench, figure, sample, context);
+
+    return status < 0 ? status : nyx_bench__add(bench, figure);
 }
 
 /* ---- energy and memory ------------------------------------------------------- */

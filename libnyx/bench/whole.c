@@ -14,8 +14,9 @@
 enum { WARM_STEPS = 5, STEPS_LEAST = 15, STEPS_MOST = 300 };
 
 struct steps {
-    nyx_bench *bench;
-    int64_t    last_ns, count;
+    nyx_bench      *bench;
+    int64_t         last_ns, count;
+    nyx_bench__host host;
 };
 
 static void after_step(void *context, const nyx_train_progress *progress)
@@ -23,9 +24,12 @@ static void after_step(void *context, const nyx_train_progress *progress)
     struct steps *steps = context;
     const int64_t now = nyx_clock_ns();
 
-    if (progress->step > WARM_STEPS && steps->count < NYX_BENCH__SAMPLES_MOST)
+    if (progress->step > WARM_STEPS && steps->count < NYX_BENCH__SAMPLES_MOST) {
         steps->bench->samples[steps->count++] = 1e-9 * (double)(now - steps->last_ns);
+        nyx_bench__host_end(&steps->host, 1);
+    }
     steps->last_ns = now;
+    nyx_bench__host_begin(&steps->host);
 }
 
 /* Rows of random tokens; every one is also its own target. */
@@ -131,6 +135,7 @@ static int train(nyx_bench *bench, nyx_train_options *options)
     options->config.training.steps = step_count(bench, figure.flops);
     options->progress = after_step;
     options->context = &steps;
+    nyx_bench__host_init(&steps.host, bench);
     if ((status = nyx_trainer_create(&trainer, bench->device, options)) < 0)
         return status;
     snprintf(figure.what, sizeof figure.what, "%s%sbatch %lld x %lld", type == NYX_F32 ? "" : nyx_dtype_name(type),
@@ -146,6 +151,7 @@ static int train(nyx_bench *bench, nyx_train_options *options)
         return status;
     nyx_bench__limit(bench, &figure, type);
     nyx_bench__judge(&figure, bench->samples, steps.count, bench->options.spread_most);
+    nyx_bench__host_fill(&steps.host, &figure);
     if (result.recoveries > 0)
         snprintf(figure.reason, sizeof figure.reason, "the device failed meanwhile and was opened again");
     return nyx_bench__add(bench, &figure);

@@ -149,6 +149,12 @@ bool nyx_device_substitutes(const nyx_device *device, enum nyx_op op)
     return device->substituted[op];
 }
 
+bool nyx_device_queue(const nyx_device *device, nyx_queue_use *out)
+{
+    *out = device->queue;
+    return device->backend->queued;
+}
+
 int nyx_device_check(const nyx_device *device)
 {
     return device->status < 0 ? nyx_error_set(device->status, "%s", device->why) : 0;

@@ -47,6 +47,15 @@ int         nyx_device_check(const nyx_device *device) NYX_CHECKED;
  * DEVICE, MEMORY. */
 int         nyx_device_reopen(nyx_device *device) NYX_CHECKED;
 
+/* Of a device that works beside the host: what it has been handed so far, and the
+ * host's time for that. */
+typedef struct {
+    int64_t submits;
+    int64_t submit_ns; /* in the driver, handing work over */
+    int64_t wait_ns;   /* until work was done */
+} nyx_queue_use;
+bool nyx_device_queue(const nyx_device *device, nyx_queue_use *out); /* false: the host itself computes */
+
 /* ---- store ------------------------------------------------------------------ */
 
 int  nyx_store_create(nyx_store **out, nyx_device *device, int micro_batches) NYX_CHECKED;

@@ -52,6 +52,7 @@ typedef struct {
     void (*digest)(const nyx_program *program, nyx_sha256 *hash);
     uint32_t (*halves)(const void *device, const nyx_graph *g, const nyx_node *node); /* nyx_pass_fuse; NULL: none */
     int64_t (*free_bytes)(const nyx_device *device); /* NULL: memory is the host's */
+    bool    queued;    /* it works beside the host: nyx_device.queue */
     int64_t alignment; /* of every value and variable, bytes: a power of two; 0: others place them */
     int     (*gauge_open)(nyx_gauge *gauge); /* NULL: none */
     int64_t (*gauge_round)(nyx_gauge *gauge); /* nanoseconds; a failure is kept by the device */
@@ -67,6 +68,7 @@ struct nyx_device {
     const char                *set;  /* instruction set of the CPU: "avx2" */
     const nyx_kernel          *fast; /* its kernels; NULL: reference kernels only */
     bool                       substituted[NYX_OP_COUNT]; /* nyx_device_substitutes */
+    nyx_queue_use              queue;
     void                      *own;
     int                        status; /* the first failure of a device that can fail */
     char                       why[256];
@@ -84,6 +86,9 @@ struct nyx_gauge {
 
 /* Keep the first failure of a device, for nyx_device_check. */
 void nyx_device__fail(nyx_device *device, int status, const char *fmt, ...) NYX_PRINTF(3, 4);
+
+/* Of a pair the one that leads, else the device itself. */
+const nyx_device *nyx_device__leader(const nyx_device *device);
 
 /* The slot of a graph's variable; *copy: NAME#k is the k-th, else 0. NULL: none. */
 const nyx_device__slot *nyx_device__slot_of(const nyx_store *store, const nyx_variable *variable, int *copy);

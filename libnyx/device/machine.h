@@ -86,6 +86,9 @@ typedef struct {
     char              reason[160]; /* "": there are devices */
 } nyx_vulkan;
 
+/* What an open GPU is, of a pair the one that leads; NULL: it is a processor. */
+const nyx_vulkan_device *nyx_device_gpu(const nyx_device *device);
+
 /* Ask a child process: a driver that crashes or talks is not ours. `loader`
  * NULL: libvulkan.so.1 as the system finds it, whose devices run a shader too,
  * and are measured when `measure` asks for it: some seconds each. */

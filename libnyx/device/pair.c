@@ -123,11 +123,14 @@ int nyx_device_open_pair(nyx_device **out, const char *name, int threads)
     return 0;
 }
 
+const nyx_device *nyx_device__leader(const nyx_device *device)
+{
+    return device->backend == &nyx_device__pair ? ((const pair *)device->own)->sides[LEADER] : device;
+}
+
 static int64_t free_bytes(const nyx_device *device)
 {
-    const pair *p = device->own;
-
-    return nyx_device_memory(p->sides[LEADER]);
+    return nyx_device_memory(nyx_device__leader(device));
 }
 
 static void keep_failure(nyx_device *device)

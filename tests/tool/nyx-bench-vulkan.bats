@@ -41,6 +41,33 @@ PY
     refuses 69 "has no tile 99" --op=matmul $quick --sizes=16 --device=vulkan:0,tile=99
 }
 
+@test "the host's part in steps and in the smallest program of a GPU; another device's report is refused" {
+    cat > c.json <<'JSON'
+{ "model": { "width": 16, "heads": 2, "inner": 16, "h_layers": 1, "l_layers": 1, "halt_max_steps": 1 },
+  "training": { "batch": 4, "steps": 20, "optimizer": { "learning_rate": 1e-3 } } }
+JSON
+    nyx-bench --op=submit,step --config=c.json --length=8 $quick --device=vulkan --report=g.json > table
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench g.json
+    head -1 table | grep -q 'host us *of run *submits$'
+    "$PYTHON" - <<'PY'
+import json
+run = json.load(open("g.json"))["run"]
+step, alone, row = run["figures"]
+assert run["limits"]["gpu_name"] and run["limits"]["gpu"]["submit"] > 0
+for f in step, alone, row:
+    assert 0 <= f["submit_s"] < f["host_s"] and f["submits"] > 0, f
+    assert f["median_s"] is None or abs(f["host_fraction"] - f["host_s"] / f["median_s"]) < 1e-9 and f["host_fraction"] < 1, f
+assert alone["limited_by"] == "submit" and row["limit_s"] is None
+assert alone["submits"] >= 1 > row["submits"] - 1 > 0 and step["submits"] >= 2 and step["submits"] == int(step["submits"])
+PY
+    refuses 69 "and this is 'cpu:" --op=copy --device=cpu --compare=g.json
+    sed 's/"gpu_name": "[^"]*"/"gpu_name": "another"/' g.json > other.json
+    refuses 69 "(another), and this is 'vulkan:" --op=copy --device=vulkan --compare=other.json
+    sed 's/"gpu_driver": "[^"]*"/"gpu_driver": "old"/' g.json > other.json
+    nyx-bench --op=submit $quick --device=vulkan --compare=other.json --threshold=10000 > table 2> why
+    grep -q "its GPU's driver was 'old', now it is '" why
+}
+
 @test "constants that were found are kept; a damaged table is ignored with a warning" {
     export XDG_CACHE_HOME=$PWD/caches
     refuses 69 "has no constants to choose" --op=matmul --tune --device=cpu

@@ -117,6 +117,24 @@ PY
     [ "$status" -eq 1 ]
     [[ "$output" == *[1-3]" of "[1-3]" figures are more than 50 % slower"* ]]
     grep -q '"status": "no"' c.json
+    sed 's/"threads": 1\b/"threads": 4095/' old-1000.json > threads.json
+    nyx-bench --op=matmul --sizes=32 --threads=1 $quick --compare=threads.json --report=c.json > table 2> why
+    grep -q "'threads.json' was not measured as now: it had 4095 threads, there are 1 now" c.json
+    grep -q "4095 threads" why
+}
+
+@test "the smallest program: what running one costs; a processor is handed nothing" {
+    nyx-bench --op=submit $quick --device=cpu --report=b.json > table
+    grep -q '^submit  *run and read' table
+    grep -q '^submit  *run, 64 in a row' table
+    ! grep -q "host us" table
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" bench b.json
+    "$PYTHON" - <<'PY'
+import json
+for f in json.load(open("b.json"))["run"]["figures"]:
+    assert f["host_s"] is f["submits"] is f["host_fraction"] is None and f["host_s_reason"] == "the processor itself computes", f
+    assert f["limit_s"] is None and f["limit_s_reason"], f
+PY
 }
 
 @test "what is not given is said to be missing" {
@@ -139,6 +157,8 @@ PY
     nyx-bench --op=matmul --dry-run --report=b.json > /dev/null
     sed 's/"processors": [0-9]*/"processors": 4095/' b.json > elsewhere.json
     refuses 69 "'elsewhere.json' was measured on another machine (4095 of " --op=copy --compare=elsewhere.json
+    sed 's/"device": "cpu:[a-z0-9]*"/"device": "vulkan:3"/' b.json > gpu.json
+    refuses 69 "'gpu.json' was measured on 'vulkan:3' (no GPU named), and this is 'cpu:" --op=copy --compare=gpu.json
     echo '{' > broken.json
     refuses 65 "broken.json" --op=step $quick --config=broken.json
     echo precious > s.h5

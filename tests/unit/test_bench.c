@@ -172,6 +172,61 @@ static void a_gpu_is_compared_with_its_own_limits(void **state)
     nyx_device_close(device);
 }
 
+/* Whichever block finds no memory: a limit that cannot be measured has a reason. */
+static void a_limit_that_cannot_be_measured_is_none(void **state)
+{
+    const nyx_bench_options options = { .seconds = 0.001, .spread_most = 100.0, .memory_bytes = 1 << 20 };
+    int                     opened = 0, without = 0;
+
+    (void)state;
+    for (int full = 6; full < 16; full++) {
+        nyx_bench_figure reads = { .flops = 1e6, .bytes = 3 << 19 };
+        char             name[32];
+        nyx_device      *device;
+        nyx_bench       *bench;
+
+        snprintf(name, sizeof name, "vulkan:0,full=%d", full);
+        if (nyx_device_open(&device, name, 1) < 0)
+            continue;
+        opened++;
+        assert_int_equal(nyx_bench_create(&bench, device, &options), 0);
+        nyx_bench__limit(bench, &reads, NYX_F32);
+        assert_true(isfinite(reads.limit_s) && (reads.limit_s > 0.0) == !reads.limit_reason);
+        without += reads.limit_reason && strstr(reads.limit_reason, "cannot hold");
+        nyx_bench_free(bench);
+        nyx_device_close(device);
+    }
+    if (opened == 0)
+        print_message("skipped: no Vulkan device; package mesa-vulkan-drivers\n");
+    assert_true(opened == 0 || without > 0);
+}
+
+static void other_work_and_other_threads_are_noticed(void **state)
+{
+    static const char text[] = "{ \"result\": { \"cases\": [ { \"flops\": 2e6, \"bytes\": 0 } ] },"
+                               "  \"run\": { \"limits\": { \"threads\": 4095 }, \"figures\": ["
+                               "    { \"op\": \"step\", \"what\": \"batch 4 x 8\", \"median_s\": 1.0 } ] } }";
+    const nyx_bench_figure f = { .op = "step", .what = "batch 4 x 8", .flops = 1e6, .median_s = 1.0 };
+    nyx_device            *device;
+    nyx_bench             *bench = new_bench(&device);
+    nyx_json              *old, *array = nyx_json_array();
+    int64_t                compared, unknown;
+
+    (void)state;
+    assert_int_equal(nyx_json_parse(&old, text, (int64_t)strlen(text), "old"), 0);
+    assert_int_equal(nyx_bench__add(bench, &f), 0);
+    assert_int_equal(nyx_bench_compare(bench, old, 0.1, array, &compared, &unknown), 0);
+    assert_int_equal(compared, 0);
+    assert_int_equal(unknown, 1);
+    nyx_bench_differences(bench, old, array);
+    assert_int_equal(nyx_json_count(array), 1);
+    assert_string_equal(nyx_json_text(nyx_json_item(array, 0), ""), "it had 4095 threads, there are 1 now");
+    nyx_json_free(array);
+    nyx_json_free(old);
+    nyx_bench_free(bench);
+    nyx_device_close(device);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -181,6 +236,8 @@ int main(void)
         cmocka_unit_test(a_steady_run_has_its_time),
         cmocka_unit_test(slower_is_beyond_the_threshold),
         cmocka_unit_test(a_gpu_is_compared_with_its_own_limits),
+        cmocka_unit_test(a_limit_that_cannot_be_measured_is_none),
+        cmocka_unit_test(other_work_and_other_threads_are_noticed),
     };
 
     return cmocka_run_group_tests_name("bench", tests, NULL, NULL);

@@ -7,6 +7,8 @@
 #include "scratch.h"
 
 #include <glob.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const nyx_vulkan__tune_owner owner = { 0x10de, 0x2331, 7, "A \"GPU\"\n" };
 
@@ -100,6 +102,45 @@ static void a_damaged_table_and_a_foreign_one_are_refused(void **state)
     nyx_free(text);
 }
 
+static void two_processes_at_once_lose_nothing(void **state)
+{
+    enum { EACH = 30 };
+    nyx_vulkan__tune_table table;
+    const char            *path = in_folder("shared");
+    pid_t                  children[2];
+
+    (void)state;
+    for (int c = 0; c < 2; c++) {
+        children[c] = fork();
+        assert_true(children[c] >= 0);
+        if (children[c] == 0) {
+            int status = 0;
+
+            for (int i = 0; i < EACH && status == 0; i++) {
+                const nyx_vulkan__tune_entry entry = entry_of(2 * i + c, 128);
+
+                status = nyx_vulkan__tune_add(path, &owner, &entry);
+            }
+            _exit(status < 0);
+        }
+    }
+    for (int c = 0; c < 2; c++) {
+        int how;
+
+        assert_int_equal(waitpid(children[c], &how, 0), children[c]);
+        assert_int_equal(how, 0);
+    }
+    ok(nyx_vulkan__tune_read(&table, path, &owner));
+    assert_int_equal(table.count, 2 * EACH);
+    nyx_free(table.entries);
+    put(path, "no table", 8); /* begun anew */
+    const nyx_vulkan__tune_entry entry = entry_of(1, 128);
+    ok(nyx_vulkan__tune_add(path, &owner, &entry));
+    ok(nyx_vulkan__tune_read(&table, path, &owner));
+    assert_int_equal(table.count, 1);
+    nyx_free(table.entries);
+}
+
 /* The digest of a product of 64 x 96 x 128 in this process' caches. */
 static void digest_of(char hex[NYX_SHA256_HEX], nyx_device *device)
 {
@@ -121,13 +162,15 @@ static void digest_of(char hex[NYX_SHA256_HEX], nyx_device *device)
 
 static void fresh_digest(char hex[NYX_SHA256_HEX], const char *warning)
 {
-    nyx_device *device;
+    for (int pair = 1; pair >= 0; pair--) { /* which warns of its leader's */
+        nyx_device *device;
 
-    ok(nyx_device_open(&device, "vulkan", 1));
-    digest_of(hex, device);
-    assert_non_null(strstr(nyx_tune_warning(device), warning));
-    assert_true(*warning || !*nyx_tune_warning(device));
-    nyx_device_close(device);
+        ok(pair ? nyx_device_open_pair(&device, "cpu+vulkan", 1) : nyx_device_open(&device, "vulkan", 1));
+        digest_of(hex, device);
+        assert_non_null(strstr(nyx_tune_warning(device), warning));
+        assert_true(*warning || !*nyx_tune_warning(device));
+        nyx_device_close(device);
+    }
 }
 
 static bool takes(nyx_device *device, int64_t m, int64_t n, int64_t k, int32_t *gene)
@@ -227,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(a_damaged_table_and_a_foreign_one_are_refused),
+        cmocka_unit_test(two_processes_at_once_lose_nothing),
         cmocka_unit_test(what_was_kept_is_taken_by_the_next_run),
         cmocka_unit_test(only_products_on_gpus_are_tuned),
     };

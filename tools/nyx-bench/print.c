@@ -11,6 +11,25 @@ static void cell_rate(nyx_table *table, double work, double seconds)
         nyx_table_cell(table, "-");
 }
 
+/* Columns of the host's part in what a GPU did, where one of the figures has it. */
+static bool has_host(const nyx_bench *bench)
+{
+    bool some = false;
+
+    for (int64_t i = 0; i < nyx_bench_figure_count(bench); i++)
+        some = some || nyx_bench_figure_at(bench, i)->host_s > 0.0;
+    return some;
+}
+
+static void cells_host(nyx_table *table, const nyx_bench_figure *f)
+{
+    const bool known = f->host_s > 0.0, timed = known && !f->reason[0];
+
+    nyx_table_cell(table, known ? "%.2f" : "-", f->host_s * 1e6);
+    nyx_table_cell(table, timed ? "%.1f %%" : "-", timed ? 100.0 * f->host_s / f->median_s : 0.0);
+    nyx_table_cell(table, known ? "%.4g" : "-", f->submits);
+}
+
 /* Of a GPU, what figures were compared with. */
 static void print_limits(nyx_bench *bench)
 {
@@ -48,10 +67,12 @@ static void print_tuned(const nyx_bench *bench)
 void bench_print(nyx_bench *bench)
 {
     static const char *const head[] = { "op",       "what", "median us", "+-%",         "GFLOP/s",  "GB/s",
-                                        "limit us", "by",   "of limit",  "OpenBLAS us", "peak MiB", "mJ" };
-    nyx_table *table = nyx_table_create((int)(sizeof head / sizeof *head));
+                                        "limit us", "by",   "of limit",  "OpenBLAS us", "peak MiB", "mJ",
+                                        "host us",  "of run", "submits" };
+    const size_t columns = sizeof head / sizeof *head - (has_host(bench) ? 0 : 3);
+    nyx_table   *table = nyx_table_create((int)columns);
 
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+    for (size_t i = 0; i < columns; i++)
         nyx_table_cell(table, "%s", head[i]);
     for (int64_t i = 0; i < nyx_bench_figure_count(bench); i++) {
         const nyx_bench_figure *f = nyx_bench_figure_at(bench, i);
@@ -70,6 +91,8 @@ void bench_print(nyx_bench *bench)
         nyx_table_cell(table, f->yardstick_s > 0.0 ? "%.2f" : "-", f->yardstick_s * 1e6);
         nyx_table_cell(table, known && f->memory_bytes > 0 ? "%.1f" : "-", (double)f->memory_bytes / 1048576.0);
         nyx_table_cell(table, known && f->energy_j > 0.0 ? "%.3f" : "-", f->energy_j * 1e3);
+        if (has_host(bench))
+            cells_host(table, f);
     }
     nyx_table_print(table);
     print_tuned(bench);

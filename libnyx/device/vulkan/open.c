@@ -201,6 +201,13 @@ static int open_gpu(nyx_device *device, int index, const nyx_vulkan__switches *s
     return nyx_vulkan__canary(gpu);
 }
 
+const nyx_vulkan_device *nyx_device_gpu(const nyx_device *device)
+{
+    const nyx_device *leader = nyx_device__leader(device);
+
+    return leader->backend == &nyx_device__vulkan ? &nyx_vulkan__gpu_of(leader)->facts : NULL;
+}
+
 int nyx_device__vulkan_open(nyx_device *device, int index, const char *switches)
 {
     nyx_vulkan__switches read;

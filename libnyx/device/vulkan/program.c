@@ -323,6 +323,6 @@ static uint32_t halves(const void *device, const nyx_graph *g, const nyx_node *n
 const nyx_device__backend nyx_device__vulkan = {
     .close = nyx_vulkan__close, .reopen = nyx_vulkan__reopen, .allocate = allocate, .release = release, .write = write_copy, .read = read_copies,
     .compile = compile, .discard = discard, .run = run_work, .digest = digest,
-    .halves = halves, .free_bytes = nyx_vulkan__free_bytes, .alignment = 256,
+    .halves = halves, .free_bytes = nyx_vulkan__free_bytes, .queued = true, .alignment = 256,
     .gauge_open = nyx_vulkan__gauge_open, .gauge_round = nyx_vulkan__gauge_round, .gauge_close = nyx_vulkan__gauge_close,
 };

@@ -55,11 +55,14 @@ static void fail(nyx_vulkan__gpu *gpu, VkResult result, const char *what)
 /* Wait until a frame's work is done and its memory can be used again. */
 static void wait_frame(nyx_vulkan__gpu *gpu, nyx_vulkan__frame *frame)
 {
+    int64_t  begin;
     VkResult result;
 
     if (!frame->pending || gpu->device->status < 0)
         return;
+    begin = nyx_clock_ns();
     result = gpu->vk.WaitForFences(gpu->handle, 1, &frame->fence, VK_TRUE, (uint64_t)gpu->patience_ms * 1000000u);
+    gpu->device->queue.wait_ns += nyx_clock_ns() - begin;
     if (nyx_vulkan__is_due(&gpu->switches.late))
         result = VK_TIMEOUT;
     if (result == VK_TIMEOUT) {
@@ -138,18 +141,22 @@ void nyx_vulkan__submit(nyx_vulkan__gpu *gpu, const VkCommandBuffer *buffers, in
     nyx_vulkan__frame    *frame = &gpu->frames[gpu->frame];
     const VkCommandBuffer copies = nyx_vulkan__copies(gpu);
     VkResult              result = VK_SUCCESS;
+    int64_t               begin;
 
     if (!copies)
         return;
     end_copies(gpu, frame);
     frame->open = false;
+    begin = nyx_clock_ns();
     for (int i = 0; (i == 0 || i < count) && result == VK_SUCCESS; i++) {
         const VkCommandBuffer both[2] = { copies, count > 0 ? buffers[i] : VK_NULL_HANDLE };
         const VkSubmitInfo    info = { .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .pCommandBuffers = both + (i > 0),
                                        .commandBufferCount = (uint32_t)(i == 0) + (uint32_t)(count > 0) };
 
         result = gpu->vk.QueueSubmit(gpu->queue, 1, &info, i >= count - 1 ? frame->fence : VK_NULL_HANDLE);
+        gpu->device->queue.submits++;
     }
+    gpu->device->queue.submit_ns += nyx_clock_ns() - begin;
     if (nyx_vulkan__is_due(&gpu->switches.lost))
         result = VK_ERROR_DEVICE_LOST;
     if (result != VK_SUCCESS) {

@@ -203,14 +203,15 @@ int nyx_tune_keep(nyx_device *device, const nyx_tune_problem *problem, const nyx
         (status = nyx_vulkan__cache_path(gpu, &path, "tune.jsonl")) < 0)
         return status;
     nyx_vulkan__make_folders(path);
-    status = nyx_vulkan__tune_write(&tuning->table, path, &owner);
+    status = nyx_vulkan__tune_add(path, &owner, &entry);
     nyx_free(path);
     return status;
 }
 
 const char *nyx_tune_warning(const nyx_device *device)
 {
-    const nyx_vulkan__gpu *gpu = is_gpu(device) ? nyx_vulkan__gpu_of(device) : NULL;
+    const nyx_device      *leader = nyx_device__leader(device);
+    const nyx_vulkan__gpu *gpu = is_gpu(leader) ? nyx_vulkan__gpu_of(leader) : NULL;
 
     return gpu && gpu->tuning ? gpu->tuning->warning : "";
 }

@@ -64,6 +64,10 @@ int  nyx_vulkan__tune_read(nyx_vulkan__tune_table *out, const char *path,
                            const nyx_vulkan__tune_owner *owner) NYX_CHECKED;
 int  nyx_vulkan__tune_write(const nyx_vulkan__tune_table *table, const char *path,
                             const nyx_vulkan__tune_owner *owner) NYX_CHECKED;
+/* Put an entry into the table of a file, beside what other processes put there
+ * meanwhile; a file that cannot be used is begun anew. MEMORY, CREATE, OUTPUT. */
+int  nyx_vulkan__tune_add(const char *path, const nyx_vulkan__tune_owner *owner,
+                          const nyx_vulkan__tune_entry *entry) NYX_CHECKED;
 /* In place of the entry of the same kernel, type, variant and bucket. MEMORY. */
 int  nyx_vulkan__tune_put(nyx_vulkan__tune_table *table, const nyx_vulkan__tune_entry *entry) NYX_CHECKED;
 /* Steps between two buckets, of all extents together; -1: another kernel, source, type or variant. */

@@ -4,7 +4,11 @@
  * and the whole file then counts for nothing, as one of another device does. */
 #include "device/vulkan/tune.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static const int64_t bytes_most = 16 << 20;
 
@@ -154,5 +158,35 @@ int nyx_vulkan__tune_write(const nyx_vulkan__tune_table *table, const char *path
     if (status == 0)
         return nyx_output_commit(out);
     nyx_output_discard(out);
+    return status;
+}
+
+/* A file beside the table, which itself is replaced. -1: a file system without
+ * locks is no reason not to keep what was found. */
+static int lock(const char *path)
+{
+    char *beside;
+    int   fd;
+
+    if (nyx_text_format(&beside, "%s.lock", path) < 0)
+        return -1;
+    fd = open(beside, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    nyx_free(beside);
+    while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
+        ;
+    return fd;
+}
+
+int nyx_vulkan__tune_add(const char *path, const nyx_vulkan__tune_owner *owner, const nyx_vulkan__tune_entry *entry)
+{
+    nyx_vulkan__tune_table table;
+    const int              held = lock(path);
+    int                    status = nyx_vulkan__tune_read(&table, path, owner);
+
+    if (status != NYX_ERR_MEMORY && (status = nyx_vulkan__tune_put(&table, entry)) == 0)
+        status = nyx_vulkan__tune_write(&table, path, owner);
+    nyx_free(table.entries);
+    if (held >= 0)
+        close(held);
     return status;
 }
