@@ -238,7 +238,7 @@ static int run(nyx_report *report)
     train_describe_plan(report, trainer, &options);
     nyx_placement_describe(&place, nyx_report_run(report));
     if (place.count > 0)
-        nyx_cli_note("of %d trials in %.1f s %s was the fastest; the report has them", place.count, place.seconds, nyx_device_name(device));
+        nyx_cli_note("%s in %.1f s: %s; the report has the choice", nyx_device_name(device), place.seconds, place.why);
     if (nyx_cli_common->dry_run)
         print_plan(trainer, &options.config);
     else

@@ -335,13 +335,12 @@ int nyx_judge_run(nyx_judge *j, nyx_eval_result *out)
 /* ---- where ---------------------------------------------------------------------------- */
 
 /* The first rows, a second time when all is warm. */
-static int measure(void *context, nyx_device *device, nyx_placement *place, int *share, double *seconds)
+static int measure(void *context, nyx_device *device, nyx_placement *place, nyx_measuring *m)
 {
     nyx_judge_options options = *(const nyx_judge_options *)context;
     nyx_judge        *j;
     int               status;
 
-    (void)share;
     options.logits = NULL;
     options.vote = false;
     if ((status = open_judge(&j, device, &options, true)) < 0)
@@ -352,11 +351,11 @@ static int measure(void *context, nyx_device *device, nyx_placement *place, int 
 
         status = nyx_stop_requested() ? nyx_error_set(NYX_ERR_STOPPED, "stopped; run the same command again")
                                       : run_batch(j, 0, rows);
-        *seconds = (double)(nyx_clock_ns() - start) * 1e-9;
+        m->seconds = (double)(nyx_clock_ns() - start) * 1e-9;
     }
     if (status == 0)
-        nyx_placement_add(place, nyx_device_name(device))->seconds = *seconds;
-    *seconds *= (double)j->count / (double)rows;
+        nyx_placement_add(place, nyx_device_name(device))->seconds = m->seconds;
+    m->seconds *= (double)j->count / (double)rows;
     nyx_judge_close(j);
     return status;
 }

@@ -299,7 +299,7 @@ static int time_steps(nyx_generator *g, double *seconds)
     return status;
 }
 
-static int measure(void *context, nyx_device *device, nyx_placement *place, int *share, double *seconds)
+static int measure(void *context, nyx_device *device, nyx_placement *place, nyx_measuring *m)
 {
     const text_work *w = context;
     int64_t          fed = w->prompt < TRIAL_PROMPT ? w->prompt : TRIAL_PROMPT;
@@ -307,7 +307,6 @@ static int measure(void *context, nyx_device *device, nyx_placement *place, int 
     double           feed_s = 0.0, step_s;
     int              status = nyx_generator_open(&g, device, w->path, w->options);
 
-    (void)share;
     if (status < 0)
         return status;
     fed = fed < g->context / 2 ? fed : g->context / 2;
@@ -317,9 +316,9 @@ static int measure(void *context, nyx_device *device, nyx_placement *place, int 
     }
     if (status == 0 && (status = time_steps(g, &step_s)) == 0) {
         nyx_placement_add(place, nyx_device_name(device))->seconds = step_s;
-        *seconds = step_s * (double)w->tokens;
+        m->seconds = step_s * (double)w->tokens;
         if (fed > 0)
-            *seconds += feed_s * (double)(w->prompt * g->sequences) / (double)fed;
+            m->seconds += feed_s * (double)(w->prompt * g->sequences) / (double)fed;
     }
     nyx_generator_close(g);
     return status;

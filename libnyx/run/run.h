@@ -84,29 +84,54 @@ bool nyx_fit_rung(nyx_config *out, const nyx_config *config, bool free_vocabular
 enum { NYX_TRIALS_MOST = 32 };
 typedef struct {
     char   device[32], reason[160];
-    int    share;   /* of a pair: micro-batches on the device that leads */
-    double seconds; /* of a step or a batch; -1: not tried, `reason` says why */
+    int    share;       /* of a pair: micro-batches on the device that leads */
+    double seconds;     /* of a step or a batch; -1: not tried, `reason` says why */
+    double predicted_s; /* the same, by its arithmetic; -1: it was not */
 } nyx_trial;
 typedef struct {
     nyx_trial trials[NYX_TRIALS_MOST];
     int       count;   /* 0: there was nothing to choose */
     int       share;   /* that was taken, of a pair */
-    double    seconds; /* that trying took */
+    double    seconds; /* that choosing took, */
+    double    open_s;  /* of these to find devices and open them */
+    char      why[96]; /* the one that was taken was */
 } nyx_placement;
 
+/* How much the work is. */
 typedef struct {
-    int   (*flops)(void *context, double *flops); /* of all of it; NULL: not known */
+    double         flops, launches; /* of all of it: operations on numbers, nodes that are run */
+    int64_t        steps;           /* that it has, all alike */
+    enum nyx_dtype type;            /* of what is multiplied */
+} nyx_amount;
+
+/* A trial: what is known before, and what it shows. */
+typedef struct {
+    bool   check;   /* nothing is timed: can it be done there at all? */
+    double best_s;  /* of all the work on the fastest device so far, INFINITY: none;
+                       who is slower need not go on */
+    double most_s;  /* that the trial may take, if it can be helped */
+    double seconds; /* out: that all of the work would take */
+    int    share;   /* out: of a pair */
+} nyx_measuring;
+
+typedef struct {
+    int   (*amount)(void *context, nyx_amount *out); /* NULL: not known */
     int64_t parts; /* micro-batches, which two devices could share out; 0: none */
-    /* Do a little of it there: the seconds that all of it would take, *share of
-     * a pair; says what it timed with nyx_placement_add. */
-    int   (*measure)(void *context, nyx_device *device, nyx_placement *place, int *share, double *seconds);
+    /* Do a little of it there; says what it timed with nyx_placement_add. */
+    int   (*measure)(void *context, nyx_device *device, nyx_placement *place, nyx_measuring *m);
+    double (*rate)(void *context, nyx_device *device); /* NULL: nyx_rate_of */
     void   *context;
 } nyx_work;
 
+/* Operations a second of products of that type, found in less than a tenth of a
+ * second; 0: it multiplies none. */
+double nyx_rate_of(nyx_device *device, enum nyx_dtype type);
+
 /* Open a device by its name (nyx_device_open). "auto": the processor where no
- * GPU is, or the work is short; else whichever is faster: both are tried and,
- * where there are parts, the pair of them. "auto,software": processors with a
- * Vulkan driver count as GPUs, and no work is short. */
+ * GPU is, or the work is short; else the one that by its arithmetic and by
+ * trials is the fastest (place.c), and where there are parts maybe the pair of
+ * them. "auto,software": processors with a Vulkan driver count as GPUs, and no
+ * work is short; "auto,software,all": and each is tried, at any cost. */
 int        nyx_place_open(nyx_device **out, nyx_placement *place, const char *name, int threads,
                           const nyx_work *work) NYX_CHECKED;
 bool       nyx_place_is_auto(const char *name);

@@ -12,11 +12,18 @@ static const double timed_s = 0.25, search_s = 4.0;
 
 /* ---- one device ------------------------------------------------------------------- */
 
-/* The fastest of some steps, behind one that has everything made and warm. A
- * loss that is not finite is no matter here. */
-static int time_steps(nyx_trainer *t, double *seconds)
+/* When a device need not be timed any more: it is slower than `best_s` a step
+ * (INFINITY: nothing was timed before), or took `most_s`. */
+typedef struct { double best_s, most_s; } bounds;
+
+/* The first step has everything made and warm, and is long for that. */
+static const double slow_start = 4.0;
+
+/* The fastest of some steps, behind one that warms up. A loss that is not finite
+ * is no matter here. */
+static int time_steps(nyx_trainer *t, const bounds *b, double *seconds)
 {
-    const int64_t run = t->config.training.steps / FIFTIETH;
+    const int64_t run = t->config.training.steps / FIFTIETH, first = nyx_clock_ns();
     const int64_t most = run < 1 ? 1 : run < STEPS_TIMED ? run : STEPS_TIMED;
     int64_t       begin = 0;
 
@@ -24,15 +31,20 @@ static int time_steps(nyx_trainer *t, double *seconds)
     for (int64_t i = 0; i <= most && (i < 2 || (double)(nyx_clock_ns() - begin) * 1e-9 < timed_s); i++) {
         const int64_t start = nyx_clock_ns();
         const int     status = nyx_train__step(t);
+        const int64_t end = nyx_clock_ns();
+        const double  took = (double)(end - start) * 1e-9;
 
         if (status < 0 && status != NYX_ERR_NUMERIC)
             return status;
         if (nyx_stop_requested())
             return nyx_error_set(NYX_ERR_STOPPED,
                                  "stopped while devices were tried; the same command tries them again");
-        if (i > 0 && (double)(nyx_clock_ns() - start) * 1e-9 < *seconds)
-            *seconds = (double)(nyx_clock_ns() - start) * 1e-9;
-        begin = i == 0 ? nyx_clock_ns() : begin;
+        begin = i == 0 ? end : begin;
+        *seconds = i > 0 && took < *seconds ? took : *seconds;
+        if (i == 0 && took > slow_start * b->best_s)
+            *seconds = took;
+        if (isfinite(*seconds) && (*seconds > b->best_s || (double)(end - first) * 1e-9 > b->most_s))
+            break;
     }
     return 0;
 }
@@ -46,6 +58,7 @@ typedef struct {
     double        *times; /* by share; 0: not tried */
     int            micros, best;
     int64_t        until_ns;
+    bounds         bounds;
 } shares;
 
 static int try_share(shares *s, int share)
@@ -56,13 +69,14 @@ static int try_share(shares *s, int share)
     if (share < 1 || share > s->micros || s->times[share] > 0.0 || (s->best > 0 && nyx_clock_ns() > s->until_ns))
         return 0;
     nyx_store_share(s->trainer->store, share);
-    if ((status = time_steps(s->trainer, &s->times[share])) < 0)
+    if ((status = time_steps(s->trainer, &s->bounds, &s->times[share])) < 0)
         return status;
     trial = nyx_placement_add(s->place, s->device);
     trial->share = share;
     trial->seconds = s->times[share];
     if (s->best == 0 || s->times[share] < s->times[s->best])
         s->best = share;
+    s->bounds.best_s = s->times[s->best];
     return 0;
 }
 
@@ -89,17 +103,18 @@ static int find_share(shares *s)
     return status;
 }
 
-static int time_shares(nyx_trainer *t, const char *device, nyx_placement *place, int *share, double *seconds)
+static int time_shares(nyx_trainer *t, const char *device, nyx_placement *place, nyx_measuring *m)
 {
+    const double most_s = m->most_s < search_s ? m->most_s : search_s;
     shares s = { .trainer = t, .device = device, .place = place, .micros = (int)t->config.training.micro_batches,
-                 .until_ns = nyx_clock_ns() + (int64_t)(search_s * 1e9) };
+                 .until_ns = nyx_clock_ns() + (int64_t)(most_s * 1e9), .bounds = { INFINITY, most_s } };
     int    status = nyx_alloc(&s.times, (s.micros + 1) * (int64_t)sizeof *s.times);
 
     if (status < 0)
         return status;
     if ((status = find_share(&s)) == 0) {
-        *share = s.best;
-        *seconds = s.times[s.best];
+        m->share = s.best;
+        m->seconds = s.times[s.best];
     }
     nyx_free(s.times);
     return status;
@@ -108,9 +123,10 @@ static int time_shares(nyx_trainer *t, const char *device, nyx_placement *place,
 /* ---- trying --------------------------------------------------------------------------- */
 
 /* Steps of the run on a device, from its beginning; what they did is dropped. */
-static int measure(void *context, nyx_device *device, nyx_placement *place, int *share, double *seconds)
+static int measure(void *context, nyx_device *device, nyx_placement *place, nyx_measuring *m)
 {
     nyx_train_options options = *(const nyx_train_options *)context;
+    const double      steps = (double)options.config.training.steps;
     nyx_trainer      *t;
     int               status;
 
@@ -118,35 +134,43 @@ static int measure(void *context, nyx_device *device, nyx_placement *place, int 
     options.share = 0;
     if ((status = nyx_trainer_create(&t, device, &options)) < 0)
         return status;
-    if ((status = nyx_train__start(t)) == 0 && nyx_device_is_pair(nyx_device_name(device)))
-        status = time_shares(t, nyx_device_name(device), place, share, seconds);
-    else if (status == 0 && (status = time_steps(t, seconds)) == 0)
-        nyx_placement_add(place, nyx_device_name(device))->seconds = *seconds;
+    if (m->check)
+        status = nyx_store_allocate(t->store);
+    else if ((status = nyx_train__start(t)) == 0 && nyx_device_is_pair(nyx_device_name(device)))
+        status = time_shares(t, nyx_device_name(device), place, m);
+    else if (status == 0 && (status = time_steps(t, &(bounds){ m->best_s / steps, m->most_s }, &m->seconds)) == 0)
+        nyx_placement_add(place, nyx_device_name(device))->seconds = m->seconds;
     nyx_trainer_free(t);
-    if (status == 0)
-        *seconds *= (double)options.config.training.steps;
+    m->seconds *= steps;
     return status;
 }
 
 /* Of the whole run. */
-static int flops_of(void *context, double *flops)
+static int amount_of(void *context, nyx_amount *out)
 {
-    nyx_train_options alone = *(const nyx_train_options *)context;
-    nyx_device       *cpu;
-    int64_t           bytes;
-    int               status = nyx_device_open(&cpu, "cpu", 1);
+    const nyx_train_options *options = context;
+    const double             steps = (double)options->config.training.steps;
+    const double             micros = (double)options->config.training.micro_batches;
+    nyx_device              *cpu;
+    nyx_trainer             *t;
+    int                      status = nyx_device_open(&cpu, "cpu", 1);
 
     if (status < 0)
         return status;
-    status = nyx_trainer_predict(&bytes, flops, cpu, &alone);
-    *flops *= (double)alone.config.training.steps;
+    if ((status = nyx_trainer_create(&t, cpu, options)) == 0) {
+        *out = (nyx_amount){ .flops = steps * nyx_trainer_flops(t), .steps = options->config.training.steps,
+                             .type = nyx_passes_dtype(&options->passes) };
+        for (int i = 0; i < 3 && t->graphs[i]; i++)
+            out->launches += steps * (i == 0 ? micros : 1.0) * nyx_graph_node_count(t->graphs[i]);
+        nyx_trainer_free(t);
+    }
     nyx_device_close(cpu);
     return status;
 }
 
 static int open_auto(nyx_device **out, nyx_placement *place, const char *name, int threads, nyx_train_options *options)
 {
-    const nyx_work work = { .flops = flops_of, .parts = options->config.training.micro_batches, .measure = measure,
+    const nyx_work work = { .amount = amount_of, .parts = options->config.training.micro_batches, .measure = measure,
                             .context = options };
     int            status;
 
@@ -162,15 +186,18 @@ static int open_auto(nyx_device **out, nyx_placement *place, const char *name, i
 static int open_pair(nyx_device **out, nyx_placement *place, const char *name, int threads, nyx_train_options *options)
 {
     const int64_t begin = nyx_clock_ns();
-    double        seconds = 0.0;
+    nyx_measuring m = { .best_s = INFINITY, .most_s = INFINITY };
     int           status = nyx_device_open_pair(out, name, threads);
 
+    place->open_s = (double)(nyx_clock_ns() - begin) * 1e-9;
     if (status < 0 || options->share > 0)
         return status;
-    if ((status = measure(options, *out, place, &options->share, &seconds)) < 0) {
+    if ((status = measure(options, *out, place, &m)) < 0) {
         nyx_device_close(*out);
         *out = NULL;
     }
+    options->share = m.share;
+    snprintf(place->why, sizeof place->why, "the device was named; of its shares the fastest that was tried");
     place->seconds = (double)(nyx_clock_ns() - begin) * 1e-9;
     return status;
 }

@@ -99,7 +99,8 @@ PY
 
 @test "auto: the fastest of what there is, with the bytes of that device" {
     need_device
-    train m.h5 --device=auto,software --report=r.json
+    train m.h5 --device=auto,software,all --report=r.json
+    holds r.json 'run["placement"]["why"] == "the fastest of those that were tried" and run["placement"]["open_s"] < run["placement"]["seconds"]'
     holds r.json 'min((t for t in run["placement"]["trials"] if t["seconds"]), key=lambda t: t["seconds"])["device"] == run["device"]'
     holds r.json '{"cpu", "vulkan"} <= {t["device"][:6].split(":")[0] for t in run["placement"]["trials"]}'
     "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" train r.json
@@ -110,6 +111,26 @@ PY
     train m.h5 --device=auto --checkpoint=ck.h5 --resume --report=r.json
     cmp gpu.h5 m.h5
     holds r.json 'run["device"].startswith("vulkan:") and "placement" not in run'
+}
+
+@test "auto tries nothing where that would take more than a twentieth of the run" {
+    need_device
+    train m.h5 --device=auto,software --report=r.json
+    "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" train r.json
+    holds r.json 'all(t["seconds"] is None and t["predicted_s"] > 0 for t in run["placement"]["trials"])'
+    holds r.json '{"cpu", "vulkan"} == {t["device"].split(":")[0] for t in run["placement"]["trials"]}'
+    holds r.json '"share" not in run and min(run["placement"]["trials"], key=lambda t: t["predicted_s"])["device"] in run["device"]'
+    train again.h5 --device="$(of_run r.json device)"
+    cmp m.h5 again.h5
+}
+
+@test "a table of constants that is damaged is told of two devices, too" {
+    need_device
+    export XDG_CACHE_HOME=$PWD/caches
+    nyx-bench --op=matmul --sizes=24x40x32 --modes=nt --seconds=0.02 --memory-mib=1 --spread=1000 --device=vulkan --tune > table
+    sed -i '2s/kernel/colonel/' caches/nyx/*.tune.jsonl
+    train m.h5 --device=cpu+vulkan --share=3/4 --report=r.json
+    grep -q "line 2 is damaged; nyx-bench --tune makes a new table" r.json
 }
 
 @test "auto judges and goes on with a text where that is fastest, with the answers of that device" {
