@@ -148,3 +148,14 @@ PY
     nyx-eval gpu.h5 --data=t.h5 --context=32 --device=vulkan:0,without=matmul --report=r.json --quiet
     grep -q '"on_cpu"' r.json
 }
+
+@test "a refused operation keeps the casts that are part of it: bf16 trains the same with them apart" {
+    for casts in fused unfused; do
+        device=vulkan:0,without=attention,without=attention_grad,without=swiglu,plain
+        [ $casts = fused ] || device+=,unfused
+        nyx-train lm.json --data=t.h5 --seed=3 --passes=precision=bf16 -o $casts.h5 --log=$casts.jsonl --device=$device \
+            --report=r.json --quiet
+        grep -q '"on_cpu"' r.json
+    done
+    agree 0 fused.jsonl unfused.jsonl
+}

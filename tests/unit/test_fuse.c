@@ -103,13 +103,14 @@ static void run_step(machine *m, const char *device, const nyx_config *config, i
     ok(nyx_device_check(m->device));
 }
 
-static void check_model(const char *text, int precision)
+/* The same on two devices, the second with casts fused in. */
+static void check_model(const char *text, int precision, const char *first, const char *second)
 {
     const nyx_config config = bound(text);
     machine          apart, fused;
 
-    run_step(&apart, "vulkan:0,unfused", &config, precision);
-    run_step(&fused, "vulkan:0,plain", &config, precision);
+    run_step(&apart, first, &config, precision);
+    run_step(&fused, second, &config, precision);
     assert_true(count_casts(fused.graphs[0]) < count_casts(apart.graphs[0]));
     for (int i = 0; i < nyx_store_count(apart.store); i++) {
         const char *name = nyx_store_variable(apart.store, i)->name;
@@ -128,7 +129,18 @@ static void no_bit_of_a_step_changes(void **state)
 {
     (void)state;
     if (has_device())
-        check_model(hrm_text, 1);
+        check_model(hrm_text, 1, "vulkan:0,unfused", "vulkan:0,plain");
+}
+
+/* The processor's kernels know no casts: they are done on the way to them. */
+static void what_a_driver_refuses_keeps_its_casts(void **state)
+{
+    (void)state;
+    if (!has_device())
+        return;
+    check_model(hrm_text, 1, "vulkan:0,unfused,without=all", "vulkan:0,staging,without=all");
+    check_model(hrm_text, 2, "vulkan:0,unfused,without=swiglu,without=attention_grad",
+                "vulkan:0,without=swiglu,without=attention_grad,plain");
 }
 
 int main(void)
@@ -136,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(casts_become_part_of_operations),
         cmocka_unit_test(no_bit_of_a_step_changes),
+        cmocka_unit_test(what_a_driver_refuses_keeps_its_casts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

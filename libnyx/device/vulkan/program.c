@@ -120,15 +120,6 @@ static const nyx_vulkan__kernel *find_kernel(const nyx_vulkan__gpu *gpu, const n
     return NULL;
 }
 
-/* Does the processor take the node's types? It has no kernels with casts fused in. */
-static bool is_substitutable(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
-{
-    const uint32_t halves = halves_among(g, node);
-    const bool     own = nyx_op_table(node->op)->narrow && (node->op != NYX_OP_MATMUL || !(halves >> NYX_MAX_INPUTS));
-
-    return (!halves || own) && gpu->switches.tile == 0; /* who asks for a tile wants to know */
-}
-
 static void emit(nyx_vulkan__emit *e)
 {
     const nyx_vulkan__kernel *kernel = find_kernel(e->gpu, e->g, e->node);
@@ -156,7 +147,7 @@ static int compile_node(nyx_program *p, const nyx_node *node)
     if (node->op == NYX_OP_ASSIGN)
         e.out[0] = range_of_variable(p, node->writes[0]);
     emit(&e);
-    if (e.status == NYX_ERR_UNSUPPORTED && is_substitutable(e.gpu, p->graph, node)) {
+    if (e.status == NYX_ERR_UNSUPPORTED && e.gpu->switches.tile == 0) { /* who asks for a tile wants to know */
         own->work_count = first;
         p->store->memory.workspace = workspace;
         return nyx_vulkan__host_add(&e);
@@ -170,12 +161,14 @@ static int compile_node(nyx_program *p, const nyx_node *node)
 static int compile(nyx_program *p)
 {
     const int64_t        recording_bytes = p->store->micro_batches * (int64_t)sizeof(nyx_vulkan__recording);
+    nyx_vulkan__gpu     *gpu = nyx_vulkan__gpu_of(p->store->device);
     nyx_vulkan__program *own;
     int                  status = nyx_alloc(&own, sizeof *own);
 
     if (status < 0)
         return status;
     p->own = own;
+    gpu->starved = gpu->starved && gpu->trials > 0;
     if (nyx_graph_real(p->graph) == NYX_F64)
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "Vulkan computes in f32; float64 needs --device=cpu:reference");
     if ((status = nyx_alloc(&own->recordings[0], recording_bytes)) < 0 ||
@@ -317,7 +310,7 @@ static uint32_t halves(const void *device, const nyx_graph *g, const nyx_node *n
 {
     const nyx_vulkan__gpu *gpu = nyx_vulkan__gpu_of(device);
 
-    return gpu->switches.unfused || gpu->switches.without[node->op] ? 0 : nyx_vulkan__halves_of(gpu, g, node);
+    return gpu->switches.unfused ? 0 : nyx_vulkan__halves_of(gpu, g, node);
 }
 
 const nyx_device__backend nyx_device__vulkan = {
