@@ -155,6 +155,11 @@ bool nyx_device_queue(const nyx_device *device, nyx_queue_use *out)
     return device->backend->queued;
 }
 
+const char *nyx_device_shortage(const nyx_device *device)
+{
+    return device->shortage;
+}
+
 int nyx_device_check(const nyx_device *device)
 {
     return device->status < 0 ? nyx_error_set(device->status, "%s", device->why) : 0;

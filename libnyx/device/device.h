@@ -39,6 +39,9 @@ int64_t     nyx_device_memory(const nyx_device *device);
 /* Does the processor do this operation in a GPU's place, in a program compiled
  * so far? There it has no kernel, or the driver refuses it. */
 bool        nyx_device_substitutes(const nyx_device *device, enum nyx_op op);
+/* What a program compiled so far does without for want of memory, a sentence;
+ * "": nothing. */
+const char *nyx_device_shortage(const nyx_device *device);
 /* A GPU may fail in the middle of work: programs and reads then do nothing, and
  * this says why. Asked before results are used. DEVICE, MEMORY. */
 int         nyx_device_check(const nyx_device *device) NYX_CHECKED;

@@ -69,6 +69,7 @@ struct nyx_device {
     const nyx_kernel          *fast; /* its kernels; NULL: reference kernels only */
     bool                       substituted[NYX_OP_COUNT]; /* nyx_device_substitutes */
     nyx_queue_use              queue;
+    char                       shortage[400];             /* nyx_device_shortage */
     void                      *own;
     int                        status; /* the first failure of a device that can fail */
     char                       why[256];

@@ -539,6 +539,7 @@ static int compile(nyx_program *p)
         return status;
     for (int op = 0; op < NYX_OP_COUNT; op++)
         p->store->device->substituted[op] = nyx_device_substitutes(s->sides[LEADER]->device, (enum nyx_op)op);
+    memcpy(p->store->device->shortage, s->sides[LEADER]->device->shortage, sizeof p->store->device->shortage);
     for (; s->link_count < p->store->slot_count; s->link_count++) {
         if ((status = nyx_array_grow(&s->links, &s->link_room, s->link_count, sizeof *s->links, 64)) < 0)
             return status;

@@ -25,6 +25,8 @@ void nyx_device_describe(nyx_report *report, const nyx_device *device, void (*no
     }
     if (*nyx_tune_warning(device))
         nyx_report_warn(report, "%s", nyx_tune_warning(device));
+    if (*nyx_device_shortage(device))
+        nyx_report_warn(report, "%s", nyx_device_shortage(device));
     if (list)
         note("warning: '%s' has no kernel that its driver takes for %s; the processor did them", nyx_device_name(device), names);
 }

@@ -209,6 +209,38 @@ static void a_tile_is_tried_once(void **state)
     nyx_device_close(device);
 }
 
+/* Want of memory is no wrong answer: this program does without, the next tries again. */
+static void a_trial_without_memory_is_made_later(void **state)
+{
+    const nyx_genome tile = { { 64, 64, 8, 8, 4, 2, 8, 0 } };
+    nyx_vulkan__gpu *gpu;
+    nyx_device      *device;
+
+    (void)state;
+    if (!has_device())
+        return;
+    ok(nyx_device_open(&device, "vulkan", 1));
+    gpu = nyx_vulkan__gpu_of(device);
+    assert_string_equal(nyx_device_shortage(device), "");
+    for (int64_t block = 1; block < 3; block++) {
+        gpu->switches.full = block;
+        assert_false(nyx_vulkan__matrix_works(gpu, NYX_BF16));
+        assert_int_equal(gpu->matrix[1], NYX_VULKAN_UNTRIED);
+        assert_false(nyx_vulkan__tile_works(gpu, NYX_F16, &tile));
+        assert_true(gpu->tried_count == 0 && nyx_vulkan__tile_refused(gpu, NYX_F16, &tile));
+        assert_non_null(strstr(nyx_device_shortage(device), "no memory to try its matrix units"));
+        multiply(device, NYX_BF16, NYX_MATMUL_NT, (size){ 5, 8, 16 });
+    }
+    gpu->switches.full = 1;
+    assert_false(nyx_vulkan__tile_works(gpu, NYX_F16, &tile));
+    assert_true(gpu->tried_count == 0 && !gpu->trying && gpu->trials == 0);
+    multiply(device, NYX_BF16, NYX_MATMUL_NT, (size){ 5, 8, 16 });
+    assert_true(nyx_vulkan__tile_works(gpu, NYX_F16, &tile));
+    assert_true(nyx_vulkan__matrix_works(gpu, NYX_BF16));
+    ok(nyx_device_check(device));
+    nyx_device_close(device);
+}
+
 /* Whatever a table says: nothing but what the device runs. */
 static void genes_that_are_none_do_not_fit(void **state)
 {
@@ -253,6 +285,7 @@ int main(void)
         cmocka_unit_test(products_are_exact_whichever_constants_are_taken),
         cmocka_unit_test(genes_that_are_none_do_not_fit),
         cmocka_unit_test(a_tile_is_tried_once),
+        cmocka_unit_test(a_trial_without_memory_is_made_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

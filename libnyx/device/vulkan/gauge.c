@@ -256,8 +256,8 @@ static int open_matrix(nyx_gauge *g)
     int              best = 0, status;
 
     if (gpu->facts.matrix[brain].m == 0 || !nyx_vulkan__matrix_works(gpu, brain ? NYX_BF16 : NYX_F16))
-        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' has no matrix units for %s that multiply right", gpu->facts.name,
-                             nyx_rate_names[g->rate]);
+        return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' has no matrix units for %s that %s", gpu->facts.name,
+                             nyx_rate_names[g->rate], gpu->starved ? "there is memory to try" : "multiply right");
     own->groups = is_software(gpu) ? 16 : gpu->unified ? 1024 : 4096;
     memcpy(own->push, (uint32_t[]){ 1, 0, 0, 0 }, sizeof own->push);
     if ((status = take_shape(g, 0)) < 0)

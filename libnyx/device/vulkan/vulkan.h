@@ -108,6 +108,8 @@ typedef struct {
     enum nyx_vulkan__trust           attention[2]; /* in attention by them */
     nyx_vulkan__tried               *tried;     /* tiles of theirs */
     int64_t                          tried_count, tried_room;
+    int                              trials;  /* that are going on */
+    bool                             starved; /* the program at hand takes no units that are not tried yet */
     const nyx_genome                *trying; /* what every product takes; NULL: what it chooses */
 } nyx_vulkan__gpu;
 

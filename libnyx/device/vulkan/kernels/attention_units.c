@@ -61,9 +61,11 @@ static bool attend(float *y, float *dx, nyx_device *device, enum nyx_dtype type)
     nyx_store   *store = NULL;
     nyx_program *program = NULL;
     bool         done = false;
+    int          status;
 
-    if (nyx_graph_create(&g, NYX_F32) < 0 || build(g, type) < 0 || nyx_store_create(&store, device, 1) < 0 ||
-        nyx_program_compile(&program, store, g) < 0 || nyx_store_allocate(store) < 0)
+    if ((status = nyx_graph_create(&g, NYX_F32)) < 0 || (status = build(g, type)) < 0 ||
+        (status = nyx_store_create(&store, device, 1)) < 0 ||
+        (status = nyx_program_compile(&program, store, g)) < 0 || (status = nyx_store_allocate(store)) < 0)
         goto done;
     for (int i = 0; i < TRIED_X; i++)
         dx[i] = 0.25f * (float)(i * 7 % 13 - 6);
@@ -76,6 +78,7 @@ static bool attend(float *y, float *dx, nyx_device *device, enum nyx_dtype type)
     nyx_store_read(store, "dx", dx);
     done = nyx_device_check(device) == 0;
 done:
+    nyx_vulkan__trial_made(nyx_vulkan__gpu_of(device), status);
     nyx_program_free(program);
     nyx_store_free(store);
     nyx_graph_free(g);
@@ -104,14 +107,17 @@ static bool attends(nyx_vulkan__gpu *gpu, enum nyx_dtype type, enum nyx_vulkan__
     float *plain, *units;
     bool   alike = false;
 
-    if (nyx_alloc(&plain, 2 * (TRIED_X + TRIED_Y) * (int64_t)sizeof *plain) < 0)
+    nyx_vulkan__trial_made(gpu, nyx_alloc(&plain, 2 * (TRIED_X + TRIED_Y) * (int64_t)sizeof *plain));
+    if (!plain)
         return false;
     units = plain + TRIED_X + TRIED_Y;
+    gpu->trials++;
     if (attend(plain, plain + TRIED_Y, gpu->device, type)) {
         *trust = NYX_VULKAN_TRUSTED;
         alike = attend(units, units + TRIED_Y, gpu->device, type) && is_near(units, plain, TRIED_Y) &&
                 is_near(units + TRIED_Y, plain + TRIED_Y, TRIED_X);
     }
+    gpu->trials--;
     nyx_free(plain);
     return alike;
 }
@@ -120,10 +126,12 @@ static bool works(nyx_vulkan__gpu *gpu, enum nyx_dtype type)
 {
     enum nyx_vulkan__trust *trust = &gpu->attention[type == NYX_BF16];
 
-    if (*trust == NYX_VULKAN_UNTRIED) {
+    if (*trust == NYX_VULKAN_UNTRIED && !gpu->starved) {
         *trust = NYX_VULKAN_REFUSED;
         if (nyx_vulkan__matrix_works(gpu, type))
             *trust = attends(gpu, type, trust) ? NYX_VULKAN_TRUSTED : NYX_VULKAN_REFUSED;
+        if (gpu->starved)
+            *trust = NYX_VULKAN_UNTRIED;
     }
     return *trust == NYX_VULKAN_TRUSTED;
 }

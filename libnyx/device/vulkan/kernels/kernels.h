@@ -57,5 +57,7 @@ bool nyx_vulkan__tile_refused(const nyx_vulkan__gpu *gpu, enum nyx_dtype type, c
 /* Before it is used: products of each kind, with whole tiles and with parts of
  * them, the first time. */
 bool nyx_vulkan__tile_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx_genome *tile);
+/* The status of what makes a trial ready. MEMORY: gpu->starved. */
+void nyx_vulkan__trial_made(nyx_vulkan__gpu *gpu, int status);
 
 #endif

@@ -1,6 +1,6 @@
 /* matrix -- do matrix units multiply right? Drivers claim more than they can, so
  * each type is tried once, and each tile before it is used, on products whose sums
- * are exact. */
+ * are exact. A trial without memory says nothing: the next program tries again. */
 #include "device/vulkan/kernels/kernels.h"
 
 #include <string.h>
@@ -67,6 +67,16 @@ static int build(nyx_graph *g, enum nyx_dtype type, enum nyx_matmul_mode mode, c
     return nyx_graph_check(g);
 }
 
+void nyx_vulkan__trial_made(nyx_vulkan__gpu *gpu, int status)
+{
+    if (status != NYX_ERR_MEMORY)
+        return;
+    gpu->starved = true;
+    snprintf(gpu->device->shortage, sizeof gpu->device->shortage,
+             "'%s' had no memory to try its matrix units on a small product: what is of 16 bits does without them; a "
+             "smaller batch leaves room", gpu->facts.name);
+}
+
 static bool multiplies(nyx_device *device, enum nyx_dtype type, enum nyx_matmul_mode mode, const extents *size)
 {
     const int64_t most = (int64_t)(size->rows > size->columns ? size->rows : size->columns) *
@@ -77,11 +87,13 @@ static bool multiplies(nyx_device *device, enum nyx_dtype type, enum nyx_matmul_
     float       *y = NULL;
     uint16_t    *words = NULL;
     bool         right = false;
+    int          status;
 
-    if (nyx_alloc(&y, most * (int64_t)sizeof *y) < 0 || nyx_alloc(&words, most * (int64_t)sizeof *words) < 0 ||
-        nyx_graph_create(&g, NYX_F32) < 0 || build(g, type, mode, size) < 0 ||
-        nyx_store_create(&store, device, 1) < 0 || nyx_program_compile(&program, store, g) < 0 ||
-        nyx_store_allocate(store) < 0)
+    if ((status = nyx_alloc(&y, most * (int64_t)sizeof *y)) < 0 ||
+        (status = nyx_alloc(&words, most * (int64_t)sizeof *words)) < 0 ||
+        (status = nyx_graph_create(&g, NYX_F32)) < 0 || (status = build(g, type, mode, size)) < 0 ||
+        (status = nyx_store_create(&store, device, 1)) < 0 ||
+        (status = nyx_program_compile(&program, store, g)) < 0 || (status = nyx_store_allocate(store)) < 0)
         goto done;
     fill(words, y, type, size->rows, size->terms, mode != NYX_MATMUL_TN, left_at);
     nyx_store_write(store, "x", words);
@@ -91,6 +103,7 @@ static bool multiplies(nyx_device *device, enum nyx_dtype type, enum nyx_matmul_
     nyx_store_read(store, "y", y);
     right = is_product(y, size);
 done:
+    nyx_vulkan__trial_made(nyx_vulkan__gpu_of(device), status);
     nyx_program_free(program);
     nyx_store_free(store);
     nyx_graph_free(g);
@@ -101,10 +114,13 @@ done:
 
 static bool multiplies_all(nyx_device *device, enum nyx_dtype type, const extents *size)
 {
-    bool right = true;
+    nyx_vulkan__gpu *gpu = nyx_vulkan__gpu_of(device);
+    bool             right = true;
 
+    gpu->trials++;
     for (int mode = NYX_MATMUL_NT; mode <= NYX_MATMUL_TN && right; mode++)
         right = multiplies(device, type, (enum nyx_matmul_mode)mode, size);
+    gpu->trials--;
     return right;
 }
 
@@ -112,9 +128,10 @@ bool nyx_vulkan__matrix_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type)
 {
     enum nyx_vulkan__trust *trust = &gpu->matrix[type == NYX_BF16];
 
-    if (*trust == NYX_VULKAN_UNTRIED) {
+    if (*trust == NYX_VULKAN_UNTRIED && !gpu->starved) {
         *trust = NYX_VULKAN_TRUSTED; /* by the products */
-        *trust = multiplies_all(gpu->device, type, &(extents){ 40, 56, 72 }) ? NYX_VULKAN_TRUSTED : NYX_VULKAN_REFUSED;
+        const bool right = multiplies_all(gpu->device, type, &(extents){ 40, 56, 72 });
+        *trust = gpu->starved ? NYX_VULKAN_UNTRIED : right ? NYX_VULKAN_TRUSTED : NYX_VULKAN_REFUSED;
     }
     return *trust == NYX_VULKAN_TRUSTED;
 }
@@ -131,7 +148,7 @@ bool nyx_vulkan__tile_refused(const nyx_vulkan__gpu *gpu, enum nyx_dtype type, c
 {
     const nyx_vulkan__tried *tried = tried_of(gpu, type, tile);
 
-    return tried && tried->refused;
+    return tried ? tried->refused : gpu->starved;
 }
 
 bool nyx_vulkan__tile_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx_genome *tile)
@@ -140,17 +157,15 @@ bool nyx_vulkan__tile_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx
     const extents    whole = { 2 * own.genes[0], own.genes[1], 2 * own.genes[2] };
     const extents    part = { own.genes[0] + 24, own.genes[1] + 40, own.genes[2] + 8 };
 
-    if (before || tried_of(gpu, type, &own))
-        return before || !tried_of(gpu, type, &own)->refused;
-    if (nyx_array_grow(&gpu->tried, &gpu->tried_room, gpu->tried_count, sizeof *gpu->tried, 8) < 0) {
-        gpu->matrix[type == NYX_BF16] = NYX_VULKAN_REFUSED;
+    if (before || tried_of(gpu, type, &own) || gpu->starved)
+        return before || !nyx_vulkan__tile_refused(gpu, type, &own);
+    nyx_vulkan__trial_made(gpu, nyx_array_grow(&gpu->tried, &gpu->tried_room, gpu->tried_count, sizeof *gpu->tried, 8));
+    if (gpu->starved)
         return false;
-    }
     gpu->trying = &own;
-    gpu->tried[gpu->tried_count] = (nyx_vulkan__tried){ type, own, false };
-    gpu->tried[gpu->tried_count].refused =
-        !multiplies_all(gpu->device, type, &whole) || !multiplies_all(gpu->device, type, &part);
-    gpu->tried_count++;
+    const bool right = multiplies_all(gpu->device, type, &whole) && multiplies_all(gpu->device, type, &part);
     gpu->trying = before;
-    return !gpu->tried[gpu->tried_count - 1].refused;
+    if (!gpu->starved)
+        gpu->tried[gpu->tried_count++] = (nyx_vulkan__tried){ type, own, !right };
+    return right && !gpu->starved;
 }
