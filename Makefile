@@ -178,7 +178,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ $(LDFLAGS) -lcmocka $(LIBS) -o $@
 
-$(BUILD)/tests/conformance: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/conformance/operations/*.c))
+$(BUILD)/tests/conformance $(BUILD)/tests/digests: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/conformance/operations/*.c))
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/conformance/%.o $(BUILD)/libnyx.a
 	@mkdir -p $(@D)

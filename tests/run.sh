@@ -58,6 +58,8 @@ if "$BUILD/tests/conformance" --device=vulkan --op=fill >/dev/null 2>&1; then
     counted conformance/vulkan "$BUILD/tests/conformance" --device=vulkan --every=4 # all: make check-full
     counted conformance/vulkan-pieces "$BUILD/tests/conformance" --device=vulkan:0,most=131072 \
         --op=embedding,embedding_grad,sign_sgd,attention_cached,cache_write,add,select,swiglu,rmsnorm,cross_entropy_grad,reduce,rope,adamw
+    counted conformance/vulkan-digests "$BUILD/tests/digests" --every=2 \
+        --op=matmul,reduce,embedding,embedding_grad,sign_sgd,attention_cached,cross_entropy_grad,rmsnorm,add,select,random,adamw,concat
     counted conformance/vulkan-on-cpu "$BUILD/tests/conformance" --device=vulkan:0,staging,without=all --every=13
     counted conformance/vulkan-in-time "$BUILD/tests/conformance" --device=vulkan:0,slow=1000000 --every=9
 else

@@ -49,6 +49,7 @@ typedef struct {
     int  (*compile)(nyx_program *program); /* its plan is made, where there is an alignment */
     void (*discard)(nyx_program *program);
     void (*run)(nyx_program *program, const nyx_run *run);
+    const char *family; /* in digests in place of the device's name; NULL: the name */
     void (*digest)(const nyx_program *program, nyx_sha256 *hash);
     uint32_t (*halves)(const void *device, const nyx_graph *g, const nyx_node *node); /* nyx_pass_fuse; NULL: none */
     int64_t (*free_bytes)(const nyx_device *device); /* NULL: memory is the host's */

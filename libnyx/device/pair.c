@@ -568,25 +568,23 @@ static void discard(nyx_program *p)
     nyx_free(own);
 }
 
+/* Who does nothing decides nothing. */
 static void digest(const nyx_program *p, nyx_sha256 *hash)
 {
     const both   *own = p->own;
     const shared *s = p->store->own;
-    const int32_t share[2] = { s->share, p->store->micro_batches };
+    const int32_t share[2] = { own->micro ? s->share : 0, own->micro ? p->store->micro_batches : 0 };
     char          hex[NYX_SHA256_HEX];
 
-    for (int side = 0; side < SIDES; side++) {
-        if (!own->sides[side])
-            continue;
+    for (int side = share[0] < share[1] ? HELPER : LEADER; side < SIDES; side++) {
         nyx_program_digest(own->sides[side], hex);
         nyx_sha256_update(hash, hex, (int64_t)strlen(hex));
     }
-    if (own->micro)
-        nyx_sha256_update(hash, share, sizeof share);
+    nyx_sha256_update(hash, share, sizeof share);
 }
 
 const nyx_device__backend nyx_device__pair = {
     .close = close_pair, .reopen = reopen_sides, .create = create_sides, .allocate = allocate, .release = release, .write = write_copy,
-    .read = read_copies, .memory = memory_of, .compile = compile, .discard = discard, .run = run_both, .digest = digest,
+    .read = read_copies, .memory = memory_of, .compile = compile, .discard = discard, .run = run_both, .family = "pair", .digest = digest,
     .free_bytes = free_bytes,
 };

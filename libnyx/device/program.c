@@ -47,15 +47,17 @@ void nyx_program_run(nyx_program *p, const nyx_run *run)
 
 void nyx_program_digest(const nyx_program *p, char hex[NYX_SHA256_HEX])
 {
-    nyx_sha256 hash;
-    char      *text;
+    const nyx_device *device = p->store->device;
+    const char       *family = device->backend->family ? device->backend->family : device->name;
+    nyx_sha256        hash;
+    char             *text;
 
     nyx_sha256_init(&hash);
-    nyx_sha256_update(&hash, p->store->device->name, (int64_t)strlen(p->store->device->name));
+    nyx_sha256_update(&hash, family, (int64_t)strlen(family));
     NYX_BUG_IF(nyx_graph_dump(&text, p->graph) < 0);
     nyx_sha256_update(&hash, text, (int64_t)strlen(text));
     nyx_free(text);
-    p->store->device->backend->digest(p, &hash);
+    device->backend->digest(p, &hash);
     nyx_sha256_final(&hash, hex);
 }
 

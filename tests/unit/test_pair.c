@@ -175,6 +175,30 @@ static void the_share_is_part_of_the_digest(void **state)
     assert_string_equal(a, b);
 }
 
+static void who_does_nothing_is_no_part_of_the_digest(void **state)
+{
+    char       a[NYX_SHA256_HEX], b[NYX_SHA256_HEX];
+    nyx_device *gpu;
+
+    (void)state;
+    digest_with(a, "cpu:base+cpu:base", MICROS, STEP);
+    digest_with(b, "cpu:reference+cpu:base", MICROS, STEP);
+    assert_string_equal(a, b);
+    digest_with(a, "cpu:base+cpu:base", 1, STEP);
+    digest_with(b, "cpu:reference+cpu:base", 1, STEP);
+    assert_string_not_equal(a, b);
+    if (nyx_device_open(&gpu, "vulkan:0", 1) < 0) {
+        print_message("skipped: no Vulkan device; package mesa-vulkan-drivers\n");
+        return;
+    }
+    nyx_device_close(gpu);
+    digest_with(a, "cpu:base+vulkan:0", 1, STEP);
+    digest_with(b, "cpu:base+vulkan:0,slow=1000000,most=1048576", 1, STEP); /* how it is cut */
+    assert_string_equal(a, b);
+    digest_with(b, "cpu:base+vulkan:0,without=add", 1, STEP);
+    assert_string_not_equal(a, b);
+}
+
 /* Both stores, and the leader's parts of the sums. */
 static void memory_is_that_of_both(void **state)
 {
@@ -315,6 +339,7 @@ int main(void)
         cmocka_unit_test(every_share_gives_what_one_device_gives),
         cmocka_unit_test(a_write_reaches_both_sides),
         cmocka_unit_test(the_share_is_part_of_the_digest),
+        cmocka_unit_test(who_does_nothing_is_no_part_of_the_digest),
         cmocka_unit_test(memory_is_that_of_both),
         cmocka_unit_test(a_pair_needs_two_devices),
         cmocka_unit_test(a_model_learns_the_same_to_rounding),

@@ -21,6 +21,22 @@ void nyx_vulkan__spec(nyx_vulkan__work *work, uint32_t value)
     work->spec[work->spec_count++] = value;
 }
 
+void nyx_vulkan__spec_aside(nyx_vulkan__work *work, uint32_t value)
+{
+    work->aside |= 1u << work->spec_count;
+    nyx_vulkan__spec(work, value);
+}
+
+void nyx_vulkan__decides(nyx_vulkan__emit *e, int64_t value)
+{
+    nyx_vulkan__program *own = e->program->own;
+
+    if (e->status < 0 || (e->status = nyx_array_grow(&own->decisions, &own->decision_room, own->decision_count,
+                                                     sizeof *own->decisions, 64)) < 0)
+        return;
+    own->decisions[own->decision_count++] = (nyx_vulkan__decision){ e->first, value };
+}
+
 void nyx_vulkan__push(nyx_vulkan__work *work, uint32_t word)
 {
     NYX_BUG_IF(work->push_count == NYX_VULKAN_PUSH);

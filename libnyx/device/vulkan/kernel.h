@@ -24,6 +24,10 @@
  * each piece says it reads and writes. The same work is replayed at every run,
  * so nothing of it may depend on the run but the parameters (binding of
  * nyx_vulkan__read_parameters: seed, step). Errors stick in `e`.
+ *
+ * A program's digest holds shaders and their constants, but no push words, grids
+ * and pieces, which hang on what can be bound and done in time. Where one of them
+ * says how a sum is cut, the kernel names it, once a node: nyx_vulkan__decides.
  */
 #ifndef NYX_VULKAN_KERNEL_H
 #define NYX_VULKAN_KERNEL_H
@@ -45,6 +49,8 @@ typedef struct {
     const nyx_node    *node;
     int                spec_count, push_count, binding_count;
     uint32_t           spec[NYX_VULKAN_SPECS];
+    uint32_t           aside; /* bit i: constant i changes no bit of a result */
+    bool               exact; /* it rounds nothing, however it is done: of no account to the digest */
     uint32_t           push[NYX_VULKAN_PUSH];
     nyx_vulkan__range  bindings[NYX_VULKAN_BINDINGS];
     uint32_t           written; /* bit i: binding i is written */
@@ -58,13 +64,14 @@ typedef struct {
     const nyx_graph  *g;
     const nyx_node   *node;
     nyx_vulkan__range in[NYX_MAX_INPUTS], out[NYX_MAX_OUTPUTS];
-    nyx_cost          cost; /* of the node */
+    nyx_cost          cost;  /* of the node */
+    int64_t           first; /* of its work */
     int               status;
 } nyx_vulkan__emit;
 
 typedef struct {
     enum nyx_op op;
-    const char *variant; /* part of the digest */
+    const char *variant;
     void      (*emit)(nyx_vulkan__emit *e);
     /* NULL: every node whose values have 4 bytes (planes of coded weights: 1). */
     bool      (*takes)(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node);
@@ -80,6 +87,8 @@ uint32_t nyx_vulkan__halves_of(const nyx_vulkan__gpu *gpu, const nyx_graph *g, c
 
 nyx_vulkan__work  nyx_vulkan__shader(const nyx_vulkan__emit *e, const char *name); /* constant 0: gpu->group */
 void              nyx_vulkan__spec(nyx_vulkan__work *work, uint32_t value);
+void              nyx_vulkan__spec_aside(nyx_vulkan__work *work, uint32_t value); /* not in the digest */
+void              nyx_vulkan__decides(nyx_vulkan__emit *e, int64_t value); /* the bits of results */
 void              nyx_vulkan__push(nyx_vulkan__work *work, uint32_t word);
 void              nyx_vulkan__push_real(nyx_vulkan__work *work, double value); /* as f32 */
 void              nyx_vulkan__bind(nyx_vulkan__work *work, nyx_vulkan__range range, bool write);
@@ -192,9 +201,13 @@ typedef struct {
 
 typedef struct nyx_vulkan__host nyx_vulkan__host;
 
+typedef struct { int64_t first, value; } nyx_vulkan__decision; /* of the node whose work begins there */
+
 typedef struct {
     nyx_vulkan__work      *work;
     int64_t                work_count, work_room;
+    nyx_vulkan__decision  *decisions; /* in the order of work */
+    int64_t                decision_count, decision_room;
     char                  *constants;
     int64_t                constant_bytes;
     nyx_vulkan__block      constant_block;
@@ -220,6 +233,8 @@ nyx_vulkan__place nyx_vulkan__resolve(const nyx_program *p, int micro, nyx_vulka
 int  nyx_vulkan__host_add(nyx_vulkan__emit *e) NYX_CHECKED;
 void nyx_vulkan__host_run(nyx_program *p, int host, const nyx_run *run);
 void nyx_vulkan__host_digest(const nyx_program *p, int host, nyx_sha256 *hash);
+
+void nyx_vulkan__digest(const nyx_program *p, nyx_sha256 *hash);
 
 /* Seconds that a submit may take before it disturbs, 0: any time; that work takes,
  * estimated. */

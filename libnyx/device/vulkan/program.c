@@ -136,9 +136,9 @@ static void emit(nyx_vulkan__emit *e)
 static int compile_node(nyx_program *p, const nyx_node *node)
 {
     nyx_vulkan__program *own = p->own;
-    const int64_t        first = own->work_count, workspace = p->store->memory.workspace;
+    const int64_t        first = own->work_count, decisions = own->decision_count, workspace = p->store->memory.workspace;
     nyx_vulkan__emit     e = { .gpu = nyx_vulkan__gpu_of(p->store->device), .program = p, .g = p->graph, .node = node,
-                               .cost = nyx_node_cost(p->graph, node) };
+                               .cost = nyx_node_cost(p->graph, node), .first = first };
 
     for (int i = 0; i < node->input_count; i++)
         e.in[i] = range_of(p, node->inputs[i]);
@@ -149,6 +149,7 @@ static int compile_node(nyx_program *p, const nyx_node *node)
     emit(&e);
     if (e.status == NYX_ERR_UNSUPPORTED && e.gpu->switches.tile == 0) { /* who asks for a tile wants to know */
         own->work_count = first;
+        own->decision_count = decisions;
         p->store->memory.workspace = workspace;
         return nyx_vulkan__host_add(&e);
     }
@@ -199,6 +200,7 @@ static void discard(nyx_program *p)
     nyx_vulkan__block_release(gpu, &own->constant_block);
     nyx_free(own->constants);
     nyx_free(own->hosts);
+    nyx_free(own->decisions);
     nyx_free(own->work);
     nyx_free(own);
 }
@@ -282,30 +284,6 @@ static void run_work(nyx_program *p, const nyx_run *run)
         collect_times(gpu, p, recording);
 }
 
-/* Device, driver, shaders, their constants and how sums are cut: another one may
- * round otherwise. */
-static void digest(const nyx_program *p, nyx_sha256 *hash)
-{
-    const nyx_vulkan__gpu     *gpu = nyx_vulkan__gpu_of(p->store->device);
-    const nyx_vulkan__program *own = p->own;
-
-    nyx_sha256_update(hash, gpu->facts.name, (int64_t)strlen(gpu->facts.name) + 1);
-    nyx_sha256_update(hash, gpu->facts.driver, (int64_t)strlen(gpu->facts.driver) + 1);
-    for (int64_t i = 0; i < own->work_count; i++) {
-        const nyx_vulkan__work *work = &own->work[i];
-
-        if (work->kind == NYX_VULKAN_HOST)
-            nyx_vulkan__host_digest(p, work->host, hash);
-        if (work->kind != NYX_VULKAN_DISPATCH)
-            continue;
-        const nyx_shader_source *source = &nyx_shader_sources[gpu->pipelines[work->pipeline].shader];
-        nyx_sha256_update(hash, source->words, source->bytes);
-        nyx_sha256_update(hash, work->spec, work->spec_count * (int64_t)sizeof *work->spec);
-        nyx_sha256_update(hash, work->push, work->push_count * (int64_t)sizeof *work->push);
-        nyx_sha256_update(hash, work->groups, sizeof work->groups);
-    }
-}
-
 static uint32_t halves(const void *device, const nyx_graph *g, const nyx_node *node)
 {
     const nyx_vulkan__gpu *gpu = nyx_vulkan__gpu_of(device);
@@ -315,7 +293,7 @@ static uint32_t halves(const void *device, const nyx_graph *g, const nyx_node *n
 
 const nyx_device__backend nyx_device__vulkan = {
     .close = nyx_vulkan__close, .reopen = nyx_vulkan__reopen, .allocate = allocate, .release = release, .write = write_copy, .read = read_copies,
-    .compile = compile, .discard = discard, .run = run_work, .digest = digest,
+    .compile = compile, .discard = discard, .run = run_work, .family = "vulkan", .digest = nyx_vulkan__digest,
     .halves = halves, .free_bytes = nyx_vulkan__free_bytes, .queued = true, .alignment = 256,
     .gauge_open = nyx_vulkan__gauge_open, .gauge_round = nyx_vulkan__gauge_round, .gauge_close = nyx_vulkan__gauge_close,
 };

@@ -297,6 +297,7 @@ int execute(outcome *o, const spec *s, enum nyx_dtype real, nyx_device *device)
         (status = nyx_program_compile(&program, store, g)) < 0 || (status = nyx_store_allocate(store)) < 0 ||
         (status = prefill(store)) < 0 || (status = feed(store, s, real)) < 0)
         goto done;
+    nyx_program_digest(program, o->digest);
     nyx_program_run(program, &(nyx_run){ .seed = 11, .step = 3 });
     if ((status = collect(o, store, s)) < 0)
         goto done;

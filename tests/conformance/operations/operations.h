@@ -37,6 +37,7 @@ typedef struct {
     int    count;
     output out[MOST_OUTPUTS];
     bool   intact; /* guards and inputs are as they were */
+    char   digest[NYX_SHA256_HEX]; /* of the program */
 } outcome;
 
 /* cases.c: inputs and their values from s->text; every case of the table. */

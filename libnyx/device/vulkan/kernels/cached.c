@@ -51,6 +51,7 @@ static void emit_attention(nyx_vulkan__emit *e)
 
     if (chunks > 1)
         to = nyx_vulkan__workspace(e, queries * chunks * (c.width + 2) * 4);
+    nyx_vulkan__decides(e, chunk);
     nyx_vulkan__turns(e, chunk / LANES * (2 * c.width + 2 * LANES)); /* scores, maxima, values of a tile */
     for (nyx_vulkan__piece p = cache_pieces(e, &c); nyx_vulkan__next(&p);) {
         nyx_vulkan__work work = nyx_vulkan__shader(e, "attention_cached");

@@ -175,7 +175,7 @@ enum { FEW = 8, TILE = 64 };
 /* What one product multiplies: rows [row, row + rows) of x, all weights. */
 typedef struct {
     nyx_vulkan__range x, y;
-    int64_t           rows, columns, terms;
+    int64_t           rows, all, columns, terms; /* all: rows of all such pieces */
     bool              bias;
 } product;
 
@@ -262,7 +262,7 @@ const nyx_vulkan__tunable nyx_vulkan__tune_dots = {
 
 static void emit_dots(nyx_vulkan__emit *e, const planes *coded, const product *p, int64_t first, int64_t piece)
 {
-    const nyx_tune_problem problem = dots_of(&coded->layout, p->rows);
+    const nyx_tune_problem problem = dots_of(&coded->layout, p->all);
     nyx_vulkan__work       work = product_of(e, "coded_dots", coded, first, piece);
     nyx_genome             genome;
 
@@ -270,7 +270,7 @@ static void emit_dots(nyx_vulkan__emit *e, const planes *coded, const product *p
         usual_dots(&genome, e->gpu, &problem);
     const uint32_t columns = (uint32_t)genome.genes[1];
     work.spec[0] = (uint32_t)genome.genes[0];
-    nyx_vulkan__spec(&work, rows_made(p->rows));
+    nyx_vulkan__spec(&work, rows_made(p->all));
     nyx_vulkan__spec(&work, columns);
     nyx_vulkan__spec(&work, coded->layout.codes_row_bytes % 8 == 0);
     bind_product(&work, e, p, first);
@@ -315,7 +315,7 @@ static void emit_matmul(nyx_vulkan__emit *e)
     for (nyx_vulkan__piece x = nyx_vulkan__pieces(e, rows, longest * 4); nyx_vulkan__next(&x);) {
         product p = { .x = nyx_vulkan__part_of(e->in[0], &x, terms * 4),
                       .y = nyx_vulkan__part_of(e->out[0], &x, columns * 4),
-                      .rows = x.count, .columns = columns, .terms = terms, .bias = e->in[5].bytes > 0 };
+                      .rows = x.count, .all = rows, .columns = columns, .terms = terms, .bias = e->in[5].bytes > 0 };
 
         if (rounded)
             p.x = emit_rounded(e, &p, nyx_vulkan__workspace(e, p.x.bytes));

@@ -77,7 +77,7 @@ static void emit_sum(nyx_vulkan__emit *e, const segments *s, enum turn turn, con
     nyx_vulkan__work work = nyx_vulkan__shader(e, s->lanes == 4 ? "segment_sum4" : "segment_sum");
 
     nyx_vulkan__spec(&work, e->node->op);
-    nyx_vulkan__spec(&work, turn);
+    nyx_vulkan__spec_aside(&work, turn);
     nyx_vulkan__bind(&work, s->order, false);
     nyx_vulkan__bind(&work, s->length, false);
     nyx_vulkan__read_in(&work, e, s->ids);
@@ -105,6 +105,7 @@ static void emit_sums(nyx_vulkan__emit *e, segments *s, int grad, nyx_vulkan__ra
     const bool              parts = all.most < s->n, kept = parts && s->scalars >= 0;
     const nyx_vulkan__range scratch = nyx_vulkan__workspace(e, places + (kept ? at_once * s->row_bytes : 0));
 
+    nyx_vulkan__decides(e, all.most); /* rows that are summed before the others are added */
     emit_segments(e, s, scratch);
     for (nyx_vulkan__piece p = nyx_vulkan__pieces_of(rows, at_once); nyx_vulkan__next(&p);) {
         const nyx_vulkan__range to = nyx_vulkan__part_of(table, &p, s->row_bytes);

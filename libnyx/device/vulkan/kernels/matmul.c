@@ -355,13 +355,13 @@ static void emit_rows(nyx_vulkan__emit *e, const product *p, const tile *t, cons
     nyx_vulkan__work        work = tile_work(e, p, t);
 
     if (!t->units) {
-        nyx_vulkan__spec(&work, p->a.line % 4 == 0 && a_start % 4 == 0);
-        nyx_vulkan__spec(&work, p->b.line % 4 == 0 && b_start % 4 == 0);
-        nyx_vulkan__spec(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && elems % 4 == 0);
+        nyx_vulkan__spec_aside(&work, p->a.line % 4 == 0 && a_start % 4 == 0);
+        nyx_vulkan__spec_aside(&work, p->b.line % 4 == 0 && b_start % 4 == 0);
+        nyx_vulkan__spec_aside(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && elems % 4 == 0);
     }
-    nyx_vulkan__spec(&work, whole);
+    nyx_vulkan__spec_aside(&work, whole);
     if (t->units)
-        nyx_vulkan__spec(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && at->n.count % 4 == 0);
+        nyx_vulkan__spec_aside(&work, y_line % 4 == 0 && at->n.first % 4 == 0 && at->n.count % 4 == 0);
     nyx_vulkan__spec(&work, half ? nyx_vulkan__halves(e, 1, e->node->outputs) : 0);
     nyx_vulkan__bind(&work, a, false);
     nyx_vulkan__bind(&work, b, false);
@@ -386,13 +386,24 @@ static void emit_rows(nyx_vulkan__emit *e, const product *p, const tile *t, cons
         add_parts(e, p, at, shares, parts, y);
 }
 
-/* How terms are split is the piece's, however many rows go together. */
+/* These terms of every element: what they and how they are split is of hangs on
+ * no piece of rows and columns. */
+static piece terms_of(const product *p, extent terms)
+{
+    return (piece){ { 0, p->m }, { 0, p->n }, terms };
+}
+
 static void emit_piece(nyx_vulkan__emit *e, const product *p, const tile *t, const piece *at)
 {
     const int64_t most = nyx_vulkan__rows_in_time(e, p->m);
+    const piece   every = terms_of(p, at->k);
     int64_t       terms;
-    const int64_t parts = parts_of(e->gpu, t, at, p->parts, &terms);
+    const int64_t parts = parts_of(e->gpu, t, &every, p->parts, &terms);
 
+    if (at->m.first == 0 && at->n.first == 0) {
+        nyx_vulkan__decides(e, at->k.count);
+        nyx_vulkan__decides(e, terms);
+    }
     for (nyx_vulkan__piece r = nyx_vulkan__pieces_of(at->m.count, most); nyx_vulkan__next(&r);) {
         piece rows = *at;
 
@@ -432,8 +443,8 @@ static piece largest_piece(const nyx_vulkan__gpu *gpu, const product *p)
 
 static void emit_tiles(nyx_vulkan__emit *e, product *p)
 {
-    const piece most = largest_piece(e->gpu, p);
-    const tile  t = choose_tile(e, p, &most);
+    const piece most = largest_piece(e->gpu, p), every = terms_of(p, most.k);
+    const tile  t = choose_tile(e, p, &every);
 
     for (int64_t i = 0; i < p->m; i += most.m.count)
         for (int64_t j = 0; j < p->n; j += most.n.count)

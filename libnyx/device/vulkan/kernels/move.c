@@ -61,6 +61,7 @@ static void view(nyx_vulkan__emit *e, const window *w, const nyx_vulkan__piece *
     const int64_t    sizes[] = { p->count * w->y_step, w->y_step, w->x_step, w->b_step, w->from, w->to, w->length };
     nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "window4" : "window");
 
+    work.exact = true;
     nyx_vulkan__spec(&work, w->b_step > 0);
     nyx_vulkan__read_piece(&work, e, 0, p, w->x_step * 4);
     if (w->b_step)

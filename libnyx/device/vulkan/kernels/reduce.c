@@ -29,8 +29,9 @@ static void bind_window(nyx_vulkan__work *work, nyx_vulkan__range range, int64_t
 
 static void spec_reduction(nyx_vulkan__work *work, const turn *t)
 {
+    work->exact = nyx_value_dtype(t->e->g, t->e->node->inputs[0]) == NYX_I32;
     nyx_vulkan__spec(work, t->how);
-    nyx_vulkan__spec(work, nyx_value_dtype(t->e->g, t->e->node->inputs[0]) == NYX_I32);
+    nyx_vulkan__spec(work, work->exact);
     nyx_vulkan__spec(work, t->last);
 }
 
@@ -46,7 +47,7 @@ static void add_rows(const turn *t, int64_t row, int64_t rows, int64_t part, int
     const int64_t    width = least_of(t->length - part * CHUNK, parts * CHUNK);
     const int64_t    first = row * t->length + part * CHUNK, to = row * all + part;
     nyx_vulkan__work work = nyx_vulkan__row_work(t->e, "reduce_rows", "reduce_rows4", lanes, rows * parts,
-                                                 least_of(width, CHUNK));
+                                                 least_of(t->length, CHUNK));
 
     spec_reduction(&work, t);
     bind_window(&work, t->from, first, rows * width, false);
@@ -64,7 +65,7 @@ static void add_rows(const turn *t, int64_t row, int64_t rows, int64_t part, int
 static void join_rows(const turn *t)
 {
     const int64_t most = t->e->gpu->facts.buffer_most - 256, parts = (t->length + CHUNK - 1) / CHUNK;
-    const int64_t rows = least_of(t->rows, most / (t->length * 4)), some = most / (CHUNK * 4);
+    const int64_t rows = least_of(t->rows, most / (t->length * 4)), some = most < CHUNK * 4 ? 1 : most / (CHUNK * 4);
 
     for (int64_t row = 0; rows > 0 && row < t->rows; row += rows)
         add_rows(t, row, least_of(rows, t->rows - row), 0, parts);
@@ -145,6 +146,8 @@ static void emit_reduce(nyx_vulkan__emit *e)
         const int64_t pieces = pieces_of(&t, leading);
 
         t.last = pieces == 1;
+        if (nyx_value_dtype(e->g, e->node->inputs[0]) != NYX_I32)
+            nyx_vulkan__decides(e, least_of(leading ? chunk_of(&t) : CHUNK, t.length));
         t.to = t.last ? e->out[0] : nyx_vulkan__part(partial, used, t.rows * pieces * 4);
         if (leading)
             join_columns(&t);

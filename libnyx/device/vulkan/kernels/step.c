@@ -10,7 +10,7 @@ static void change_piece(nyx_vulkan__work *work, const nyx_vulkan__emit *e, int 
 static void adam(nyx_vulkan__emit *e, const nyx_vulkan__piece *p)
 {
     const double    *reals = e->node->reals;
-    const int64_t    lanes = nyx_vulkan__lanes(p->count), items = p->count / lanes;
+    const int64_t    lanes = nyx_vulkan__lanes(p->rows), items = p->count / lanes;
     nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "adam4" : "adam");
 
     nyx_vulkan__spec(&work, e->node->op);
@@ -32,7 +32,7 @@ static void adam(nyx_vulkan__emit *e, const nyx_vulkan__piece *p)
 
 static void ema(nyx_vulkan__emit *e, const nyx_vulkan__piece *p)
 {
-    const int64_t    lanes = nyx_vulkan__lanes(p->count), items = p->count / lanes;
+    const int64_t    lanes = nyx_vulkan__lanes(p->rows), items = p->count / lanes;
     nyx_vulkan__work work = nyx_vulkan__shader(e, lanes == 4 ? "ema4" : "ema");
 
     change_piece(&work, e, 0, p);
