@@ -15,6 +15,7 @@ enum { TRIAL_SHARE = 50, TRIAL_LEAST = 8 };
 struct nyx_judge {
     nyx_judge_options       options;
     bool                    trial;             /* only to be timed */
+    nyx_config              config;            /* of the model, on this data */
     nyx_dataset             dataset;
     const struct nyx_split *split;
     nyx_rows                rows;
@@ -109,22 +110,22 @@ static int take_model(nyx_judge *j, nyx_config *config)
 static int take_rows(nyx_judge *j)
 {
     const nyx_judge_options *o = &j->options;
-    nyx_config               config;
+    nyx_config              *config = &j->config;
     int64_t                  bytes;
     int                      status;
 
     j->split = o->train ? &j->dataset.train : &j->dataset.test;
-    if ((status = take_model(j, &config)) < 0)
+    if ((status = take_model(j, config)) < 0)
         return status;
-    if (j->split->tokens && (status = take_windows(j, &config)) < 0)
+    if (j->split->tokens && (status = take_windows(j, config)) < 0)
         return status;
     if (!j->split->tokens && (o->context > 0 || o->stride > 0))
         return nyx_error_set(NYX_ERR_USAGE, "--context and --stride are for text; '%s' holds rows", o->data);
-    if ((status = nyx_config_bind_dataset(&config, &j->dataset, j->context, o->data)) < 0)
+    if ((status = nyx_config_bind_dataset(config, &j->dataset, j->context, o->data)) < 0)
         return status;
-    j->targets = nyx_config_targets(&config);
-    j->classes = nyx_config_classes(&config);
-    j->rows = nyx_rows_of(&j->dataset, j->split, config.data.length, j->targets);
+    j->targets = nyx_config_targets(config);
+    j->classes = nyx_config_classes(config);
+    j->rows = nyx_rows_of(&j->dataset, j->split, config->data.length, j->targets);
     if (!j->split->tokens)
         j->count = j->rows.count;
     if (!j->count)
@@ -194,10 +195,8 @@ static int finish_vote(nyx_judge *j)
 /* ---- opening ------------------------------------------------------------------ */
 
 /* Models of the outer loop run in segments, others in one go. */
-static bool has_segments(const nyx_session *session)
+static bool has_segments(const nyx_config *config)
 {
-    const nyx_config *config = nyx_session_config(session);
-
     return config->model.kind == NYX_MODEL_HRM || config->model.kind == NYX_MODEL_TRANSFORMER;
 }
 
@@ -208,7 +207,7 @@ static int open_model(nyx_session **out, nyx_judge *j, const char *path, enum ny
 
     if (status < 0 || j->options.segments == 0)
         return status;
-    if (!has_segments(*out))
+    if (!has_segments(nyx_session_config(*out)))
         return nyx_error_set(NYX_ERR_USAGE, "--segments is for models of kind hrm and transformer; '%s' has none",
                              path);
     nyx_session_set_segments(*out, j->options.segments);
@@ -334,6 +333,50 @@ int nyx_judge_run(nyx_judge *j, nyx_eval_result *out)
 
 /* ---- where ---------------------------------------------------------------------------- */
 
+/* Operations of the model on one batch, and nodes that are run. */
+static int count_batch(nyx_amount *out, const nyx_judge *j)
+{
+    const int64_t segments = j->options.segments > 0 ? j->options.segments : j->config.model.halt_max_steps;
+    const double  times = has_segments(&j->config) ? (double)segments : 1.0;
+    nyx_graph    *g;
+    int           status = nyx_graph_create(&g, NYX_F32);
+
+    if (status < 0)
+        return status;
+    nyx_model_build_eval(g, &j->config, j->slots, false);
+    status = nyx_graph_prune(g);
+    for (int n = 0; n < nyx_graph_node_count(g) && status == 0; n++)
+        out->flops += nyx_node_cost(g, nyx_graph_node(g, n)).flops * times;
+    out->launches = nyx_graph_node_count(g) * times;
+    nyx_graph_free(g);
+    return status;
+}
+
+/* In batches as small as those of trials. A reference is taken to be as large. */
+static int amount_of(void *context, nyx_amount *out)
+{
+    const nyx_judge_options *options = context;
+    nyx_judge               *j;
+    int                      status = nyx_alloc(&j, sizeof *j);
+
+    *out = (nyx_amount){ .type = NYX_F32 };
+    if (status < 0)
+        return status;
+    j->options = *options;
+    j->trial = true;
+    if ((status = nyx_dataset_read(&j->dataset, options->data)) == 0 && (status = take_rows(j)) == 0 &&
+        (status = count_batch(out, j)) == 0) {
+        out->steps = (j->count + j->slots - 1) / j->slots;
+        out->flops *= (double)out->steps * (options->reference ? 2.0 : 1.0);
+        out->launches *= (double)out->steps * (options->reference ? 2.0 : 1.0);
+    }
+    nyx_judge_close(j);
+    return status;
+}
+
+/* The first time all has to become warm, and is long for that. */
+static const double slow_start = 4.0;
+
 /* The first rows, a second time when all is warm. */
 static int measure(void *context, nyx_device *device, nyx_placement *place, nyx_measuring *m)
 {
@@ -346,16 +389,17 @@ static int measure(void *context, nyx_device *device, nyx_placement *place, nyx_
     if ((status = open_judge(&j, device, &options, true)) < 0)
         return status;
     const int64_t rows = j->count < j->slots ? j->count : j->slots;
-    for (int i = 0; i < 2 && status == 0; i++) {
+    const double  batches = (double)j->count / (double)rows;
+    for (int i = 0; i < 2 && status == 0 && !m->check && (i == 0 || m->seconds * batches <= slow_start * m->best_s); i++) {
         const int64_t start = nyx_clock_ns();
 
         status = nyx_stop_requested() ? nyx_error_set(NYX_ERR_STOPPED, "stopped; run the same command again")
                                       : run_batch(j, 0, rows);
         m->seconds = (double)(nyx_clock_ns() - start) * 1e-9;
     }
-    if (status == 0)
+    if (status == 0 && !m->check)
         nyx_placement_add(place, nyx_device_name(device))->seconds = m->seconds;
-    m->seconds *= (double)j->count / (double)rows;
+    m->seconds *= batches;
     nyx_judge_close(j);
     return status;
 }
@@ -365,7 +409,7 @@ int nyx_judge_place(nyx_device **out, nyx_placement *place, const char *name, in
 {
     nyx_judge_options copy = *options;
 
-    return nyx_place_open(out, place, name, threads, &(nyx_work){ .measure = measure, .context = &copy });
+    return nyx_place_open(out, place, name, threads, &(nyx_work){ .amount = amount_of, .measure = measure, .context = &copy });
 }
 
 /* ---- describing --------------------------------------------------------------------- */
@@ -401,7 +445,7 @@ void nyx_judge_describe(const nyx_judge *j, const nyx_eval_result *result, nyx_j
     nyx_json *text;
 
     nyx_eval_describe(result, object);
-    if (has_segments(j->model))
+    if (has_segments(&j->config))
         nyx_json_set_int(object, "segments", nyx_session_config(j->model)->model.halt_max_steps);
     if (j->voted)
         nyx_json_set_take(object, "vote", nyx_json_copy(j->voted));

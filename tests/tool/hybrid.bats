@@ -140,7 +140,9 @@ PY
     for i in $(seq 60); do echo "the $i grey cats sat on $((i * 7 % 31)) red mats"; done > t.txt
     nyx-data text t.txt --tokenizer=bytes --split=tail -o t.h5 --quiet
     nyx-train lm.json --data=t.h5 -o lm.h5 --device=cpu --quiet
-    nyx-eval lm.h5 --data=t.h5 --device=auto,software --report=auto.json --quiet
+    nyx-eval lm.h5 --data=t.h5 --device=auto,software --report=likely.json --quiet
+    holds likely.json 'all(t["predicted_s"] > 0 for t in run["placement"]["trials"]) and len(run["placement"]["trials"]) == 2'
+    nyx-eval lm.h5 --data=t.h5 --device=auto,software,all --report=auto.json --quiet
     holds auto.json '{"cpu", "vulkan"} == {t["device"].split(":")[0] for t in run["placement"]["trials"]}'
     holds auto.json 'min(run["placement"]["trials"], key=lambda t: t["seconds"])["device"] == run["device"]'
     "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/schema-check" eval auto.json
