@@ -5,6 +5,7 @@
 
 #include "tensor/tensor.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { SLOTS_MOST = 64, LOGITS_MOST = 64 << 20 }; /* rows at a time, bytes of theirs: change no result */
@@ -107,6 +108,14 @@ static int take_model(nyx_judge *j, nyx_config *config)
     return status;
 }
 
+/* Of the slots that the run has, those of its trials. */
+static int64_t trial_slots(const nyx_judge *j)
+{
+    const int64_t wanted = j->count / TRIAL_SHARE > TRIAL_LEAST ? j->count / TRIAL_SHARE : TRIAL_LEAST;
+
+    return j->slots < wanted ? j->slots : wanted;
+}
+
 static int take_rows(nyx_judge *j)
 {
     const nyx_judge_options *o = &j->options;
@@ -134,8 +143,8 @@ static int take_rows(nyx_judge *j)
         j->count = o->rows;
     bytes = j->targets * j->classes * (int64_t)sizeof(float);
     j->slots = LOGITS_MOST / bytes < 1 ? 1 : LOGITS_MOST / bytes > SLOTS_MOST ? SLOTS_MOST : LOGITS_MOST / bytes;
-    if (j->trial && j->slots > TRIAL_LEAST && j->slots > j->count / TRIAL_SHARE)
-        j->slots = j->count / TRIAL_SHARE > TRIAL_LEAST ? j->count / TRIAL_SHARE : TRIAL_LEAST;
+    if (j->trial)
+        j->slots = trial_slots(j);
     return 0;
 }
 
@@ -352,7 +361,7 @@ static int count_batch(nyx_amount *out, const nyx_judge *j)
     return status;
 }
 
-/* In batches as small as those of trials. A reference is taken to be as large. */
+/* Its steps are the batches of trials. A reference is taken to be as large. */
 static int amount_of(void *context, nyx_amount *out)
 {
     const nyx_judge_options *options = context;
@@ -363,12 +372,13 @@ static int amount_of(void *context, nyx_amount *out)
     if (status < 0)
         return status;
     j->options = *options;
-    j->trial = true;
     if ((status = nyx_dataset_read(&j->dataset, options->data)) == 0 && (status = take_rows(j)) == 0 &&
         (status = count_batch(out, j)) == 0) {
-        out->steps = (j->count + j->slots - 1) / j->slots;
-        out->flops *= (double)out->steps * (options->reference ? 2.0 : 1.0);
-        out->launches *= (double)out->steps * (options->reference ? 2.0 : 1.0);
+        const double times = ceil((double)j->count / (double)j->slots) * (options->reference ? 2.0 : 1.0);
+
+        out->flops *= times;
+        out->launches *= times;
+        out->steps = (j->count + trial_slots(j) - 1) / trial_slots(j);
     }
     nyx_judge_close(j);
     return status;
@@ -390,12 +400,14 @@ static int measure(void *context, nyx_device *device, nyx_placement *place, nyx_
         return status;
     const int64_t rows = j->count < j->slots ? j->count : j->slots;
     const double  batches = (double)j->count / (double)rows;
-    for (int i = 0; i < 2 && status == 0 && !m->check && (i == 0 || m->seconds * batches <= slow_start * m->best_s); i++) {
+    for (int i = 0; i < 2 && status == 0 && !m->check; i++) {
         const int64_t start = nyx_clock_ns();
 
         status = nyx_stop_requested() ? nyx_error_set(NYX_ERR_STOPPED, "stopped; run the same command again")
                                       : run_batch(j, 0, rows);
         m->seconds = (double)(nyx_clock_ns() - start) * 1e-9;
+        if (m->seconds * batches > slow_start * m->best_s)
+            break;
     }
     if (status == 0 && !m->check)
         nyx_placement_add(place, nyx_device_name(device))->seconds = m->seconds;
@@ -409,7 +421,8 @@ int nyx_judge_place(nyx_device **out, nyx_placement *place, const char *name, in
 {
     nyx_judge_options copy = *options;
 
-    return nyx_place_open(out, place, name, threads, &(nyx_work){ .amount = amount_of, .measure = measure, .context = &copy });
+    return nyx_place_open(out, place, name, threads,
+                          &(nyx_work){ .amount = amount_of, .measure = measure, .context = &copy });
 }
 
 /* ---- describing --------------------------------------------------------------------- */
