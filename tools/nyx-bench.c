@@ -32,7 +32,7 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_CHOICE, .name = "type", .value = &args.type, .arg = "NAME", .help = "matmul, matvec, attention, step: type of what is multiplied [f32]", .choices = bench_types },
     { .kind = NYX_OPT_CHECK, .name = "shapes", .value = &args.shapes, .arg = "BxHxSxD,...", .help = "attention: batch, heads, positions, width of a head [4x8x1024x64]", .check = bench_check_shapes },
     { .kind = NYX_OPT_CHECK, .name = "formats", .value = &args.formats, .arg = "FORMAT,...", .help = "quantize, dequantize, coded products: formats [examples of every kind; some]", .check = bench_check_formats, .choices = nyx_format_examples },
-    { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "coded products, generate: real or int8, what coded weights multiply [real]", .choices = nyx_activations_names },
+    { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME", .help = "coded products, generate: real, int8 or int8-row, what coded weights multiply [real]", .choices = nyx_activations_names },
     { .kind = NYX_OPT_FLAG, .name = "tune", .value = &args.tune, .help = "products, attention, the products of a step, on a GPU: first find the kernel's constants, and keep them for later runs of every program; takes up to 30 times --seconds each [no]" },
     { .kind = NYX_OPT_INPUT, .name = "config", .value = &args.config, .arg = "FILE.json", .help = "forward, step: configuration of the model [none]" },
     { .kind = NYX_OPT_INPUT, .name = "model", .value = &args.model, .arg = "MODEL.h5", .help = "generate: a decoder, plain or coded [none]" },

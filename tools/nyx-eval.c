@@ -38,8 +38,8 @@ static const nyx_opt opts[] = {
     { .kind = NYX_OPT_INT, .name = "segments", .value = &args.segments, .arg = "N",
       .help = "segments to think about a row [as trained]", .least = 1 },
     { .kind = NYX_OPT_CHOICE, .name = "activations", .value = &args.activations, .arg = "NAME",
-      .help = "real or int8: how the model's coded weights see what they multiply; int8 is faster, and loses a little "
-              "[real]", .choices = nyx_activations_names },
+      .help = "real, int8 or int8-row: how the model's coded weights see what they multiply; in 8 bits, with a scale "
+              "for every 32 numbers or for every row, it is faster, and loses a little [real]", .choices = nyx_activations_names },
     { .kind = NYX_OPT_OUTPUT, .name = "logits", .value = &args.logits, .arg = "FILE.h5",
       .help = "also write the logits, f32 [none]" },
     { .kind = NYX_OPT_FLAG, .name = "vote", .value = &args.vote,

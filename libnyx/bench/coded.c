@@ -32,6 +32,12 @@ static int fill(nyx_store *store, const nyx_format *format, nyx_bench_size s)
     return status;
 }
 
+/* What weights of `format` multiply. */
+static enum nyx_activations seen(const nyx_bench *bench, const nyx_format *format)
+{
+    return nyx_format_multiplies_int8(format) ? bench->options.activations : NYX_ACTIVATIONS_REAL;
+}
+
 struct asked {
     nyx_bench     *bench;
     nyx_format     format;
@@ -53,8 +59,8 @@ static int prepare(nyx_bench__product *p, void *context)
     x = nyx_graph_variable(p->graph, "x", NYX_F32, nyx_shape_of(2, s.m, s.k), NYX_ROLE_INPUT);
     w = nyx_graph_coded(p->graph, "w", format, nyx_shape_of(2, s.n, s.k), NYX_ROLE_PARAMETER);
     nyx_graph_assign(p->graph, "y", NYX_ROLE_OUTPUT, nyx_graph_matmul(p->graph, x, w, 0, NYX_MATMUL_NT));
-    nyx_pass_activations(p->graph, bench->options.activations);
-    if ((status = nyx_store_create(&p->store, bench->device, 1)) < 0 ||
+    if ((status = nyx_pass_activations(p->graph, seen(bench, format))) < 0 ||
+        (status = nyx_store_create(&p->store, bench->device, 1)) < 0 ||
         (status = nyx_program_compile(&p->program, p->store, p->graph)) < 0 ||
         (status = nyx_store_allocate(p->store)) < 0)
         return status;
@@ -68,14 +74,16 @@ static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_s
     nyx_bench__product product = { 0 };
     nyx_bench_figure   figure = { .flops = 2.0 * (double)s.m * (double)s.n * (double)s.k };
     char               name[NYX_FORMAT_TEXT + 16];
+    enum nyx_activations how;
     int                status;
 
     if ((status = nyx_format_parse(&asked.format, text)) < 0)
         return status;
     nyx_format_text(name, &asked.format);
     snprintf(figure.op, sizeof figure.op, "%s", one_row ? "matvec_coded" : "matmul_coded");
-    if (bench->options.activations == NYX_ACTIVATIONS_INT8 && nyx_format_multiplies_int8(&asked.format))
-        snprintf(name + strlen(name), sizeof name - strlen(name), ", x int8");
+    how = seen(bench, &asked.format);
+    if (how != NYX_ACTIVATIONS_REAL)
+        snprintf(name + strlen(name), sizeof name - strlen(name), ", x %s", nyx_activations_names[how]);
     if (one_row)
         snprintf(figure.what, sizeof figure.what, "%s %lldx%lld", name, (long long)s.n, (long long)s.k);
     else
@@ -83,7 +91,7 @@ static int measure(nyx_bench *bench, const char *text, bool one_row, nyx_bench_s
                  (long long)s.k);
     figure.bytes = nyx_format_bits(&asked.format, &shape) / 8.0 * (double)s.n * (double)s.k +
                    4.0 * (double)s.m * (double)(s.n + s.k);
-    nyx_bench__limit(bench, &figure, strstr(name, "x int8") ? NYX_I8 : NYX_F32);
+    nyx_bench__limit(bench, &figure, how != NYX_ACTIVATIONS_REAL ? NYX_I8 : NYX_F32);
     if (bench->options.tune && (status = nyx_bench__tune(bench, figure.op, figure.what, prepare, &asked)) < 0)
         return status;
     if ((status = prepare(&product, &asked)) == 0)
@@ -169,7 +177,9 @@ static int64_t prompt_sample(void *context)
 int nyx_bench__generate(nyx_bench *bench)
 {
     struct text       text = { 0 };
-    const char       *how = bench->options.activations == NYX_ACTIVATIONS_INT8 ? ", x int8" : "";
+    const enum nyx_activations seen_as = bench->options.activations;
+    const bool        coded = seen_as != NYX_ACTIVATIONS_REAL;
+    const char       *how = coded ? ", x " : "", *which = coded ? nyx_activations_names[seen_as] : "";
     nyx_bench_figure  token = { .op = "generate" }, prompt = { .op = "generate" };
     const nyx_config *config;
     double            elems = 0;
@@ -181,7 +191,7 @@ int nyx_bench__generate(nyx_bench *bench)
                                                           .limit_reason = "nothing was run" });
     if ((status = nyx_generator_open(
              &text.generator, bench->device, bench->options.model,
-             &(nyx_generator_options){ .sequences = 1, .activations = bench->options.activations })) < 0)
+             &(nyx_generator_options){ .sequences = 1, .activations = seen_as })) < 0)
         return status;
     config = nyx_generator_config(text.generator);
     text.count = nyx_generator_context(text.generator) < PROMPT ? nyx_generator_context(text.generator) : PROMPT;
@@ -196,10 +206,10 @@ int nyx_bench__generate(nyx_bench *bench)
     token.flops = 2.0 * elems;
     prompt.flops = 2.0 * elems * (double)text.count;
     prompt.bytes = token.bytes;
-    snprintf(token.what, sizeof token.what, "one token%s", how);
-    snprintf(prompt.what, sizeof prompt.what, "prompt of %lld%s", (long long)text.count, how);
-    nyx_bench__limit(bench, &token, *how ? NYX_I8 : NYX_F32);
-    nyx_bench__limit(bench, &prompt, *how ? NYX_I8 : NYX_F32);
+    snprintf(token.what, sizeof token.what, "one token%s%s", how, which);
+    snprintf(prompt.what, sizeof prompt.what, "prompt of %lld%s%s", (long long)text.count, how, which);
+    nyx_bench__limit(bench, &token, coded ? NYX_I8 : NYX_F32);
+    nyx_bench__limit(bench, &prompt, coded ? NYX_I8 : NYX_F32);
     if ((status = nyx_bench__measure(bench, &token, token_sample, &text)) == 0) /* a text that begins */
         status = nyx_bench__measure(bench, &prompt, prompt_sample, &text);
     if (status == 0)

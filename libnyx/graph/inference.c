@@ -20,11 +20,20 @@ int nyx_node_coded(const nyx_node *node, nyx_format *format, nyx_layout *layout)
     return nyx_format_layout(layout, format, &node->shape);
 }
 
-const char *const nyx_activations_names[] = { "real", "int8", NULL };
+const char *const nyx_activations_names[] = { "real", "int8", "int8-row", NULL };
 
 enum nyx_activations nyx_activations_find(const char *name)
 {
-    return strcmp(name, "int8") ? NYX_ACTIVATIONS_REAL : NYX_ACTIVATIONS_INT8;
+    int how = NYX_ACTIVATIONS_REAL;
+
+    while (strcmp(name, nyx_activations_names[how]) != 0)
+        NYX_BUG_IF(!nyx_activations_names[++how]);
+    return (enum nyx_activations)how;
+}
+
+int64_t nyx_activations_block(enum nyx_activations how, int64_t terms)
+{
+    return how == NYX_ACTIVATIONS_INT8 ? NYX_ACTIVATION_BLOCK : how == NYX_ACTIVATIONS_INT8_ROW ? terms : 0;
 }
 
 enum nyx_activations nyx_node_activations(const nyx_node *node)
@@ -45,8 +54,9 @@ static int activations_check(const nyx_node *node, int64_t how)
 {
     nyx_format format;
 
-    if (how == NYX_ACTIVATIONS_REAL || (how == NYX_ACTIVATIONS_INT8 && nyx_format_of_numbers(&format, node->ints) &&
-                                        nyx_format_multiplies_int8(&format)))
+    if (how == NYX_ACTIVATIONS_REAL ||
+        ((how == NYX_ACTIVATIONS_INT8 || how == NYX_ACTIVATIONS_INT8_ROW) &&
+         nyx_format_of_numbers(&format, node->ints) && nyx_format_multiplies_int8(&format)))
         return 0;
     return nyx_error_set(NYX_ERR_INPUT, "these weights are not multiplied with such activations");
 }

@@ -27,12 +27,16 @@ nyx_value nyx_graph_coded(nyx_graph *g, const char *name, const nyx_format *form
 int nyx_node_coded(const nyx_node *node, nyx_format *format, nyx_layout *layout) NYX_CHECKED;
 
 /* How matmul_coded sees x: as it is, or each row coded in 8 bits first
- * (nyx_activation_round), so that integers can be multiplied. The latter needs
- * weights whose points are whole numbers but for their scale: integers, e2m1. */
-enum nyx_activations { NYX_ACTIVATIONS_REAL, NYX_ACTIVATIONS_INT8 };
+ * (nyx_activation_round) with a scale for every 32 elements or one for the row,
+ * so that integers can be multiplied. That needs weights whose points are whole
+ * numbers but for their scale: integers, e2m1. The scale of a row is what
+ * LLM.int8 (arXiv:2208.07339) and SmoothQuant (arXiv:2211.10438) call per token:
+ * with one scale a row of weights too, both leave the sum of a product. */
+enum nyx_activations { NYX_ACTIVATIONS_REAL, NYX_ACTIVATIONS_INT8, NYX_ACTIVATIONS_INT8_ROW };
 enum { NYX_INT_ACTIVATIONS = 4 }; /* its place among the attributes, behind the format's */
-extern const char *const nyx_activations_names[]; /* "real", "int8", NULL */
+extern const char *const nyx_activations_names[]; /* "real", "int8", "int8-row", NULL */
 enum nyx_activations nyx_activations_find(const char *name); /* of those names */
+int64_t nyx_activations_block(enum nyx_activations how, int64_t terms); /* that share a scale; 0: there is none */
 enum nyx_activations nyx_node_activations(const nyx_node *node);
 bool                 nyx_format_multiplies_int8(const nyx_format *format);
 /* Change that of a matmul_coded. INPUT where the weights do not allow it. */

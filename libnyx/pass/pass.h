@@ -13,8 +13,8 @@ bool nyx_pass_is_backward(const nyx_node *node);
 
 /* Let every matmul_coded whose weights allow it see its rows coded in 8 bits
  * (graph/inference.h). Results differ; the graph's dump, and so the program's
- * digest, says so. */
-void nyx_pass_activations(nyx_graph *g, enum nyx_activations how);
+ * digest, says so. USAGE where there are products and none allows it. */
+int nyx_pass_activations(nyx_graph *g, enum nyx_activations how) NYX_CHECKED;
 
 /* Give every matmul operands of `dtype`, f16 or bf16, and keep what gates and
  * attention read and what the backward graph reads of the forward one (values of

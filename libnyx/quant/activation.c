@@ -2,8 +2,6 @@
 #include "quant/internal.h"
 #include "tensor/math.h"
 
-enum { BLOCK = NYX_QUANT__BLOCK };
-
 static void block_round(float *to, const float *from, int64_t count)
 {
     NYX_NO_CONTRACT
@@ -35,10 +33,10 @@ static bool finite(const float *x, int64_t count)
     return true;
 }
 
-void nyx_activation_round(float *to, const float *from, int64_t count)
+void nyx_activation_round(float *to, const float *from, int64_t count, int64_t block)
 {
-    for (int64_t at = 0; at < count; at += BLOCK) {
-        const int64_t length = count - at < BLOCK ? count - at : BLOCK;
+    for (int64_t at = 0; at < count; at += block) {
+        const int64_t length = count - at < block ? count - at : block;
         const bool    fine = finite(from + at, length);
 
         if (fine)

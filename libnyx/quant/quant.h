@@ -147,10 +147,11 @@ void nyx_scale_reciprocals(float out[1024]);
 /* Check planes that came out of a file (scales finite, codes in range). INPUT. */
 int nyx_coded_check(const nyx_coded *coded) NYX_CHECKED;
 
-/* Activations coded in 8 bits: what a row of x becomes as int8:g32:scale=f32
- * by absmax, decoded again (exactly: a scale has 11 significant bits). A block
- * that holds a NaN or an infinity becomes NaN. */
-void nyx_activation_round(float *to, const float *from, int64_t count);
+/* Activations coded in 8 bits: what a row of x becomes as int8:scale=f32 by
+ * absmax in groups of `block`, decoded again (exactly: a scale has 11
+ * significant bits). A block that holds a NaN or an infinity becomes NaN. */
+enum { NYX_ACTIVATION_BLOCK = 32 }; /* the usual one; the other is the row */
+void nyx_activation_round(float *to, const float *from, int64_t count, int64_t block);
 
 /* Error of a coding, accumulated row by row in float64. */
 typedef struct {

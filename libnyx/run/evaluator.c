@@ -51,8 +51,8 @@ static int create(nyx_evaluator **out, nyx_store *store, const nyx_config *confi
         nyx_model_build_eval(e->graph, config, slots, ema);
     else
         nyx_model_build_score(e->graph, config, slots, ema);
-    nyx_pass_activations(e->graph, config->activations);
-    if ((status = nyx_program_compile(&e->program, store, e->graph)) < 0)
+    if ((status = nyx_pass_activations(e->graph, config->activations)) < 0 ||
+        (status = nyx_program_compile(&e->program, store, e->graph)) < 0)
         goto fail;
     *out = e;
     return 0;

@@ -37,7 +37,8 @@ static int program_add(nyx_generator *g, int which, int64_t slots, int64_t posit
         nyx_model_build_turns(g->graphs[which], &g->config);
     else
         nyx_model_build_continue(g->graphs[which], &g->config, &options);
-    nyx_pass_activations(g->graphs[which], g->config.activations);
+    if ((status = nyx_pass_activations(g->graphs[which], g->config.activations)) < 0)
+        return status;
     return nyx_program_compile(&g->programs[which], g->store, g->graphs[which]);
 }
 

@@ -38,6 +38,8 @@ assert limits["gpu"]["f32"] > 0 and limits["peak_flops_per_s"]["base"] is None a
 PY
     nyx-bench --op=matvec_coded,matmul_coded $quick --sizes=3x17x40 --formats=int4:g32 --activations=int8 --device=vulkan > table
     [ "$(grep -c 'int4:g32, x int8' table)" -eq 2 ]
+    nyx-bench --op=matmul_coded $quick --sizes=33x17x40 --formats=int8:channel,nf4:g64 --activations=int8-row --device=vulkan > table
+    grep -q 'int8:channel, x int8-row 33x17x40' table && grep -q 'nf4:g64 33x17x40' table
     refuses 69 "has no tile 99" --op=matmul $quick --sizes=16 --device=vulkan:0,tile=99
 }
 

@@ -57,14 +57,21 @@ ids() { "$PYTHON" -c 'import json, sys; print(*json.load(open(sys.argv[1]))["res
     go --report=real.json > real.txt
     go --activations=int8 --threads=1 --report=int8.json > int8.txt
     go --activations=int8 --threads=2 | cmp - int8.txt
-    "$check" eval real.json int8.json
+    go --activations=int8-row --threads=1 --report=int8-row.json > row.txt
+    go --activations=int8-row --threads=2 | cmp - row.txt
+    "$check" eval real.json int8.json int8-row.json
     "$PYTHON" - <<'PY'
 import json
-real, int8 = (json.load(open(n + ".json"))["result"] for n in ("real", "int8"))
-assert int8["activations"] == "int8" and "activations" not in real
-a, b = (r["generation"]["texts"][0]["ids"] for r in (real, int8))
-assert a[:16] == b[:16], (a, b)
+real, int8, row = (json.load(open(n + ".json"))["result"] for n in ("real", "int8", "int8-row"))
+assert int8["activations"] == "int8" and row["activations"] == "int8-row" and "activations" not in real
+a, b, c = (r["generation"]["texts"][0]["ids"] for r in (real, int8, row))
+assert a[:16] == b[:16] == c[:16], (a, b, c)
 PY
+    nyx-quantize s.h5 --format=nf4:g64 -o nf4.h5 --quiet
+    for how in int8 int8-row; do
+        run -64 --separate-stderr nyx-eval nf4.h5 --generate --activations=$how --report=no.json
+        [[ $stderr == *"none of the model's weights are multiplied with activations in $how"* ]] && [ "${#stderr_lines[@]}" -eq 1 ]
+    done
     run -64 --separate-stderr nyx-eval q.h5 --generate --activations=int4
     [[ $stderr == *activations* ]]
 }

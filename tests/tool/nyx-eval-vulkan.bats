@@ -37,6 +37,7 @@ same_text() { # MODEL OPTIONS...
     nyx-quantize m.h5 --format=int4:g32:asym --quiet -o q.h5
     same_text q.h5
     same_text q.h5 --activations=int8
+    same_text q.h5 --activations=int8-row
 }
 
 @test "several texts at a time, read in long and short pieces" {

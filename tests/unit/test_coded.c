@@ -27,29 +27,35 @@ static void draw(float *to, int64_t count, uint64_t seed)
 
 /* ---- rows --------------------------------------------------------------------- */
 
+/* What a block is divided by. */
+static double step_of(const float *from, int64_t count)
+{
+    double most = 0, step;
+    int    exponent;
+
+    for (int64_t i = 0; i < count; i++)
+        most = fabs((double)from[i]) > most ? fabs((double)from[i]) : most;
+    step = frexp(most / 127, &exponent);
+    return ldexp(nearbyint(step * 2048) / 2048, exponent); /* 11 significant bits */
+}
+
 static void a_block_keeps_its_largest_and_half_a_step(void **state)
 {
-    static float y[TERMS];
+    static const int64_t blocks[] = {32, TERMS};
+    static float         y[TERMS];
 
     (void)state;
     draw(x, TERMS, 11);
     x[40] = 31.0f;
     x[70] = -0.0f;
-    nyx_activation_round(y, x, TERMS);
-    for (int64_t at = 0; at < TERMS; at += 32) {
-        const int64_t end = at + 32 < TERMS ? at + 32 : TERMS;
-        double        most = 0, step;
-        int           exponent;
-
-        for (int64_t i = at; i < end; i++)
-            most = fabs((double)x[i]) > most ? fabs((double)x[i]) : most;
-        step = frexp(most / 127, &exponent);
-        step = ldexp(nearbyint(step * 2048) / 2048, exponent); /* 11 significant bits */
-        for (int64_t i = at; i < end; i++) {
-            const double code = y[i] / step;
+    for (int b = 0; b < 2; b++) {
+        nyx_activation_round(y, x, TERMS, blocks[b]);
+        for (int64_t i = 0; i < TERMS; i++) {
+            const int64_t at = i / blocks[b] * blocks[b], count = at + blocks[b] < TERMS ? blocks[b] : TERMS - at;
+            const double  step = step_of(x + at, count), code = y[i] / step;
 
             assert_true(fabs(code - nearbyint(code)) < 1e-6 && fabs(code) <= 127.000001);
-            assert_true(fabs((double)x[i] - (double)y[i]) <= step * 0.5 + most * 0x1p-11);
+            assert_true(fabs((double)x[i] - (double)y[i]) <= step * (0.5 + 127 * 0x1p-11));
         }
     }
 }
@@ -64,9 +70,12 @@ static void what_is_no_number_spoils_its_block_alone(void **state)
         draw(x, TERMS, 12);
         x[33] = bad[b];
         memset(x + 64, 0, 32 * sizeof *x);
-        nyx_activation_round(y, x, TERMS);
+        nyx_activation_round(y, x, TERMS, NYX_ACTIVATION_BLOCK);
         for (int64_t i = 0; i < TERMS; i++)
             assert_true(i / 32 == 1 ? isnan(y[i]) : i / 32 == 2 ? y[i] == 0.0f : isfinite(y[i]));
+        nyx_activation_round(y, x, TERMS, TERMS); /* or its row */
+        for (int64_t i = 0; i < TERMS; i++)
+            assert_true(isnan(y[i]));
     }
 }
 
@@ -83,7 +92,7 @@ static nyx_graph *product_graph(const nyx_format *format, int64_t rows,
     w = nyx_graph_coded(g, "w", format, nyx_shape_of(2, (int64_t)COLUMNS, (int64_t)TERMS),
                         NYX_ROLE_PARAMETER);
     nyx_graph_assign(g, "y", NYX_ROLE_OUTPUT, nyx_graph_matmul(g, in, w, 0, NYX_MATMUL_NT));
-    nyx_pass_activations(g, activations);
+    assert_int_equal(nyx_pass_activations(g, nyx_format_multiplies_int8(format) ? activations : NYX_ACTIVATIONS_REAL), 0);
     return g;
 }
 
@@ -121,6 +130,8 @@ static bool multiply_coded(float *y, const nyx_coded *coded, const float *from, 
     return true;
 }
 
+static enum nyx_activations seen_as = NYX_ACTIVATIONS_INT8; /* by multiply */
+
 static bool multiply(float *y, const nyx_format *format, const float *from, int64_t rows,
                      const char *name, int threads)
 {
@@ -128,7 +139,7 @@ static bool multiply(float *y, const nyx_format *format, const float *from, int6
     bool      here;
 
     encode(&coded, format);
-    here = multiply_coded(y, &coded, from, rows, NYX_ACTIVATIONS_INT8, name, threads);
+    here = multiply_coded(y, &coded, from, rows, seen_as, name, threads);
     nyx_coded_release(&coded);
     return here;
 }
@@ -160,6 +171,55 @@ static void bits_are_the_same_everywhere(void **state)
             assert_memory_equal(y, all, sizeof all);
     }
     assert_true(formats >= 10);
+}
+
+static void so_they_are_with_a_scale_a_row(void **state)
+{
+    seen_as = NYX_ACTIVATIONS_INT8_ROW;
+    bits_are_the_same_everywhere(state);
+    seen_as = NYX_ACTIVATIONS_INT8;
+}
+
+/* One scale a row of x, one a row of weights: a sum of whole numbers, times both. */
+static void scales_of_rows_leave_the_sum(void **state)
+{
+    static const char *const names[] = {"cpu:reference", "cpu:base", "cpu:avx2", "cpu:avx512", "cpu"};
+    static float             y[MANY * COLUMNS];
+    nyx_format               format;
+
+    (void)state;
+    draw(x, MANY * TERMS, 21);
+    draw(weights, COLUMNS * TERMS, 22);
+    assert_int_equal(nyx_format_parse(&format, "int8:channel"), 0);
+    seen_as = NYX_ACTIVATIONS_INT8_ROW;
+    for (int n = 0; n < 10; n++) {
+        const int64_t rows = n % 2 ? MANY : 3;
+        nyx_coded     coded;
+
+        if (!multiply(y, &format, x, rows, names[n / 2], 2))
+            continue;
+        encode(&coded, &format);
+        for (int64_t i = 0; i < rows * COLUMNS; i++) {
+            const int64_t row = i / COLUMNS, column = i % COLUMNS;
+            const double  step = step_of(x + row * TERMS, TERMS);
+            const int8_t *codes = (const int8_t *)coded.codes + column * ((TERMS + 31) / 32 * 32);
+            const double  scale = (double)nyx_f32_from_f16(((const uint16_t *)coded.scales)[column]);
+            int64_t       sum = 0;
+            double        sizes = 0;
+
+            for (int64_t k = 0; k < TERMS; k++) {
+                const double code = nearbyint((double)x[row * TERMS + k] / step);
+
+                sum += (int64_t)code * codes[k];
+                sizes += fabs(code * codes[k]);
+            }
+            if (!(fabs((double)y[i] - step * scale * (double)sum) <= 1e-6 * step * scale * sizes))
+                fail_msg("%s, %lld rows: y[%lld] is %g, not %g", names[n / 2], (long long)rows, (long long)i,
+                         (double)y[i], step * scale * (double)sum);
+        }
+        nyx_coded_release(&coded);
+    }
+    seen_as = NYX_ACTIVATIONS_INT8;
 }
 
 /* More rows than are multiplied one by one, rows of more terms than are decoded at once: weights
@@ -198,9 +258,12 @@ static void no_number_in_x_reaches_its_row_alone(void **state)
     draw(x, 2 * TERMS, 15);
     x[TERMS + 5] = NAN;
     assert_int_equal(nyx_format_parse(&format, "int4:g32"), 0);
-    for (int i = 0; i < 4; i++)
-        for (int64_t j = 0; multiply(y, &format, x, 2, names[i], 1) && j < 2 * COLUMNS; j++)
+    for (int i = 0; i < 8; i++) {
+        seen_as = i % 2 ? NYX_ACTIVATIONS_INT8_ROW : NYX_ACTIVATIONS_INT8;
+        for (int64_t j = 0; multiply(y, &format, x, 2, names[i / 2], 1) && j < 2 * COLUMNS; j++)
             assert_true(j < COLUMNS ? isfinite(y[j]) : isnan(y[j]));
+    }
+    seen_as = NYX_ACTIVATIONS_INT8;
 }
 
 /* Make what a row of weights is decoded from NaN (E8M0: 2^128); false: all of it is whole numbers. */
@@ -242,15 +305,14 @@ static void no_number_in_weights_reaches_its_column_alone(void **state)
         assert_int_equal(nyx_format_parse(&format, nyx_format_examples[f]), 0);
         encode(&coded, &format);
         formats += spoil(&coded, SPOILT);
-        for (int k = 0; k < 32; k++) {
-            const int64_t count = rows[k / 2 % 4];
-            const bool here = multiply_coded(y, &coded, x, count, k % 2 ? NYX_ACTIVATIONS_INT8 : NYX_ACTIVATIONS_REAL,
-                                             names[k / 8], 1);
+        for (int k = 0; k < 48; k++) {
+            const int64_t count = rows[k / 3 % 4];
+            const bool    here = multiply_coded(y, &coded, x, count, (enum nyx_activations)(k % 3), names[k / 12], 1);
 
             for (int64_t i = 0; here && i < count * COLUMNS; i++)
                 if (i % COLUMNS != SPOILT && !isfinite(y[i]))
-                    fail_msg("%s, %s, %lld rows, int8 %d: column %lld", nyx_format_examples[f], names[k / 8],
-                             (long long)count, k % 2, (long long)(i % COLUMNS));
+                    fail_msg("%s, %s, %lld rows, %s: column %lld", nyx_format_examples[f], names[k / 12],
+                             (long long)count, nyx_activations_names[k % 3], (long long)(i % COLUMNS));
         }
         nyx_coded_release(&coded);
     }
@@ -269,15 +331,15 @@ static void digest_of(char hex[NYX_SHA256_HEX], const char *text, enum nyx_activ
 
 static void a_digest_says_how_activations_are_seen(void **state)
 {
-    char real[NYX_SHA256_HEX], int8[NYX_SHA256_HEX];
+    char real[NYX_SHA256_HEX], int8[NYX_SHA256_HEX], row[NYX_SHA256_HEX];
 
     (void)state;
     digest_of(real, "int4:g32", NYX_ACTIVATIONS_REAL);
     digest_of(int8, "int4:g32", NYX_ACTIVATIONS_INT8);
+    digest_of(row, "int4:g32", NYX_ACTIVATIONS_INT8_ROW);
     assert_string_not_equal(real, int8);
-    digest_of(real, "nf4:g64", NYX_ACTIVATIONS_REAL); /* no whole numbers: stays as it is */
-    digest_of(int8, "nf4:g64", NYX_ACTIVATIONS_INT8);
-    assert_string_equal(real, int8);
+    assert_string_not_equal(row, int8);
+    assert_string_not_equal(row, real);
 }
 
 static void weights_without_whole_points_are_refused(void **state)
@@ -287,15 +349,22 @@ static void weights_without_whole_points_are_refused(void **state)
     nyx_node   node;
 
     (void)state;
-    assert_int_equal(nyx_format_parse(&format, "f16"), 0);
-    g = product_graph(&format, 1, NYX_ACTIVATIONS_REAL);
-    for (int n = 0; n < nyx_graph_node_count(g); n++)
-        if (nyx_graph_node(g, n)->op == NYX_OP_MATMUL_CODED)
-            node = *nyx_graph_node(g, n);
-    node.ints[NYX_INT_ACTIVATIONS] = NYX_ACTIVATIONS_INT8;
-    assert_int_equal(nyx_graph_node_add(g, &node), 0);
-    assert_int_equal(nyx_graph_check(g), NYX_ERR_INPUT);
-    nyx_graph_free(g);
+    for (int how = NYX_ACTIVATIONS_INT8; how <= NYX_ACTIVATIONS_INT8_ROW + 1; how++) {
+        assert_int_equal(nyx_format_parse(&format, how > NYX_ACTIVATIONS_INT8_ROW ? "int8:channel" : "nf4:g64"), 0);
+        g = product_graph(&format, 1, NYX_ACTIVATIONS_REAL);
+        if (how <= NYX_ACTIVATIONS_INT8_ROW) {
+            assert_int_equal(nyx_pass_activations(g, (enum nyx_activations)how), NYX_ERR_USAGE);
+            assert_non_null(strstr(nyx_error_text(), nyx_activations_names[how]));
+        }
+        for (int n = 0; n < nyx_graph_node_count(g); n++)
+            if (nyx_graph_node(g, n)->op == NYX_OP_MATMUL_CODED)
+                node = *nyx_graph_node(g, n);
+        assert_int_equal(node.ints[NYX_INT_ACTIVATIONS], NYX_ACTIVATIONS_REAL);
+        node.ints[NYX_INT_ACTIVATIONS] = how;
+        assert_int_equal(nyx_graph_node_add(g, &node), 0);
+        assert_int_equal(nyx_graph_check(g), NYX_ERR_INPUT);
+        nyx_graph_free(g);
+    }
 }
 
 int main(void)
@@ -304,6 +373,8 @@ int main(void)
         cmocka_unit_test(a_block_keeps_its_largest_and_half_a_step),
         cmocka_unit_test(what_is_no_number_spoils_its_block_alone),
         cmocka_unit_test(bits_are_the_same_everywhere),
+        cmocka_unit_test(so_they_are_with_a_scale_a_row),
+        cmocka_unit_test(scales_of_rows_leave_the_sum),
         cmocka_unit_test(many_rows_give_what_each_gives),
         cmocka_unit_test(no_number_in_x_reaches_its_row_alone),
         cmocka_unit_test(no_number_in_weights_reaches_its_column_alone),

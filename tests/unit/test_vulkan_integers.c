@@ -86,7 +86,7 @@ static void blocks_are_coded_as_on_the_processor(void **state)
         draw(cols);
         pack(nyx_vulkan__gpu_of(device), cols, false);
         for (int64_t row = 0; row < ROWS; row++) {
-            nyx_activation_round(rounded, x + row * cols, cols);
+            nyx_activation_round(rounded, x + row * cols, cols, NYX_ACTIVATION_BLOCK);
             for (int64_t i = 0; i < blocks * BLOCK; i++) {
                 const int64_t block = row * blocks + i / BLOCK;
                 const float   value = scale_of(block) * (float)codes[block * BLOCK + i % BLOCK];
@@ -122,7 +122,7 @@ static void rows_have_one_scale(void **state)
 
             for (int64_t i = 0; i < cols; i++)
                 most = isfinite(x[row * cols + i]) && most < INFINITY ? fmaxf(most, fabsf(x[row * cols + i])) : INFINITY;
-            nyx_activation_round(&coded, &most, 1);
+            nyx_activation_round(&coded, &most, 1, 1);
             for (int64_t b = 0; b < blocks; b++)
                 check_block(row * blocks + b, cols - b * BLOCK < BLOCK ? cols - b * BLOCK : BLOCK);
             for (int64_t i = 0; i < cols; i++) {

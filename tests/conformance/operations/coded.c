@@ -70,10 +70,11 @@ static void draw(float *to, int64_t count, uint64_t seed, double mean)
 static void try_matmul(const nyx_coded *coded, const float *x, const float *bias, int64_t rows,
                        enum nyx_activations activations, const char *text, visitor visit, void *context)
 {
+    static const char *const how[] = { "", ", x int8", ", x int8-row" };
     char result[96], named[192];
     spec s = { .op = NYX_OP_MATMUL_CODED, .text = named, .result = result, .shape = coded->shape };
 
-    snprintf(named, sizeof named, "%s%s", text, activations == NYX_ACTIVATIONS_INT8 ? ", x int8" : "");
+    snprintf(named, sizeof named, "%s%s", text, how[activations]);
 
     snprintf(result, sizeof result, "[%lld, %lld]", (long long)rows, (long long)coded->shape.dims[0]);
     nyx_format_numbers(s.ints, &coded->format);
@@ -130,7 +131,7 @@ static int try_format(const char *name, const int64_t shape[3], visitor visit, v
     nyx_decode_rows(weights, &coded, 0, n);
     draw(x, rows * k + n, 5, 0);
     if (nyx_format_multiplies_int8(&format))
-        most = NYX_ACTIVATIONS_INT8;
+        most = NYX_ACTIVATIONS_INT8_ROW;
     for (int a = NYX_ACTIVATIONS_REAL; a <= most; a++)
         try_matmul(&coded, x, n % 2 ? x + rows * k : NULL, rows, (enum nyx_activations)a, text, visit, context);
     if (rows < 9)
@@ -158,6 +159,7 @@ double coded_terms(const spec *s, const outcome *y64, int64_t index)
 {
     enum { MOST = 1024 };
     const int64_t n = s->shape.dims[0], k = s->shape.dims[1], row = index / n, column = index % n;
+    const int64_t block = nyx_activations_block((enum nyx_activations)s->ints[NYX_INT_ACTIVATIONS], k);
     double        sum = s->input_count > 5 ? fabs(s->values[5][column]) : 0;
     float         x[MOST] = { 0 };
 
@@ -165,8 +167,8 @@ double coded_terms(const spec *s, const outcome *y64, int64_t index)
     NYX_BUG_IF(k > MOST);
     for (int64_t i = 0; i < k; i++)
         x[i] = (float)s->values[0][row * k + i];
-    if (s->ints[NYX_INT_ACTIVATIONS] == NYX_ACTIVATIONS_INT8)
-        nyx_activation_round(x, x, k);
+    if (block)
+        nyx_activation_round(x, x, k, block);
     for (int64_t i = 0; i < k; i++)
         sum += fabs((double)x[i] * (double)weights[column * k + i]);
     return sum;

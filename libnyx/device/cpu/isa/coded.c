@@ -275,7 +275,7 @@ int64_t NYX_ISA_NAME(nyx_cpu__matmul_coded_workspace)(const nyx_graph *g, const 
 
     if (rows > CODED_FEW)
         return NYX_ISA_NAME(nyx_cpu__coded_panels_workspace)(rows, terms, parts);
-    return nyx_node_activations(node) == NYX_ACTIVATIONS_INT8
+    return nyx_node_activations(node) != NYX_ACTIVATIONS_REAL
                ? NYX_ISA_NAME(nyx_cpu__coded_bytes_workspace)(rows, terms, parts)
                : NYX_ISA_NAME(nyx_cpu__coded_dots_workspace)(rows, terms, parts);
 }
@@ -293,10 +293,10 @@ void NYX_ISA_NAME(nyx_cpu__matmul_coded)(const nyx_call *call, int part, int par
     job.terms = job.source.layout.cols;
     job.columns = job.source.layout.rows;
     job.rows = job.terms ? call->in[0].count / job.terms : 0;
-    job.round = nyx_node_activations(call->node) == NYX_ACTIVATIONS_INT8;
+    job.block = nyx_activations_block(nyx_node_activations(call->node), job.terms);
     if (job.rows > CODED_FEW)
         coded_panels(&job, part, parts);
-    else if (!job.round)
+    else if (!job.block)
         coded_dots(&job, part, parts);
 #if NYX_W == 16
     else if (!__builtin_cpu_supports("avx512vnni"))

@@ -81,7 +81,7 @@ void coded_steps_of(const coded_steps *to, const coded_source *s, int64_t row, i
 float coded_scale(const coded_source *s, int64_t index);
 
 /* Rows of x (few: each dot product by itself; many: in panels) times weights,
- * into y [rows, columns]. With `round`, x is coded in 8 bits first: few rows
+ * into y [rows, columns]. With `block`, x is coded in 8 bits first: few rows
  * then multiply integers (coded_bytes). */
 enum { CODED_FEW = 8 };
 typedef struct {
@@ -91,13 +91,13 @@ typedef struct {
     int64_t      rows, columns, terms;
     float       *workspace;
     nyx_pool    *pool;
-    bool         round;
+    int64_t      block; /* elements that share a scale: CODED_BLOCK or all terms; 0: x is real */
 } coded_job;
 void    coded_dots(const coded_job *job, int part, int parts);
 void    coded_panels(const coded_job *job, int part, int parts);
 void    coded_bytes(const coded_job *job, int part, int parts);
 /* nyx_activation_round. */
-void    coded_round(float *to, const float *from, int64_t terms);
+void    coded_round(float *to, const float *from, int64_t terms, int64_t block);
 int64_t NYX_ISA_NAME(nyx_cpu__coded_dots_workspace)(int64_t rows, int64_t terms, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__coded_panels_workspace)(int64_t rows, int64_t terms, int parts);
 int64_t NYX_ISA_NAME(nyx_cpu__coded_bytes_workspace)(int64_t rows, int64_t terms, int parts);

@@ -1,8 +1,9 @@
 /* coded_bytes -- few rows, themselves coded in 8 bits, times coded weights:
  * integers are multiplied with integers.
  *
- * A row of x becomes codes of one byte and a scale for every 32 (quant.h:
- * nyx_activation_round), laid out in the units of the weights (coded_bytes.h).
+ * A row of x becomes codes of one byte and a scale for every 32, or for all of
+ * it (quant.h: nyx_activation_round), laid out in the units of the weights
+ * (coded_bytes.h).
  * A lane sums its products over all planes as integers, exactly; times both
  * scales, they are added by fused multiply-add, unit after unit; the 16 lanes
  * are folded in halves at the end. Where multiply-add is fused, the bits are
@@ -49,56 +50,92 @@ NYX_INLINE vi vi_max(vi a, vi b)
     return (vi)vf_select(a > b, (vf)a, (vf)b);
 }
 
-/* Codes of one block and its scale. A number that is none makes it NaN. */
-static float block_code(int8_t codes[CODED_BLOCK], const float *x)
+/* What the elements of a block, or of a row, are divided by, and its inverse. */
+typedef struct {
+    float scale, inverse; /* where a number is none: NaN, 0 */
+} x_step;
+
+NYX_INLINE x_step step_of(const float *x, int64_t count)
 {
-    enum { VECTORS = CODED_BLOCK / NYX_W };
-    const vf magic = vf_all(12582912.0f);
-    int32_t  most[NYX_W], whole[CODED_BLOCK], top = 0;
+    int32_t  most[NYX_W], top = 0;
     vi       largest = {0};
-    float    scale, inverse;
+    int64_t  i = 0;
     uint32_t bits;
 
     NYX_UNROLL(8)
-    for (int v = 0; v < VECTORS; v++)
-        largest = vi_max((vi)vf_load(x + v * NYX_W) & INT32_MAX, largest);
+    for (; i + NYX_W <= count; i += NYX_W)
+        largest = vi_max((vi)vf_load(x + i) & INT32_MAX, largest);
     memcpy(most, &largest, sizeof most);
-    for (int i = 0; i < NYX_W; i++)
-        top = most[i] > top ? most[i] : top;
+    for (int lane = 0; lane < NYX_W; lane++)
+        top = most[lane] > top ? most[lane] : top;
+    for (; i < count; i++) {
+        const int32_t size = (int32_t)(nyx_f32_bits(x[i]) & INT32_MAX);
+
+        top = size > top ? size : top;
+    }
+    if (top >= 0x7f800000)
+        return (x_step){nyx_f32_of_bits(0x7fc00000u), 0.0f};
     bits = nyx_f32_bits(nyx_f32_of_bits((uint32_t)top) * (1.0f / 127.0f));
-    scale =
-        nyx_f32_of_bits(bits < 0x00800000u ? 0u : (bits + 0xfffu + (bits >> 13 & 1u)) & ~0x1fffu);
-    inverse = scale == 0.0f || top >= 0x7f800000 ? 0.0f : 1.0f / scale;
+    if (bits < 0x00800000u)
+        return (x_step){0.0f, 0.0f};
+    const float scale = nyx_f32_of_bits((bits + 0xfffu + (bits >> 13 & 1u)) & ~0x1fffu);
+    return (x_step){scale, 1.0f / scale};
+}
+
+/* Codes of one block. */
+NYX_INLINE void block_code(int8_t codes[CODED_BLOCK], const float *x, x_step step)
+{
+    const vf magic = vf_all(12582912.0f);
+    int32_t  whole[CODED_BLOCK];
+
     NYX_UNROLL(8)
-    for (int v = 0; v < VECTORS; v++) {
-        const vf q = vf_load(x + v * NYX_W) * inverse;
+    for (int v = 0; v < CODED_BLOCK / NYX_W; v++) {
+        const vf q = vf_load(x + v * NYX_W) * step.inverse;
 
         part_store(whole, v,
                    (vi)(vf_min(vf_all(127.0f), vf_max(vf_all(-127.0f), q)) + magic) - (vi)magic);
     }
     for (int i = 0; i < CODED_BLOCK; i++)
-        codes[i] = top >= 0x7f800000 ? 0 : (int8_t)whole[i];
-    return top >= 0x7f800000 ? nyx_f32_of_bits(0x7fc00000u) : scale;
+        codes[i] = step.scale != step.scale ? 0 : (int8_t)whole[i];
 }
 
-/* Block `at` of a row of `terms`; zeros behind its end. */
-static float block_read(int8_t codes[CODED_BLOCK], const float *x, int64_t at, int64_t terms)
+/* Block `at` of a row of `terms`, and its scale; zeros behind the row's end. The
+ * step is the block's own, or the row's. */
+static float block_read(int8_t codes[CODED_BLOCK], const float *x, int64_t at, int64_t terms,
+                        const x_step *row)
 {
-    float part[CODED_BLOCK] = {0};
+    float  part[CODED_BLOCK] = {0};
+    x_step step;
 
-    if (at + CODED_BLOCK <= terms)
-        return block_code(codes, x + at);
-    if (at < terms)
-        memcpy(part, x + at, (size_t)(terms - at) * sizeof *x);
-    return block_code(codes, part);
+    if (at >= terms) {
+        memset(codes, 0, CODED_BLOCK);
+        return 0.0f;
+    }
+    x += at;
+    if (at + CODED_BLOCK > terms)
+        x = memcpy(part, x, (size_t)(terms - at) * sizeof *x);
+    step = row ? *row : step_of(x, CODED_BLOCK);
+    block_code(codes, x, step);
+    return step.scale;
 }
 
-void coded_round(float *to, const float *from, int64_t terms)
+/* NULL: every block has a step of its own. */
+static const x_step *row_step(x_step *room, const float *x, int64_t terms, int64_t block)
 {
-    int8_t codes[CODED_BLOCK];
+    if (block <= CODED_BLOCK)
+        return NULL;
+    *room = step_of(x, terms);
+    return room;
+}
+
+void coded_round(float *to, const float *from, int64_t terms, int64_t block)
+{
+    x_step        room;
+    const x_step *row = row_step(&room, from, terms, block);
+    int8_t        codes[CODED_BLOCK];
 
     for (int64_t at = 0; at < terms; at += CODED_BLOCK) {
-        const float   scale = block_read(codes, from, at, terms);
+        const float   scale = block_read(codes, from, at, terms, row);
         const int64_t left = terms - at < CODED_BLOCK ? terms - at : CODED_BLOCK;
 
         for (int64_t i = 0; i < left; i++)
@@ -137,11 +174,13 @@ NYX_INLINE void unit_sums(uint8_t *to, enum coded_kind kind, int offset)
     }
 }
 
-/* One row of x, as `kind` wants it. */
-NYX_INLINE void x_code(uint8_t *to, enum coded_kind kind, const float *x, int64_t terms,
-                       int64_t units, int offset)
+/* One row of x of `job`, as `kind` wants it. */
+NYX_INLINE void x_code(uint8_t *to, enum coded_kind kind, const float *x, const coded_job *job,
+                       int64_t units)
 {
-    const int chunk = chunk_of(kind), blocks = unit_blocks(kind);
+    const int     chunk = chunk_of(kind), blocks = unit_blocks(kind);
+    x_step        room;
+    const x_step *row = row_step(&room, x, job->terms, job->block);
 
     for (int64_t u = 0; u < units; u++, to += x_unit(kind)) {
         float scale[8] = {0};
@@ -149,14 +188,14 @@ NYX_INLINE void x_code(uint8_t *to, enum coded_kind kind, const float *x, int64_
         for (int b = 0; b < blocks; b++) {
             int8_t codes[CODED_BLOCK];
 
-            scale[b] = block_read(codes, x, (u * blocks + b) * CODED_BLOCK, terms) *
+            scale[b] = block_read(codes, x, (u * blocks + b) * CODED_BLOCK, job->terms, row) *
                        (kind == CODED_E2M1 ? 0.5f : 1.0f);
             for (int p = 0; p < planes_of(kind); p++)
                 memcpy(to + p * UNIT + b * chunk, codes + p * chunk, (size_t)chunk);
         }
         for (int part = 0; part < PARTS; part++)
             part_store(to + x_scale(kind), part, (vi)spread(scale, lanes_shift(kind), part));
-        unit_sums(to, kind, offset);
+        unit_sums(to, kind, offset_of(&job->source));
     }
 }
 
@@ -382,7 +421,7 @@ NYX_INLINE void columns_run(columns *c, enum coded_kind kind, enum scaling scali
 }
 
 typedef void (*run_fn)(columns *c, int64_t begin, int64_t end);
-typedef void (*code_fn)(uint8_t *to, const float *x, int64_t terms, int64_t units, int offset);
+typedef void (*code_fn)(uint8_t *to, const float *x, const coded_job *job, int64_t units);
 #define RUN(kind, scaling)                                                                         \
     static void kind##_##scaling(columns *c, int64_t begin, int64_t end)                           \
     {                                                                                              \
@@ -393,9 +432,9 @@ typedef void (*code_fn)(uint8_t *to, const float *x, int64_t terms, int64_t unit
     RUN(kind, ZEROS)                                                                               \
     RUN(kind, WHOLE)                                                                               \
     RUN(kind, ANY)                                                                                 \
-    static void kind##_code(uint8_t *to, const float *x, int64_t terms, int64_t units, int offset) \
+    static void kind##_code(uint8_t *to, const float *x, const coded_job *job, int64_t units)      \
     {                                                                                              \
-        x_code(to, CODED_##kind, x, terms, units, offset);                                         \
+        x_code(to, CODED_##kind, x, job, units);                                                   \
     }
 EACH(KIND)
 #define FUNCTIONS(kind)                                                                            \
@@ -474,7 +513,6 @@ void coded_bytes(const coded_job *j, int part, int parts)
         c.rows.steps[r] =
             (coded_steps){{steps, steps + room}, {steps + 2 * room, steps + 3 * room}, raw};
     for (int64_t row = 0; row < j->rows; row++)
-        functions[s->kind].code(x + row * c.x_step, j->x + row * j->terms, j->terms, c.rows.units,
-                                offset_of(s));
+        functions[s->kind].code(x + row * c.x_step, j->x + row * j->terms, j, c.rows.units);
     functions[s->kind].run[scaling_of(s)](&c, begin, end);
 }

@@ -213,10 +213,10 @@ void coded_panels(const coded_job *j, int part, int parts)
 
     nyx_cpu_split(&begin, &end, x_rows(j->rows), 1, part, parts);
     for (int64_t row = begin; row < end; row++) {
-        if (row < j->rows && j->round)
-            coded_round(rounded, j->x + row * j->terms, j->terms);
+        if (row < j->rows && j->block)
+            coded_round(rounded, j->x + row * j->terms, j->terms, j->block);
         if (row < j->rows)
-            coded_turn(j->workspace + row * step, j->round ? rounded : j->x + row * j->terms, &j->source);
+            coded_turn(j->workspace + row * step, j->block ? rounded : j->x + row * j->terms, &j->source);
         else
             memset(j->workspace + row * step, 0, (size_t)step * sizeof *own);
     }

@@ -62,19 +62,19 @@ int64_t NYX_REFERENCE(matmul_coded_workspace)(const nyx_graph *g, const nyx_node
            nyx_value_elems(g, node->inputs[0]) * (int64_t)sizeof(float);
 }
 
-static void round_rows(float *to, const real *x, int64_t rows, int64_t terms)
+static void round_rows(float *to, const real *x, int64_t rows, int64_t terms, int64_t block)
 {
     for (int64_t i = 0; i < rows * terms; i++)
         to[i] = (float)x[i];
     for (int64_t i = 0; i < rows; i++)
-        nyx_activation_round(to + i * terms, to + i * terms, terms);
+        nyx_activation_round(to + i * terms, to + i * terms, terms, block);
 }
 
 void NYX_REFERENCE(matmul_coded)(const nyx_call *call, int part, int parts)
 {
     nyx_layout      layout;
     const nyx_coded coded = nyx_cpu_coded(&layout, call, 1);
-    const bool      rounded = nyx_node_activations(call->node) == NYX_ACTIVATIONS_INT8;
+    const int64_t   block = nyx_activations_block(nyx_node_activations(call->node), layout.cols);
     const float    *w = call->workspace;
     float          *codes = (float *)call->workspace + layout.cols;
     const real     *x = call->in[0].data, *bias = call->in[5].data;
@@ -84,15 +84,15 @@ void NYX_REFERENCE(matmul_coded)(const nyx_call *call, int part, int parts)
     (void)parts;
     if (part)
         return;
-    if (rounded)
-        round_rows(codes, x, rows, terms);
+    if (block)
+        round_rows(codes, x, rows, terms, block);
     for (int64_t j = 0; j < columns; j++) {
         nyx_decode_rows(call->workspace, &coded, j, 1);
         for (int64_t i = 0; i < rows; i++) {
             real sum = 0;
 
             for (int64_t k = 0; k < terms; k++)
-                sum += (rounded ? (real)codes[i * terms + k] : x[i * terms + k]) * (real)w[k];
+                sum += (block ? (real)codes[i * terms + k] : x[i * terms + k]) * (real)w[k];
             y[i * columns + j] = bias ? sum + bias[j] : sum;
         }
     }

@@ -292,13 +292,18 @@ static void emit_tiles(nyx_vulkan__emit *e, const planes *coded, const product *
 /* x as it is multiplied when activations are coded in 8 bits. */
 static nyx_vulkan__range emit_rounded(nyx_vulkan__emit *e, const product *p, nyx_vulkan__range to)
 {
+    const bool       row = nyx_node_activations(e->node) == NYX_ACTIVATIONS_INT8_ROW;
     nyx_vulkan__work work = nyx_vulkan__shader(e, "coded_activation");
 
+    nyx_vulkan__spec(&work, row);
     nyx_vulkan__bind(&work, p->x, false);
     nyx_vulkan__bind(&work, to, true);
     nyx_vulkan__push(&work, (uint32_t)p->rows);
     nyx_vulkan__push(&work, (uint32_t)p->terms);
-    nyx_vulkan__elements(&work, e, p->rows * ((p->terms + 31) / 32));
+    if (row)
+        nyx_vulkan__groups(&work, p->rows);
+    else
+        nyx_vulkan__elements(&work, e, p->rows * ((p->terms + 31) / 32));
     nyx_vulkan__add(e, &work);
     return to;
 }
@@ -310,7 +315,7 @@ static void emit_matmul(nyx_vulkan__emit *e)
     const int64_t terms = coded.layout.cols, columns = coded.layout.rows;
     const int64_t rows = terms > 0 ? nyx_vulkan__elems_in(e, 0) / terms : 0;
     const int64_t longest = terms > columns ? terms : columns;
-    const bool    rounded = nyx_node_activations(e->node) == NYX_ACTIVATIONS_INT8;
+    const bool    rounded = nyx_node_activations(e->node) != NYX_ACTIVATIONS_REAL;
 
     for (nyx_vulkan__piece x = nyx_vulkan__pieces(e, rows, longest * 4); nyx_vulkan__next(&x);) {
         product p = { .x = nyx_vulkan__part_of(e->in[0], &x, terms * 4),
