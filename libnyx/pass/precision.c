@@ -3,6 +3,7 @@
  *
  *     forward    y = norm(..)        half = cast y         z = matmul half cast(w)
  *     backward   y' = cast half      norm_grad y' ..       dw = matmul cast(dz) half
+ *                dz' = cast cast(dz)                       dx = attention_grad .. dz'
  *
  * A value that is kept is rounded for whoever reads it behind its producer, the
  * forward graph too, so what is differentiated is what was computed. It comes
@@ -82,6 +83,13 @@ static bool reads_activations(enum nyx_op op)
 static bool reads_gates(enum nyx_op op)
 {
     return op == NYX_OP_ATTENTION || op == NYX_OP_SWIGLU || op == NYX_OP_GELU;
+}
+
+/* Which input of a gate's or attention's gradient is the gradient of its result: as
+ * a product's, it is rounded; -1: of none. */
+static int slope_of(enum nyx_op op)
+{
+    return op == NYX_OP_ATTENTION_GRAD ? 3 : op == NYX_OP_SWIGLU_GRAD || op == NYX_OP_GELU_GRAD ? 1 : -1;
 }
 
 static bool can_be_kept(const narrowing *p, nyx_value v)
@@ -183,6 +191,8 @@ static void rewrite_inputs(narrowing *p, int n)
 
         if (product && i < 2)
             now = half_of(p, v, backward);
+        else if (backward && i == slope_of(node->op))
+            now = cast_to(p, half_of(p, v, true), nyx_graph_real(p->g), true);
         else if (root && p->kept[root] && backward)
             now = restored(p, v);
         else if (root && p->kept[root] && v == root)

@@ -101,7 +101,8 @@ static void gradients_come_through_casts(void **state)
 
 /* ---- one graph as text ----------------------------------------------------------- */
 
-/* x -> swiglu(x w^T) v^T: x is an operand only, the gate and its result are kept. */
+/* x -> swiglu(x w^T) v^T: x is an operand only, the gate and its result are kept,
+ * the gate's gradient is rounded. */
 static void the_pass_adds_casts(void **state)
 {
     static const char *const lines[] = {
@@ -113,8 +114,9 @@ static void the_pass_adds_casts(void **state)
         "%4 f32[3, 3] = swiglu %21\n",
         "%6 f32[3, 2] = matmul %22 %23 mode=0\n",
         "f32[3, 6] = cast %20 dtype=0  ; gradient/precision\n",
-        "= swiglu_grad %27 ",
-        "matmul %28 %29 mode=2  ; gradient\n",
+        "%29 f32[3, 3] = cast %28 dtype=0  ; gradient/precision\n",
+        "= swiglu_grad %27 %29  ; gradient\n",
+        "matmul %30 %31 mode=2  ; gradient\n",
     };
     nyx_graph *g;
     nyx_value  wrt, grad, y;
