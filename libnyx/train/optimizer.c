@@ -29,23 +29,36 @@ static nyx_value scalars_of(nyx_graph *g, const char *name)
     return nyx_graph_variable(g, name, nyx_graph_real(g), nyx_shape_of(1, (int64_t)4), NYX_ROLE_INPUT);
 }
 
-/* Square root of the sum of squares of all dense gradients, summed in the
- * order of the parameters. */
+/* Sum of scalars: neighbours are added until one is left. */
+static nyx_value sum_of(nyx_graph *g, nyx_value *values, int count)
+{
+    for (; count > 1; count = (count + 1) / 2)
+        for (int i = 0; i < count; i += 2)
+            values[i / 2] = i + 1 < count ? nyx_graph_add(g, values[i], values[i + 1]) : values[i];
+    return values[0];
+}
+
+/* Square root of the sum of squares of all dense gradients. All squares come before
+ * the first addition, so that none waits for another. */
 static nyx_value gradient_norm(nyx_graph *g, const nyx_config *config)
 {
-    const int count = nyx_model_parameter_count(config);
-    nyx_value total = 0;
+    const int  all = nyx_model_parameter_count(config);
+    int        count = 0;
+    nyx_value *squares, norm;
 
-    for (int i = 0; i < count; i++) {
-        const nyx_parameter p = nyx_model_parameter(config, i);
-        nyx_value           squares;
-
-        if (!p.trained || p.sparse)
-            continue;
-        squares = nyx_graph_reduce(g, NYX_SUM_SQUARES, gradient_of(g, &p), p.shape.rank, false);
-        total = total ? nyx_graph_add(g, total, squares) : squares;
+    if (nyx_alloc(&squares, (all + 1) * (int64_t)sizeof *squares) < 0) {
+        nyx_graph_fail(g, NYX_ERR_MEMORY, "%s", nyx_error_text());
+        return 0;
     }
-    return nyx_graph_sqrt(g, total);
+    for (int i = 0; i < all; i++) {
+        const nyx_parameter p = nyx_model_parameter(config, i);
+
+        if (p.trained && !p.sparse)
+            squares[count++] = nyx_graph_reduce(g, NYX_SUM_SQUARES, gradient_of(g, &p), p.shape.rank, false);
+    }
+    norm = nyx_graph_sqrt(g, sum_of(g, squares, count));
+    nyx_free(squares);
+    return norm;
 }
 
 /* min(1, clip / norm), or 1; not finite when the norm is not, which makes

@@ -37,10 +37,12 @@ PY
     cmp gpu.h5 again.h5
 }
 
-@test "a language model learns as on the CPU, to rounding" {
+@test "a language model learns as on the CPU, to rounding, and the same in whatever order work is recorded" {
     nyx-train lm.json --data=t.h5 --seed=3 -o cpu.h5 --log=cpu.jsonl --device=cpu --quiet
     nyx-train lm.json --data=t.h5 --seed=3 -o gpu.h5 --log=gpu.jsonl --device=vulkan --quiet
+    nyx-train lm.json --data=t.h5 --seed=3 -o again.h5 --device=vulkan:0,orderly --quiet
     agree 1e-4 cpu.jsonl gpu.jsonl
+    cmp gpu.h5 again.h5
 }
 
 @test "coded models are judged and go on with a text as on the CPU" {

@@ -2,7 +2,7 @@
  * driver, which compiles; for each node its shaders, their constants and what its
  * kernel says beside (nyx_vulkan__decides). How work is cut to fit into bindings
  * and time is no part of it. */
-#include "device/vulkan/kernel.h"
+#include "device/vulkan/program.h"
 
 #include <string.h>
 

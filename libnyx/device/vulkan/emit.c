@@ -1,11 +1,12 @@
 /* emit -- the pieces of work of one node, collected while it is compiled. */
-#include "device/vulkan/kernel.h"
+#include "device/vulkan/program.h"
 
 #include <stdarg.h>
 #include <string.h>
 
 enum { GRID_MOST = 65535,   /* workgroups along one axis, everywhere */
-       TURNS_MOST = 60000 }; /* of loops, where 65,535 are the end     */
+       TURNS_MOST = 60000,  /* of loops, where 65,535 are the end     */
+       WORKSPACE_LEAST = 1 << 20 }; /* that neighbours share */
 
 nyx_vulkan__work nyx_vulkan__shader(const nyx_vulkan__emit *e, const char *name)
 {
@@ -167,11 +168,16 @@ nyx_vulkan__range nyx_vulkan__part(nyx_vulkan__range range, int64_t from, int64_
 
 nyx_vulkan__range nyx_vulkan__workspace(nyx_vulkan__emit *e, int64_t bytes)
 {
-    nyx_memory *memory = &e->program->store->memory;
+    nyx_memory          *memory = &e->program->store->memory;
+    nyx_vulkan__program *own = e->program->own;
+    const int64_t        whole = (bytes + 255) / 256 * 256;
+    const int64_t        room = memory->workspace > WORKSPACE_LEAST ? memory->workspace : WORKSPACE_LEAST;
+    const int64_t        at = own->workspace_next + whole <= room ? own->workspace_next : 0;
 
-    if (bytes > memory->workspace)
-        memory->workspace = (bytes + 255) / 256 * 256;
-    return (nyx_vulkan__range){ NYX_VULKAN_WORKSPACE, 0, bytes };
+    own->workspace_next = at + whole;
+    if (at + whole > memory->workspace)
+        memory->workspace = at + whole;
+    return (nyx_vulkan__range){ NYX_VULKAN_WORKSPACE, at, bytes };
 }
 
 nyx_vulkan__range nyx_vulkan__constant(nyx_vulkan__emit *e, const void *data, int64_t bytes)

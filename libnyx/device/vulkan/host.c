@@ -1,7 +1,7 @@
 /* host -- nodes that the GPU cannot do: the processor's kernels do them between
  * two submits, on copies of the operands in host memory. Casts that pass/fuse.c
  * made part of a node are done on the way. */
-#include "device/vulkan/kernel.h"
+#include "device/vulkan/program.h"
 
 #include <string.h>
 

@@ -105,7 +105,8 @@ void              nyx_vulkan__copy(nyx_vulkan__emit *e, nyx_vulkan__range from, 
 void              nyx_vulkan__fill(nyx_vulkan__emit *e, nyx_vulkan__range to, uint32_t word);
 /* Part of a range; `from` is a multiple of 256 bytes wherever a shader binds it. */
 nyx_vulkan__range nyx_vulkan__part(nyx_vulkan__range range, int64_t from, int64_t bytes);
-/* Scratch memory of this node, at least `bytes`. */
+/* Scratch memory of this node, at least `bytes`; neighbours have others where there
+ * is room, so that they need not wait for each other. */
 nyx_vulkan__range nyx_vulkan__workspace(nyx_vulkan__emit *e, int64_t bytes);
 /* Bytes that stay the same for the whole program. */
 nyx_vulkan__range nyx_vulkan__constant(nyx_vulkan__emit *e, const void *data, int64_t bytes);
@@ -181,68 +182,9 @@ static inline int64_t nyx_vulkan__width(const nyx_shape *shape) /* of the last a
     return shape->rank > 0 ? shape->dims[shape->rank - 1] : 1;
 }
 
-/* ---- programs: program.c, record.c ------------------------------------------------------ */
-
-/* A node that the processor does, behind so many command buffers. */
-typedef struct {
-    int64_t behind;
-    int     host;
-} nyx_vulkan__cut;
-
-/* The commands of one micro-batch, with or without timestamps. */
-typedef struct {
-    VkDescriptorPool descriptors;
-    VkCommandBuffer *buffers;
-    int64_t          count, room;
-    nyx_vulkan__cut *cuts;
-    int64_t          cut_count, cut_room;
-    VkQueryPool      queries; /* one at each node's end, one at the start */
-} nyx_vulkan__recording;
-
-typedef struct nyx_vulkan__host nyx_vulkan__host;
-
-typedef struct { int64_t first, value; } nyx_vulkan__decision; /* of the node whose work begins there */
-
-typedef struct {
-    nyx_vulkan__work      *work;
-    int64_t                work_count, work_room;
-    nyx_vulkan__decision  *decisions; /* in the order of work */
-    int64_t                decision_count, decision_room;
-    char                  *constants;
-    int64_t                constant_bytes;
-    nyx_vulkan__block      constant_block;
-    nyx_vulkan__host      *hosts;
-    int64_t                host_count, host_room;
-    nyx_vulkan__recording *recordings[2]; /* [traced][micro] */
-} nyx_vulkan__program;
-
-/* Memory of a store. */
-typedef struct {
-    nyx_vulkan__block roles[NYX_ROLE_COUNT], arena, workspace;
-    char             *host; /* operands and workspace of what the processor does */
-} nyx_vulkan__store;
-
-/* Where a range of a micro-batch lies. */
-typedef struct {
-    nyx_vulkan__block *block;
-    int64_t            offset, bytes;
-} nyx_vulkan__place;
-nyx_vulkan__place nyx_vulkan__resolve(const nyx_program *p, int micro, nyx_vulkan__range range);
-
-/* Let the processor do the node of `e`; its operands go to host memory and back. */
-int  nyx_vulkan__host_add(nyx_vulkan__emit *e) NYX_CHECKED;
-void nyx_vulkan__host_run(nyx_program *p, int host, const nyx_run *run);
-void nyx_vulkan__host_digest(const nyx_program *p, int host, nyx_sha256 *hash);
-
-void nyx_vulkan__digest(const nyx_program *p, nyx_sha256 *hash);
-
 /* Seconds that a submit may take before it disturbs, 0: any time; that work takes,
  * estimated. */
 double nyx_vulkan__patience(const nyx_vulkan__gpu *gpu);
 double nyx_vulkan__seconds(const nyx_vulkan__gpu *gpu, nyx_cost cost);
-
-/* Make the recording of one micro-batch when it is not there. */
-int  nyx_vulkan__record(nyx_program *p, int micro, bool traced) NYX_CHECKED;
-void nyx_vulkan__recording_release(nyx_vulkan__gpu *gpu, nyx_vulkan__recording *recording);
 
 #endif

@@ -1,5 +1,5 @@
 /* program -- a Vulkan GPU as a device: stores, and programs as recorded work. */
-#include "device/vulkan/kernel.h"
+#include "device/vulkan/program.h"
 
 #include <string.h>
 

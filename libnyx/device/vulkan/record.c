@@ -1,18 +1,12 @@
-/* record -- the work of a program as command buffers, which are replayed.
+/* record -- the work of a program as command buffers, which are replayed; in the
+ * order of schedule.c or, where each piece's time is taken, of the program.
  *
  * Barriers stand where a piece of work meets bytes that pieces since the last
  * barrier wrote, or would write what they read. A command buffer is ended when
  * its estimated time would keep a display from being drawn. */
-#include "device/vulkan/kernel.h"
+#include "device/vulkan/program.h"
 
 #include <string.h>
-
-/* Bytes touched since the last barrier. */
-typedef struct {
-    VkBuffer buffer;
-    int64_t  begin, end;
-    bool     written;
-} touch;
 
 typedef struct {
     nyx_program           *p;
@@ -21,7 +15,7 @@ typedef struct {
     int                    micro;
     bool                   traced;
     VkCommandBuffer        commands; /* NULL: none is open */
-    touch                 *touches;
+    nyx_vulkan__touch     *touches; /* since the last barrier */
     int64_t                touch_count, touch_room;
     double                 seconds; /* of the open buffer, estimated */
     uint32_t               query;
@@ -56,16 +50,11 @@ static nyx_vulkan__place resolve(const recorder *r, nyx_vulkan__range range)
 static bool meets(const recorder *r, const nyx_vulkan__work *work)
 {
     for (int i = 0; i < work->binding_count; i++) {
-        const nyx_vulkan__place at = resolve(r, work->bindings[i]);
-        const bool  writes = work->written >> i & 1;
+        const nyx_vulkan__touch now = nyx_vulkan__touched(r->p, r->micro, work, i);
 
-        for (int64_t t = 0; t < r->touch_count; t++) {
-            const touch *seen = &r->touches[t];
-
-            if (seen->buffer == at.block->buffer && seen->begin < at.offset + at.bytes && at.offset < seen->end &&
-                (seen->written || writes))
+        for (int64_t t = 0; t < r->touch_count; t++)
+            if (nyx_vulkan__meet(&r->touches[t], &now))
                 return true;
-        }
     }
     return false;
 }
@@ -79,11 +68,9 @@ static int order(recorder *r, const nyx_vulkan__work *work)
         r->touch_count = 0;
     }
     for (int i = 0; i < work->binding_count; i++) {
-        const nyx_vulkan__place at = resolve(r, work->bindings[i]);
-
         if ((status = nyx_array_grow(&r->touches, &r->touch_room, r->touch_count, sizeof *r->touches, 256)) < 0)
             return status;
-        r->touches[r->touch_count++] = (touch){ at.block->buffer, at.offset, at.offset + at.bytes, work->written >> i & 1 };
+        r->touches[r->touch_count++] = nyx_vulkan__touched(r->p, r->micro, work, i);
     }
     return 0;
 }
@@ -268,16 +255,20 @@ int nyx_vulkan__record(nyx_program *p, int micro, bool traced)
     nyx_vulkan__program   *own = p->own;
     nyx_vulkan__recording *to = &own->recordings[traced][micro];
     recorder               r = { .p = p, .gpu = nyx_vulkan__gpu_of(p->store->device), .to = to, .micro = micro, .traced = traced };
+    int64_t               *order = NULL;
     int                    status;
 
     if (to->descriptors)
         return 0;
     status = prepare(&r);
+    if (status == 0 && !traced && !r.gpu->switches.orderly)
+        status = nyx_vulkan__schedule(&order, p, micro);
     for (int64_t i = 0; i < own->work_count && status == 0; i++)
-        status = record_work(&r, &own->work[i]);
+        status = record_work(&r, &own->work[order ? order[i] : i]);
     if (status == 0)
         status = end(&r);
     nyx_free(r.touches);
+    nyx_free(order);
     return status;
 }
 

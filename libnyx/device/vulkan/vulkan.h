@@ -58,10 +58,11 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     tile=K     every product takes the K-th tile of kernels/matmul.c
  *     slow=K     as if it were K times slower than such devices are, and drew a display
  *     again      counts start over when the device is opened again
+ *     orderly    work is recorded in the order of the program
  *     without=OP as if the operation, or `all`, had no kernel
  * Counts go down to 1; 0: never. */
 typedef struct {
-    bool    staging, short_loops, unfused, plain, again;
+    bool    staging, short_loops, unfused, plain, again, orderly;
     int64_t most, lost, late, full, tile, slow;
     bool    without[NYX_OP_COUNT];
 } nyx_vulkan__switches;
