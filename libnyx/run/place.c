@@ -161,7 +161,7 @@ static void predict(const search *s, candidate *c)
     const efficiency *e = strncmp(c->name, "cpu", 3) ? &of_gpu : &of_cpu;
     const nyx_amount *a = &s->amount;
     const double      rate = s->work->rate ? s->work->rate(s->work->context, c->device)
-                                           : nyx_rate_of(c->device, a->type);
+                                           : nyx_rate_of(c->device, a->type, a->flops);
     const double      pure = rate > 0.0 ? a->flops / rate : INFINITY;
 
     c->least_s = rate > 0.0 ? pure / e->most + a->launches * e->launch_least_s : 0.0;
@@ -213,6 +213,15 @@ static int measure(search *s, candidate *c, nyx_measuring *m)
     not_tried(s->place, c->name, "%s", nyx_error_text());
     give_up(c);
     return 0;
+}
+
+/* Can it be done there? Where a GPU has room for twice as much, nobody need see. */
+static int check(search *s, candidate *c)
+{
+    const int64_t room = nyx_device_memory(c->device);
+    nyx_measuring m = { .check = true };
+
+    return s->amount.bytes > 0 && room / 2 > s->amount.bytes ? 0 : measure(s, c, &m);
 }
 
 /* ---- choosing ------------------------------------------------------------------------------ */
@@ -274,10 +283,12 @@ static int try_one(search *s, candidate *c)
     nyx_trial    *trial;
 
     if (s->how != ALL && c->least_s >= best)
-        trial = not_tried(s->place, c->name, "by its arithmetic it would take more than %.3g s, the fastest takes %.3g s",
+        trial = not_tried(s->place, c->name,
+                          "by its arithmetic it would take more than %.3g s, the fastest takes %.3g s",
                           c->least_s, best);
     else if (!(cost <= room))
-        trial = not_tried(s->place, c->name, "trying it would take %.2g s, more than is left of a twentieth of the run", cost);
+        trial = not_tried(s->place, c->name,
+                          "trying it would take %.2g s, more than is left of a twentieth of the run", cost);
     else
         return measure(s, c, &m);
     trial->predicted_s = step_of(s, c->likely_s);
@@ -323,14 +334,13 @@ static void why(search *s, const char *text)
 
 static int decide(search *s)
 {
-    candidate    *first = &s->list[0];
-    nyx_measuring check = { .check = true };
-    int           status;
+    candidate *first = &s->list[0];
+    int        status;
 
     for (int i = 1; i < s->count; i++)
         not_tried(s->place, s->list[i].name, "by its arithmetic it would take more than %.3g s, '%s' less than %.3g s",
                   s->list[i].least_s, first->name, first->most_s)->predicted_s = step_of(s, s->list[i].likely_s);
-    if ((status = measure(s, first, &check)) < 0 || !first->device)
+    if ((status = check(s, first)) < 0 || !first->device)
         return status;
     not_tried(s->place, first->name, "no other can be as fast")->predicted_s = step_of(s, first->likely_s);
     why(s, "by their arithmetic no other can be as fast; nothing was tried");
@@ -341,8 +351,7 @@ static int decide(search *s)
 static int check_untried(search *s)
 {
     for (candidate *best = fastest(s); best && !isfinite(best->seconds); best = fastest(s)) {
-        nyx_measuring check = { .check = true };
-        const int     status = measure(s, best, &check);
+        const int status = check(s, best);
 
         if (status < 0)
             return status;

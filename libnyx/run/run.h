@@ -101,6 +101,7 @@ typedef struct {
 typedef struct {
     double         flops, launches; /* of all of it: operations on numbers, nodes that are run */
     int64_t        steps;           /* that it has, all alike */
+    int64_t        bytes;           /* of memory, about; 0: not known */
     enum nyx_dtype type;            /* of what is multiplied */
 } nyx_amount;
 
@@ -124,8 +125,8 @@ typedef struct {
 } nyx_work;
 
 /* Operations a second of products of that type, found in less than a tenth of a
- * second; 0: it multiplies none. */
-double nyx_rate_of(nyx_device *device, enum nyx_dtype type);
+ * second, on a GPU a third and a hundredth of what `flops` take; 0: it multiplies none. */
+double nyx_rate_of(nyx_device *device, enum nyx_dtype type, double flops);
 
 /* Open a device by its name (nyx_device_open). "auto": the processor where no
  * GPU is, or the work is short; else the one that by its arithmetic and by

@@ -159,7 +159,7 @@ static int amount_of(void *context, nyx_amount *out)
         return status;
     if ((status = nyx_trainer_create(&t, cpu, options)) == 0) {
         *out = (nyx_amount){ .flops = steps * nyx_trainer_flops(t), .steps = options->config.training.steps,
-                             .type = nyx_passes_dtype(&options->passes) };
+                             .bytes = nyx_trainer_bytes(t), .type = nyx_passes_dtype(&options->passes) };
         for (int i = 0; i < 3 && t->graphs[i]; i++)
             out->launches += steps * (i == 0 ? micros : 1.0) * nyx_graph_node_count(t->graphs[i]);
         nyx_trainer_free(t);

@@ -198,13 +198,13 @@ static void a_device_is_timed_by_a_product(void **state)
 
     (void)state;
     ok(nyx_device_open(&device, "cpu", 1));
-    f32 = nyx_rate_of(device, NYX_F32);
-    bf16 = nyx_rate_of(device, NYX_BF16);
+    f32 = nyx_rate_of(device, NYX_F32, 1e9);
+    bf16 = nyx_rate_of(device, NYX_BF16, 1e9);
     nyx_device_close(device);
     assert_true(f32 > 1e8 && f32 < 1e13 && bf16 > 1e7 && bf16 < 1e14);
     if (has_device()) {
         ok(nyx_device_open(&device, "vulkan", 1));
-        f32 = nyx_rate_of(device, NYX_F32);
+        f32 = nyx_rate_of(device, NYX_F32, 1e9);
         nyx_device_close(device);
         assert_true(f32 > 1e7 && f32 < 1e15);
     }

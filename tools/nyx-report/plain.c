@@ -125,6 +125,7 @@ static const char *const tensor_columns[] = {
 static const char *const bench_columns[] = { "op",      "what",       "samples",           "median_s",
                                              "low_s",   "high_s",     "flops_per_s",       "bytes_per_s",
                                              "limit_s", "limited_by", "fraction_of_limit", "openblas_s",
+                                             "host_s",  "host_fraction", "submit_s", "submits",
                                              NULL };
 
 static void tensors(nyx_grid *grid, const report_set *set)
