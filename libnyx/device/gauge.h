@@ -19,7 +19,7 @@ enum nyx_rate {
     NYX_RATE_F32,      /* multiply-adds in registers, two operations each */
     NYX_RATE_F16,      /* the same of matrix units that sum in f32 */
     NYX_RATE_BF16,
-    NYX_RATE_INT8,     /* dot products of four bytes, eight operations each */
+    NYX_RATE_INT8,     /* of matrix units that sum bytes, else dot products of four bytes, eight operations each */
     NYX_RATE_READ,     /* bytes of a set that is read again and again */
     NYX_RATE_COPY,     /* bytes read and bytes written */
     NYX_RATE_UPLOAD,   /* bytes from the host's memory to the device's, as a store is written */

@@ -52,7 +52,8 @@ typedef struct {
     uint32_t vendor, device, api_major, api_minor, api_patch;
     int64_t  buffer_most, allocation_most, shared_bytes, push_bytes, group_invocations;
     int      subgroup; /* invocations; 0: unknown */
-    struct { int m, n, k; } matrix[2]; /* units of a subgroup that sum products of f16, of bf16 in f32; 0: none */
+    /* Units of a subgroup that sum products of f16, of bf16 in f32, of i8 in i32; 0: none. */
+    struct { int m, n, k; } matrix[3];
     struct {
         bool storage16, storage8, float16, int8, int64, float64, address, timeline, memory_model, subgroup_size, dot,
             dot_fast, denormals, nan, matrix, bfloat16, budget, host_import;

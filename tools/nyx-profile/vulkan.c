@@ -43,6 +43,9 @@ static void describe_matrix(nyx_json *limits, const nyx_vulkan_device *d)
     nyx_json_set_int(limits, "matrix_bf16_rows", d->matrix[1].m);
     nyx_json_set_int(limits, "matrix_bf16_columns", d->matrix[1].n);
     nyx_json_set_int(limits, "matrix_bf16_terms", d->matrix[1].k);
+    nyx_json_set_int(limits, "matrix_int8_rows", d->matrix[2].m);
+    nyx_json_set_int(limits, "matrix_int8_columns", d->matrix[2].n);
+    nyx_json_set_int(limits, "matrix_int8_terms", d->matrix[2].k);
 }
 
 static void describe_shaders(nyx_json *device, const nyx_vulkan_device *d)

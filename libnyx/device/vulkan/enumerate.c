@@ -84,11 +84,15 @@ static void ask_limits(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
         snprintf(out->driver, sizeof out->driver, "%.100s %.150s", driver.driverName, driver.driverInfo);
 }
 
-/* The largest of its shapes up to 16 x 16 x 16 for one type of factors. */
+/* The largest of its shapes for one type of factors, up to 16 x 16 and 32 bytes of terms. */
 static void ask_matrix(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out, int type)
 {
     VkCooperativeMatrixPropertiesKHR list[64];
-    const int factor = type ? (int)VK_COMPONENT_TYPE_BFLOAT16_KHR : VK_COMPONENT_TYPE_FLOAT16_KHR;
+    const int factor = type == 2   ? VK_COMPONENT_TYPE_SINT8_KHR
+                       : type == 1 ? (int)VK_COMPONENT_TYPE_BFLOAT16_KHR
+                                   : VK_COMPONENT_TYPE_FLOAT16_KHR;
+    const int sum = type == 2 ? VK_COMPONENT_TYPE_SINT32_KHR : VK_COMPONENT_TYPE_FLOAT32_KHR;
+    const uint32_t                   most = type == 2 ? 32 : 16;
     uint32_t                         count = 64, best = 0;
 
     for (uint32_t i = 0; i < count; i++)
@@ -97,11 +101,11 @@ static void ask_matrix(const api *vk, VkPhysicalDevice device, nyx_vulkan_device
         return;
     for (uint32_t i = 0; i < count; i++) {
         const VkCooperativeMatrixPropertiesKHR *p = &list[i];
-        const bool sums = p->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && p->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
+        const bool     sums = (int)p->CType == sum && (int)p->ResultType == sum && !p->saturatingAccumulation;
         const bool     takes = (int)p->AType == factor && (int)p->BType == factor && p->scope == VK_SCOPE_SUBGROUP_KHR;
         const uint32_t size = p->MSize * p->NSize * p->KSize;
 
-        if (!sums || !takes || p->MSize > 16 || p->NSize > 16 || p->KSize > 16 || size <= best)
+        if (!sums || !takes || p->MSize > 16 || p->NSize > 16 || p->KSize > most || size <= best)
             continue;
         best = size;
         out->matrix[type].m = (int)p->MSize;
@@ -129,6 +133,8 @@ static void ask_matrices(const api *vk, VkPhysicalDevice device, nyx_vulkan_devi
         ask_matrix(vk, device, out, 0);
     if (matrix.cooperativeMatrix && brain.shaderBFloat16Type && brain.shaderBFloat16CooperativeMatrix)
         ask_matrix(vk, device, out, 1);
+    if (matrix.cooperativeMatrix && out->has.int8)
+        ask_matrix(vk, device, out, 2);
 }
 
 static void ask_features(const api *vk, VkPhysicalDevice device, nyx_vulkan_device *out, const extension_list *e)

@@ -226,36 +226,43 @@ static int open_chains(nyx_gauge *g)
 static const uint32_t shapes[][2] = { { 4, 4 }, { 4, 2 }, { 2, 4 }, { 2, 2 } };
 enum { SHAPES = sizeof shapes / sizeof *shapes, WARM_NS = 300000000 };
 
+static enum nyx_dtype type_of(enum nyx_rate rate)
+{
+    return rate == NYX_RATE_INT8 ? NYX_I8 : rate == NYX_RATE_BF16 ? NYX_BF16 : NYX_F16;
+}
+
 static int take_shape(nyx_gauge *g, int shape)
 {
     gauge                  *own = g->own;
     nyx_vulkan__gpu        *gpu = own->gpu;
-    const bool              brain = g->rate == NYX_RATE_BF16;
+    const enum nyx_dtype    type = type_of(g->rate);
     const nyx_vulkan_device *facts = &gpu->facts;
-    const uint32_t          m = (uint32_t)facts->matrix[brain].m, n = (uint32_t)facts->matrix[brain].n;
-    const uint32_t          k = (uint32_t)facts->matrix[brain].k;
+    const int               at = nyx_vulkan__matrix_of(type);
+    const uint32_t          m = (uint32_t)facts->matrix[at].m, n = (uint32_t)facts->matrix[at].n;
+    const uint32_t          k = (uint32_t)facts->matrix[at].k;
+    const char             *shader = type == NYX_I8 ? "rate_matrix_s8" : type == NYX_BF16 ? "rate_matrix_bf16" : "rate_matrix_f16";
     const uint32_t          spec[] = { SUBGROUPS * (uint32_t)facts->subgroup, shapes[shape][0], shapes[shape][1], m, n, k };
 
     own->turn_work = (double)own->groups * SUBGROUPS * MATRIX_CHAIN * spec[1] * spec[2] * 2.0 * m * n * k;
     if (!own->set) {
-        const int64_t bytes = (int64_t)(shapes[0][0] * m + shapes[0][1] * n) * k * 2;
-        const int     status = prepare(own, brain ? "rate_matrix_bf16" : "rate_matrix_f16", spec, 6, bytes, (int64_t)m * n * 4);
+        const int64_t bytes = (int64_t)(shapes[0][0] * m + shapes[0][1] * n) * k * nyx_dtype_bytes(type);
+        const int     status = prepare(own, shader, spec, 6, bytes, (int64_t)m * n * 4);
 
-        return status < 0 ? status : write_noise(gpu, &own->from, 0x3bff3bff); /* numbers below 1 */
+        return status < 0 ? status : write_noise(gpu, &own->from, type == NYX_I8 ? UINT32_MAX : 0x3bff3bff); /* numbers below 1 */
     }
-    return nyx_vulkan__pipeline_find(gpu, &own->pipeline, brain ? "rate_matrix_bf16" : "rate_matrix_f16", spec, 6);
+    return nyx_vulkan__pipeline_find(gpu, &own->pipeline, shader, spec, 6);
 }
 
 static int open_matrix(nyx_gauge *g)
 {
     gauge           *own = g->own;
     nyx_vulkan__gpu *gpu = own->gpu;
-    const bool       brain = g->rate == NYX_RATE_BF16;
+    const enum nyx_dtype type = type_of(g->rate);
     const int64_t    until = nyx_clock_ns() + (is_software(gpu) ? 0 : WARM_NS);
     double           most = 0;
     int              best = 0, status;
 
-    if (gpu->facts.matrix[brain].m == 0 || !nyx_vulkan__matrix_works(gpu, brain ? NYX_BF16 : NYX_F16))
+    if (gpu->facts.matrix[nyx_vulkan__matrix_of(type)].m == 0 || !nyx_vulkan__matrix_works(gpu, type))
         return nyx_error_set(NYX_ERR_UNSUPPORTED, "'%s' has no matrix units for %s that %s", gpu->facts.name,
                              nyx_rate_names[g->rate], gpu->starved ? "there is memory to try" : "multiply right");
     own->groups = is_software(gpu) ? 16 : gpu->unified ? 1024 : 4096;
@@ -343,9 +350,12 @@ static int open_transfer(nyx_gauge *g)
 
 static int open_rate(nyx_gauge *g)
 {
+    nyx_vulkan__gpu *gpu = ((gauge *)g->own)->gpu;
+
     switch (g->rate) {
-    case NYX_RATE_F32:
-    case NYX_RATE_INT8: return open_chains(g);
+    case NYX_RATE_INT8: /* of bytes, matrix units make the most */
+        return gpu->facts.matrix[2].m > 0 && nyx_vulkan__matrix_works(gpu, NYX_I8) ? open_matrix(g) : open_chains(g);
+    case NYX_RATE_F32: return open_chains(g);
     case NYX_RATE_F16:
     case NYX_RATE_BF16: return open_matrix(g);
     case NYX_RATE_READ:

@@ -103,7 +103,8 @@ static VkResult create_device(nyx_vulkan__gpu *gpu)
     };
     const char *const             extensions[] = { VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME,
                                                    VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME };
-    const bool        matrices = has->matrix[0].m > 0 || has->matrix[1].m > 0, bfloat = has->matrix[1].m > 0;
+    const bool        matrices = has->matrix[0].m > 0 || has->matrix[1].m > 0 || has->matrix[2].m > 0;
+    const bool        bfloat = has->matrix[1].m > 0;
     const VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                             .queueFamilyIndex = gpu->family, .queueCount = 1,
                                             .pQueuePriorities = &priority };

@@ -8,7 +8,7 @@
 
 const nyx_vulkan__tunable *const nyx_vulkan__tunables[] = { &nyx_vulkan__tune_matmul, &nyx_vulkan__tune_matvec,
                                                              &nyx_vulkan__tune_dots, &nyx_vulkan__tune_attention,
-                                                             &nyx_vulkan__tune_attention_grad, NULL };
+                                                             &nyx_vulkan__tune_attention_grad, &nyx_vulkan__tune_units, NULL };
 
 enum { NEAR = 2 }; /* steps of log2, of all extents together, from which a choice is still taken */
 

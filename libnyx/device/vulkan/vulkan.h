@@ -105,7 +105,7 @@ typedef struct {
     int                              frame; /* the one being filled */
     nyx_vulkan__block                download, parameters;
     nyx_vulkan__tuning              *tuning; /* NULL: nobody asked */
-    enum nyx_vulkan__trust           matrix[2]; /* in its matrix units, for f16 and bf16 */
+    enum nyx_vulkan__trust           matrix[3]; /* in its matrix units, for f16, bf16 and i8 */
     enum nyx_vulkan__trust           attention[2]; /* in attention by them */
     nyx_vulkan__tried               *tried;     /* tiles of theirs */
     int64_t                          tried_count, tried_room;
@@ -171,7 +171,7 @@ typedef struct {
     const char *shader;
     uint32_t    spec[NYX_VULKAN_SPECS], push[NYX_VULKAN_PUSH], groups;
     int         spec_count, operand_count;
-    struct { const void *in; void *out; int64_t bytes; } operands[4]; /* in, out NULL: not written before, not read */
+    struct { const void *in; void *out; int64_t bytes; } operands[6]; /* in, out NULL: not written before, not read */
 } nyx_vulkan__once;
 int nyx_vulkan__run_once(nyx_vulkan__gpu *gpu, const nyx_vulkan__once *once) NYX_CHECKED;
 

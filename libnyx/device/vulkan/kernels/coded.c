@@ -1,18 +1,11 @@
 /* coded -- weights that stay coded (shaders/decode.glsl says how they are read;
  * decode.comp, coded_dots.comp, coded_tiles.comp). */
-#include "device/vulkan/kernels/kernels.h"
+#include "device/vulkan/kernels/coded.h"
 
-#include "device/vulkan/tune.h"
-#include "graph/inference.h"
+typedef nyx_vulkan__planes  planes;
+typedef nyx_vulkan__product product;
 
 /* ---- planes ------------------------------------------------------------------------ */
-
-/* The planes of a node, from its input `first` on. */
-typedef struct {
-    nyx_format format;
-    nyx_layout layout;
-    int        first;
-} planes;
 
 static planes coded_of(nyx_vulkan__emit *e, int first)
 {
@@ -172,13 +165,6 @@ static void emit_embedding(nyx_vulkan__emit *e)
 
 enum { FEW = 8, TILE = 64 };
 
-/* What one product multiplies: rows [row, row + rows) of x, all weights. */
-typedef struct {
-    nyx_vulkan__range x, y;
-    int64_t           rows, all, columns, terms; /* all: rows of all such pieces */
-    bool              bias;
-} product;
-
 static nyx_vulkan__work product_of(const nyx_vulkan__emit *e, const char *shader, const planes *coded,
                                    int64_t first, int64_t piece)
 {
@@ -316,12 +302,18 @@ static void emit_matmul(nyx_vulkan__emit *e)
     const int64_t rows = terms > 0 ? nyx_vulkan__elems_in(e, 0) / terms : 0;
     const int64_t longest = terms > columns ? terms : columns;
     const bool    rounded = nyx_node_activations(e->node) != NYX_ACTIVATIONS_REAL;
+    nyx_genome    tile;
+    const bool    units = coded_rows(e, &coded) == columns && nyx_vulkan__units_take(&tile, e, &coded, rows);
 
     for (nyx_vulkan__piece x = nyx_vulkan__pieces(e, rows, longest * 4); nyx_vulkan__next(&x);) {
         product p = { .x = nyx_vulkan__part_of(e->in[0], &x, terms * 4),
                       .y = nyx_vulkan__part_of(e->out[0], &x, columns * 4),
                       .rows = x.count, .all = rows, .columns = columns, .terms = terms, .bias = e->in[5].bytes > 0 };
 
+        if (units) {
+            nyx_vulkan__emit_units(e, &coded, &p, &tile);
+            continue;
+        }
         if (rounded)
             p.x = emit_rounded(e, &p, nyx_vulkan__workspace(e, p.x.bytes));
         for (nyx_vulkan__piece w = nyx_vulkan__pieces_of(columns, coded_rows(e, &coded)); nyx_vulkan__next(&w);)

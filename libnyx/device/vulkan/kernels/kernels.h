@@ -50,8 +50,13 @@ int64_t nyx_vulkan__rope_lanes(const nyx_graph *g, const nyx_node *node);
 bool nyx_vulkan__attend_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p);
 bool nyx_vulkan__differentiate_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p, nyx_vulkan__range delta);
 
-/* Whether matrix units multiply f16 or bf16, which a product of each kind is
- * tried for once; with this tile, which is known only once it was tried. */
+/* Place of a type, f16, bf16 or i8, among facts.matrix. */
+static inline int nyx_vulkan__matrix_of(enum nyx_dtype type)
+{
+    return type == NYX_I8 ? 2 : type == NYX_BF16;
+}
+
+/* Whether matrix units multiply a type, which a product of each kind is tried for once; with this tile, which is known only once it was tried. */
 bool nyx_vulkan__matrix_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type);
 bool nyx_vulkan__tile_refused(const nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx_genome *tile);
 /* Before it is used: products of each kind, with whole tiles and with parts of
@@ -59,5 +64,7 @@ bool nyx_vulkan__tile_refused(const nyx_vulkan__gpu *gpu, enum nyx_dtype type, c
 bool nyx_vulkan__tile_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx_genome *tile);
 /* The status of what makes a trial ready. MEMORY: gpu->starved. */
 void nyx_vulkan__trial_made(nyx_vulkan__gpu *gpu, int status);
+/* Of coded_units.c: does such a tile of bytes? */
+bool nyx_vulkan__units_multiply(nyx_vulkan__gpu *gpu, const nyx_genome *tile);
 
 #endif

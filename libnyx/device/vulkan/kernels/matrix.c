@@ -124,13 +124,22 @@ static bool multiplies_all(nyx_device *device, enum nyx_dtype type, const extent
     return right;
 }
 
+static bool multiplies_small(nyx_vulkan__gpu *gpu, enum nyx_dtype type)
+{
+    const int m = gpu->facts.matrix[nyx_vulkan__matrix_of(type)].m, n = gpu->facts.matrix[nyx_vulkan__matrix_of(type)].n;
+
+    if (type == NYX_I8)
+        return m > 0 && nyx_vulkan__units_multiply(gpu, &(nyx_genome){ { m, n, m, n, 1 } });
+    return multiplies_all(gpu->device, type, &(extents){ 40, 56, 72 });
+}
+
 bool nyx_vulkan__matrix_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type)
 {
-    enum nyx_vulkan__trust *trust = &gpu->matrix[type == NYX_BF16];
+    enum nyx_vulkan__trust *trust = &gpu->matrix[nyx_vulkan__matrix_of(type)];
 
     if (*trust == NYX_VULKAN_UNTRIED && !gpu->starved) {
         *trust = NYX_VULKAN_TRUSTED; /* by the products */
-        const bool right = multiplies_all(gpu->device, type, &(extents){ 40, 56, 72 });
+        const bool right = multiplies_small(gpu, type);
         *trust = gpu->starved ? NYX_VULKAN_UNTRIED : right ? NYX_VULKAN_TRUSTED : NYX_VULKAN_REFUSED;
     }
     return *trust == NYX_VULKAN_TRUSTED;
@@ -163,7 +172,8 @@ bool nyx_vulkan__tile_works(nyx_vulkan__gpu *gpu, enum nyx_dtype type, const nyx
     if (gpu->starved)
         return false;
     gpu->trying = &own;
-    const bool right = multiplies_all(gpu->device, type, &whole) && multiplies_all(gpu->device, type, &part);
+    const bool right = type == NYX_I8 ? nyx_vulkan__units_multiply(gpu, &own)
+                                      : multiplies_all(gpu->device, type, &whole) && multiplies_all(gpu->device, type, &part);
     gpu->trying = before;
     if (!gpu->starved)
         gpu->tried[gpu->tried_count++] = (nyx_vulkan__tried){ type, own, !right };
