@@ -5,17 +5,13 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_spirv_intrinsics : require
+#include "bytes.glsl"
 #include "nyx.glsl"
 
 const uint CHAIN = 16u; /* of each of the 16: CHAIN of device/vulkan/gauge.c */
 
 layout(set = 0, binding = 0) buffer O { uint out_[]; };
 layout(push_constant) uniform Push { uint turns, factor, term, wanted; };
-
-/* OpSDot of operands that are PackedVectorFormat4x8Bit, 0. */
-spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6018, 6019], id = 4450)
-int dot_of_bytes(uint a, uint b, spirv_literal int format);
 
 void main()
 {
@@ -27,7 +23,7 @@ void main()
     for (uint i = 0u; i < turns; i++)
         [[unroll]] for (uint j = 0u; j < CHAIN; j++)
             [[unroll]] for (uint k = 0u; k < 16u; k++)
-                sums[k] += uint(dot_of_bytes(sums[k], factor, 0));
+                sums[k] += uint(dot_of_bytes(sums[k], factor));
     [[unroll]] for (uint k = 0u; k < 16u; k++)
         all += sums[k];
     if (all == wanted)

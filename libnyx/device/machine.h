@@ -66,6 +66,7 @@ typedef struct {
         bool fuses_precise;   /* a product and a sum are joined where that is forbidden */
         bool keeps_denormals; /* of f32 */
         bool compares_nan;    /* every comparison with NaN is false, but != */
+        bool dots_bytes;      /* dot products of four signed bytes are right; has.dot */
     } shaders;
     struct {
         int64_t bytes, budget, used; /* budget, used -1: the driver does not say */

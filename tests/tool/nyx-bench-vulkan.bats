@@ -38,6 +38,10 @@ assert limits["gpu"]["f32"] > 0 and limits["peak_flops_per_s"]["base"] is None a
 PY
     nyx-bench --op=matvec_coded,matmul_coded $quick --sizes=3x17x40 --formats=int4:g32 --activations=int8 --device=vulkan > table
     [ "$(grep -c 'int4:g32, x int8' table)" -eq 2 ]
+    grep -q 'loops in registers of the GPU: .*int8' table
+    for switch in dot nodot; do
+        nyx-bench --op=matmul_coded $quick --sizes=3x17x40 --formats=mxfp4 --activations=int8 --device=vulkan:0,$switch | grep -q 'mxfp4, x int8'
+    done
     nyx-bench --op=matmul_coded $quick --sizes=33x17x40 --formats=int8:channel,nf4:g64 --activations=int8-row --device=vulkan > table
     grep -q 'int8:channel, x int8-row 33x17x40' table && grep -q 'nf4:g64 33x17x40' table
     refuses 69 "has no tile 99" --op=matmul $quick --sizes=16 --device=vulkan:0,tile=99
@@ -95,6 +99,11 @@ PY
 JSON
     nyx-bench --op=step --config=c.json --length=8 --seconds=0.001 --spread=1000 --device=vulkan --tune --report=s.json > table
     [ "$(grep -c '^tuned matmul ' table)" -gt 3 ]
+    for op in matvec_coded matmul_coded; do
+        nyx-bench --op=$op --formats=int4:g32 --activations=int8 --seconds=0.01 --spread=1000 --sizes=9x40x32 --device=vulkan --tune > table
+        grep -q "^tuned $op int4:g32, x int8 .*, 0 wrong" table
+    done
+    grep -q '"kernel": *"integer_dots"' caches/nyx/*.tune.jsonl && grep -q '"kernel": *"integer_tiles"' caches/nyx/*.tune.jsonl
     sed -i '2s/kernel/colonel/' caches/nyx/*.tune.jsonl
     nyx-bench $product --report=u.json > table 2> /dev/null
     grep -q "line 2 is damaged; nyx-bench --tune makes a new table" u.json

@@ -12,7 +12,7 @@
 
 /* Sums of these may be fused (their bounds are those of any order), but for the
  * functions in them that round by hand, which are known by two constants. */
-static const char *const may_fuse[] = { "attention", "coded_dots", "coded_tiles", "matmul", "matvec", "rate_",
+static const char *const may_fuse[] = { "attention", "coded_dots", "coded_tiles", "integer_", "matmul", "matvec", "rate_",
                                        "random" };
 
 /* Opcodes, decorations and numbers of SPIR-V. */

@@ -54,6 +54,7 @@ static void describe_shaders(nyx_json *device, const nyx_vulkan_device *d)
         { "long_loops", d->shaders.long_loops }, { "rounds_f16", d->shaders.rounds_f16 },
         { "fuses_fma", d->shaders.fuses_fma }, { "fuses_precise", d->shaders.fuses_precise },
         { "keeps_denormals", d->shaders.keeps_denormals }, { "compares_nan", d->shaders.compares_nan },
+        { "dots_bytes", d->shaders.dots_bytes },
     };
 
     if (d->shaders.known)

@@ -7,8 +7,11 @@
 #include <time.h>
 
 const nyx_vulkan__tunable *const nyx_vulkan__tunables[] = { &nyx_vulkan__tune_matmul, &nyx_vulkan__tune_matvec,
-                                                             &nyx_vulkan__tune_dots, &nyx_vulkan__tune_attention,
-                                                             &nyx_vulkan__tune_attention_grad, &nyx_vulkan__tune_units, NULL };
+                                                             &nyx_vulkan__tune_dots, &nyx_vulkan__tune_units,
+                                                             &nyx_vulkan__tune_integer_dots,
+                                                             &nyx_vulkan__tune_integer_tiles,
+                                                             &nyx_vulkan__tune_attention,
+                                                             &nyx_vulkan__tune_attention_grad, NULL };
 
 enum { NEAR = 2 }; /* steps of log2, of all extents together, from which a choice is still taken */
 

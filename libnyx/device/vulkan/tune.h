@@ -25,7 +25,9 @@ typedef struct {
 } nyx_vulkan__tunable;
 
 extern const nyx_vulkan__tunable nyx_vulkan__tune_matmul, nyx_vulkan__tune_matvec, nyx_vulkan__tune_dots,
-                                 nyx_vulkan__tune_attention, nyx_vulkan__tune_attention_grad, nyx_vulkan__tune_units;
+                                 nyx_vulkan__tune_units, nyx_vulkan__tune_integer_dots,
+                                 nyx_vulkan__tune_integer_tiles, nyx_vulkan__tune_attention,
+                                 nyx_vulkan__tune_attention_grad;
 extern const nyx_vulkan__tunable *const nyx_vulkan__tunables[]; /* ends with NULL */
 
 /* Is it one from 1 to `most`? */

@@ -51,6 +51,8 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     short      as if loops ended after 65,535 turns
  *     unfused    casts stay operations of their own (pass/fuse.c)
  *     plain      attention without matrix units
+ *     dot        as if dot products of bytes were fast
+ *     nodot      as if they came out wrong
  *     most=B     as if B bytes could be bound at once
  *     lost=K     the K-th submit loses the device
  *     late=K     the K-th wait takes too long
@@ -62,7 +64,7 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     without=OP as if the operation, or `all`, had no kernel
  * Counts go down to 1; 0: never. */
 typedef struct {
-    bool    staging, short_loops, unfused, plain, again, orderly;
+    bool    staging, short_loops, unfused, plain, again, orderly, dot, nodot;
     int64_t most, lost, late, full, tile, slow;
     bool    without[NYX_OP_COUNT];
 } nyx_vulkan__switches;
@@ -175,6 +177,8 @@ typedef struct {
 } nyx_vulkan__once;
 int nyx_vulkan__run_once(nyx_vulkan__gpu *gpu, const nyx_vulkan__once *once) NYX_CHECKED;
 
+/* Whether dot products of bytes are fast, and right. */
+bool nyx_vulkan__multiplies_bytes(const nyx_vulkan__gpu *gpu);
 /* Run a shader that shows what the driver does to them: facts.shaders. canary.c. */
 int nyx_vulkan__canary(nyx_vulkan__gpu *gpu) NYX_CHECKED;
 

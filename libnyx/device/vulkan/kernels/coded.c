@@ -2,8 +2,7 @@
  * decode.comp, coded_dots.comp, coded_tiles.comp). */
 #include "device/vulkan/kernels/coded.h"
 
-typedef nyx_vulkan__planes  planes;
-typedef nyx_vulkan__product product;
+typedef nyx_vulkan__planes planes;
 
 /* ---- planes ------------------------------------------------------------------------ */
 
@@ -81,10 +80,8 @@ static uint32_t group_shift(const nyx_layout *layout)
     return shift;
 }
 
-/* Constants 1 ... 7, bindings 0 ... 3 and the first push words of shaders/decode.glsl
- * for rows [row, row + rows). */
-static void bind_planes(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const planes *coded, int64_t row,
-                        int64_t rows)
+void nyx_vulkan__bind_planes(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const planes *coded, int64_t row,
+                             int64_t rows)
 {
     const nyx_layout *layout = &coded->layout;
     const bool        per_row = layout->row_groups > 0;
@@ -124,7 +121,7 @@ static void emit_rows(nyx_vulkan__emit *e, const planes *coded, int64_t first, i
     const int64_t     row_bytes = layout->cols * 4;
     nyx_vulkan__work  work = nyx_vulkan__shader(e, "decode");
 
-    bind_planes(&work, e, coded, first, piece);
+    nyx_vulkan__bind_planes(&work, e, coded, first, piece);
     nyx_vulkan__spec(&work, gather);
     nyx_vulkan__bind(&work, gather ? e->in[0] : nyx_vulkan__part(e->in[0], 0, 4), false);
     nyx_vulkan__bind(&work, gather ? e->out[0] : nyx_vulkan__part(e->out[0], first * row_bytes, piece * row_bytes),
@@ -165,44 +162,38 @@ static void emit_embedding(nyx_vulkan__emit *e)
 
 enum { FEW = 8, TILE = 64 };
 
-static nyx_vulkan__work product_of(const nyx_vulkan__emit *e, const char *shader, const planes *coded,
-                                   int64_t first, int64_t piece)
-{
-    nyx_vulkan__work work = nyx_vulkan__shader(e, shader);
-
-    bind_planes(&work, e, coded, first, piece);
-    return work;
-}
-
-static void bind_product(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const product *p, int64_t first)
+void nyx_vulkan__bind_product(nyx_vulkan__work *work, const nyx_vulkan__emit *e, const nyx_vulkan__product *p,
+                              int64_t first)
 {
     nyx_vulkan__bind(work, p->x, false);
     nyx_vulkan__bind(work, p->bias ? e->in[5] : nyx_vulkan__part(p->x, 0, 4), false);
     nyx_vulkan__bind(work, p->y, true);
+    if (p->steps.bytes > 0)
+        nyx_vulkan__bind(work, p->steps, false);
     nyx_vulkan__push(work, (uint32_t)p->columns);
     nyx_vulkan__push(work, (uint32_t)first);
     nyx_vulkan__push(work, (uint32_t)p->rows);
     nyx_vulkan__push(work, p->bias);
 }
 
-/* Genes of dots: invocations of a workgroup, columns that it makes. */
-static nyx_tune_problem dots_of(const nyx_layout *layout, int64_t rows)
+static nyx_tune_problem problem_of(const nyx_vulkan__tunable *kernel, const nyx_layout *layout, int64_t rows)
 {
-    return (nyx_tune_problem){ .kernel = "coded_dots", .type = NYX_F32,
+    return (nyx_tune_problem){ .kernel = kernel->name, .type = NYX_F32,
                                .variant = (int)kind_of(layout) * 100 + layout->bits,
                                .extents = { rows, layout->rows, layout->cols } };
 }
 
-static bool asks_dots(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+bool nyx_vulkan__coded_asks(nyx_tune_problem *out, const nyx_vulkan__tunable *kernel, bool integers, bool few,
+                            const nyx_graph *g, const nyx_node *node)
 {
     nyx_format format;
     nyx_layout layout;
 
-    (void)gpu;
-    if (node->op != NYX_OP_MATMUL_CODED || nyx_node_coded(node, &format, &layout) < 0 || layout.cols == 0)
+    if (node->op != NYX_OP_MATMUL_CODED || (nyx_node_activations(node) != NYX_ACTIVATIONS_REAL) != integers ||
+        nyx_node_coded(node, &format, &layout) < 0 || layout.cols == 0)
         return false;
-    *out = dots_of(&layout, nyx_value_elems(g, node->inputs[0]) / layout.cols);
-    return out->extents[0] <= FEW;
+    *out = problem_of(kernel, &layout, nyx_value_elems(g, node->inputs[0]) / layout.cols);
+    return (out->extents[0] <= FEW) == few;
 }
 
 /* Rows are made by 1, 2, 4 or 8. */
@@ -213,18 +204,16 @@ static uint32_t rows_made(int64_t rows)
 
 /* As many invocations as have something to do; as many columns as their sums
  * have room in shared memory. */
-static void usual_dots(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem)
+void nyx_vulkan__few_usual(nyx_genome *out, const nyx_tune_problem *problem, int64_t unit)
 {
-    const int bits = problem->variant % 100, unit = bits == 3 ? 32 : 64 / bits;
-    int32_t   group = 32;
+    int32_t group = 32;
 
-    (void)gpu;
     while (group < 128 && group * 2 * unit <= problem->extents[2])
         group *= 2;
     *out = (nyx_genome){ { group, problem->extents[0] > 4 ? 2 : 4 } };
 }
 
-static bool seed_dots(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, int64_t index)
+bool nyx_vulkan__few_seed(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, int64_t index)
 {
     (void)gpu;
     (void)problem;
@@ -232,7 +221,7 @@ static bool seed_dots(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_prob
     return index < 20;
 }
 
-static bool dots_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome)
+bool nyx_vulkan__few_fits(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome)
 {
     const int32_t group = genome->genes[0], columns = genome->genes[1];
     const int64_t sums = (int64_t)rows_made(problem->extents[0]) * columns;
@@ -241,57 +230,68 @@ static bool dots_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, cons
            nyx_vulkan__is_power(columns, 8) && sums <= 32 && sums * group * 4 <= gpu->facts.shared_bytes;
 }
 
+static bool asks_dots(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+{
+    (void)gpu;
+    return nyx_vulkan__coded_asks(out, &nyx_vulkan__tune_dots, false, true, g, node);
+}
+
+/* Two words of codes a unit; a block of 3 bits. */
+static void usual_dots(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem)
+{
+    const int bits = problem->variant % 100;
+
+    (void)gpu;
+    nyx_vulkan__few_usual(out, problem, bits == 3 ? 32 : 64 / bits);
+}
+
 const nyx_vulkan__tunable nyx_vulkan__tune_dots = {
-    .name = "coded_dots", .shaders = { "coded_dots" }, .asks = asks_dots, .usual = usual_dots, .seed = seed_dots,
-    .fits = dots_fit,
+    .name = "coded_dots", .shaders = { "coded_dots" }, .asks = asks_dots, .usual = usual_dots,
+    .seed = nyx_vulkan__few_seed, .fits = nyx_vulkan__few_fits,
 };
 
-static void emit_dots(nyx_vulkan__emit *e, const planes *coded, const product *p, int64_t first, int64_t piece)
+static void emit_dots(nyx_vulkan__emit *e, const planes *coded, const nyx_vulkan__product *p, int64_t first,
+                      int64_t piece)
 {
-    const nyx_tune_problem problem = dots_of(&coded->layout, p->all);
-    nyx_vulkan__work       work = product_of(e, "coded_dots", coded, first, piece);
-    nyx_genome             genome;
+    const bool                 integers = p->steps.bytes > 0;
+    const nyx_vulkan__tunable *kernel = integers ? &nyx_vulkan__tune_integer_dots : &nyx_vulkan__tune_dots;
+    const nyx_tune_problem     problem = problem_of(kernel, &coded->layout, p->all);
+    nyx_vulkan__work work = nyx_vulkan__shader(e, integers ? nyx_vulkan__integer_shader(e->gpu, false) : "coded_dots");
+    nyx_genome       genome;
 
-    if (!nyx_vulkan__tuned(&genome, e->gpu, &nyx_vulkan__tune_dots, &problem))
-        usual_dots(&genome, e->gpu, &problem);
+    if (!nyx_vulkan__tuned(&genome, e->gpu, kernel, &problem))
+        kernel->usual(&genome, e->gpu, &problem);
     const uint32_t columns = (uint32_t)genome.genes[1];
+    nyx_vulkan__bind_planes(&work, e, coded, first, piece);
     work.spec[0] = (uint32_t)genome.genes[0];
     nyx_vulkan__spec(&work, rows_made(p->all));
     nyx_vulkan__spec(&work, columns);
     nyx_vulkan__spec(&work, coded->layout.codes_row_bytes % 8 == 0);
-    bind_product(&work, e, p, first);
+    nyx_vulkan__bind_product(&work, e, p, first);
     nyx_vulkan__groups(&work, (piece + columns - 1) / columns);
     nyx_vulkan__add(e, &work);
 }
 
-static void emit_tiles(nyx_vulkan__emit *e, const planes *coded, const product *p, int64_t first, int64_t piece)
+/* Tiles of x that is f32 are what they are. */
+static void emit_tiles(nyx_vulkan__emit *e, const planes *coded, const nyx_vulkan__product *p, int64_t first,
+                       int64_t piece)
 {
-    nyx_vulkan__work work = product_of(e, "coded_tiles", coded, first, piece);
+    const nyx_vulkan__tunable *kernel = &nyx_vulkan__tune_integer_tiles;
+    const bool                 integers = p->steps.bytes > 0;
+    const nyx_tune_problem     problem = problem_of(kernel, &coded->layout, p->all);
+    nyx_vulkan__work work = nyx_vulkan__shader(e, integers ? nyx_vulkan__integer_shader(e->gpu, true) : "coded_tiles");
+    nyx_genome       genome = { { 128, TILE } };
 
+    if (integers && !nyx_vulkan__tuned(&genome, e->gpu, kernel, &problem))
+        kernel->usual(&genome, e->gpu, &problem);
     nyx_vulkan__turns(e, 2 * p->terms);
-    work.spec[0] = 128;
-    bind_product(&work, e, p, first);
-    nyx_vulkan__grid(&work, (piece + TILE - 1) / TILE, (p->rows + TILE - 1) / TILE, 1);
+    nyx_vulkan__bind_planes(&work, e, coded, first, piece);
+    work.spec[0] = (uint32_t)genome.genes[0];
+    if (integers)
+        nyx_vulkan__spec(&work, (uint32_t)genome.genes[1]);
+    nyx_vulkan__bind_product(&work, e, p, first);
+    nyx_vulkan__grid(&work, (piece + TILE - 1) / TILE, (p->rows + genome.genes[1] - 1) / genome.genes[1], 1);
     nyx_vulkan__add(e, &work);
-}
-
-/* x as it is multiplied when activations are coded in 8 bits. */
-static nyx_vulkan__range emit_rounded(nyx_vulkan__emit *e, const product *p, nyx_vulkan__range to)
-{
-    const bool       row = nyx_node_activations(e->node) == NYX_ACTIVATIONS_INT8_ROW;
-    nyx_vulkan__work work = nyx_vulkan__shader(e, "coded_activation");
-
-    nyx_vulkan__spec(&work, row);
-    nyx_vulkan__bind(&work, p->x, false);
-    nyx_vulkan__bind(&work, to, true);
-    nyx_vulkan__push(&work, (uint32_t)p->rows);
-    nyx_vulkan__push(&work, (uint32_t)p->terms);
-    if (row)
-        nyx_vulkan__groups(&work, p->rows);
-    else
-        nyx_vulkan__elements(&work, e, p->rows * ((p->terms + 31) / 32));
-    nyx_vulkan__add(e, &work);
-    return to;
 }
 
 /* Rows of x in pieces that can be bound, and for each the weights in pieces. */
@@ -301,21 +301,22 @@ static void emit_matmul(nyx_vulkan__emit *e)
     const int64_t terms = coded.layout.cols, columns = coded.layout.rows;
     const int64_t rows = terms > 0 ? nyx_vulkan__elems_in(e, 0) / terms : 0;
     const int64_t longest = terms > columns ? terms : columns;
-    const bool    rounded = nyx_node_activations(e->node) != NYX_ACTIVATIONS_REAL;
-    nyx_genome    tile;
-    const bool    units = coded_rows(e, &coded) == columns && nyx_vulkan__units_take(&tile, e, &coded, rows);
+    const enum nyx_activations how = nyx_node_activations(e->node);
+    nyx_genome                 tile;
+    const bool units = coded_rows(e, &coded) == columns && nyx_vulkan__units_take(&tile, e, &coded, rows);
 
     for (nyx_vulkan__piece x = nyx_vulkan__pieces(e, rows, longest * 4); nyx_vulkan__next(&x);) {
-        product p = { .x = nyx_vulkan__part_of(e->in[0], &x, terms * 4),
-                      .y = nyx_vulkan__part_of(e->out[0], &x, columns * 4),
-                      .rows = x.count, .all = rows, .columns = columns, .terms = terms, .bias = e->in[5].bytes > 0 };
+        nyx_vulkan__product p = { .x = nyx_vulkan__part_of(e->in[0], &x, terms * 4),
+                                  .y = nyx_vulkan__part_of(e->out[0], &x, columns * 4),
+                                  .rows = x.count, .all = rows, .columns = columns, .terms = terms,
+                                  .bias = e->in[5].bytes > 0 };
 
         if (units) {
             nyx_vulkan__emit_units(e, &coded, &p, &tile);
             continue;
         }
-        if (rounded)
-            p.x = emit_rounded(e, &p, nyx_vulkan__workspace(e, p.x.bytes));
+        if (how != NYX_ACTIVATIONS_REAL)
+            nyx_vulkan__emit_bytes(e, &p, how == NYX_ACTIVATIONS_INT8_ROW, 0);
         for (nyx_vulkan__piece w = nyx_vulkan__pieces_of(columns, coded_rows(e, &coded)); nyx_vulkan__next(&w);)
             if (rows <= FEW)
                 emit_dots(e, &coded, &p, w.first, w.count);
