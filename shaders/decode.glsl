@@ -55,15 +55,18 @@ const float nf4_levels[16] = float[16](
     -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
     0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0);
 
+const float e2m1_levels[16] = float[16](0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0,
+                                        -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0);
+
 /* GPUs look them up in shared memory much faster than in an array of their own. */
-shared float nf4_shared[16];
+shared float levels[16];
 
 void decode_begin()
 {
-    if (KIND != KIND_NF4)
+    if (KIND != KIND_NF4 && KIND != KIND_E2M1)
         return;
     for (uint i = gl_LocalInvocationID.x; i < 16u; i += gl_WorkGroupSize.x)
-        nf4_shared[i] = nf4_levels[i];
+        levels[i] = KIND == KIND_NF4 ? nf4_levels[i] : e2m1_levels[i];
     barrier();
 }
 
@@ -167,12 +170,10 @@ vec4 integer_points(uint bytes, float offset)
 /* Of a code at the top of a word. */
 float float_point(uint top)
 {
-    if (KIND == KIND_NF4)
-        return nf4_shared[top >> 28];
+    if (KIND == KIND_NF4 || KIND == KIND_E2M1)
+        return levels[top >> 28];
     if (KIND == KIND_E4M3)
         return top_e4m3(top);
-    if (KIND == KIND_E2M1)
-        return QUICK != 0u ? quick_e2m1(top) : e2m1_float(top >> 28);
     return QUICK != 0u ? quick_e5m2(top) : e5m2_float(top >> 24);
 }
 

@@ -39,11 +39,6 @@ float e4m3_float(uint code)
                                    : small_float(code, 4u, 3u, 7u, false);
 }
 
-float e2m1_float(uint code)
-{
-    return small_float(code, 2u, 1u, 1u, false);
-}
-
 /* The same where a device keeps denormals, in fewer steps: the code lies at the
  * top of a word, whatever is below it. Its bits, moved to where a float has
  * them, are 2^(127 - bias) times too small; from `limit` on the code is
@@ -69,11 +64,6 @@ float quick_e5m2(uint top)
 float quick_e4m3(uint top)
 {
     return quick_float(top, 4u, 0x87f00000u, 7u, 480.0, 0x7fc00000u);
-}
-
-float quick_e2m1(uint top)
-{
-    return quick_float(top, 6u, 0x81c00000u, 1u, 8.0, 0u);
 }
 
 /* To 16 bits: nearest, ties to even; a NaN keeps the top of its payload. */
