@@ -89,7 +89,7 @@ void finish_rows(uint first)
         rows[lane * 16] = 1.0 / sum;
         if (HAS_LSE && first + lane < positions)
             lse[(gl_WorkGroupID.z * heads + gl_WorkGroupID.y) * positions + first + lane] =
-                most * 0.693147182 + nyx_log(sum);
+                sum > 0.0 ? most * 0.693147182 + nyx_log(sum) : uintBitsToFloat(0x7fc00000u);
     }
     barrier();
     [[unroll]] for (uint i = 0; i < HEIGHT; i++)
@@ -100,7 +100,7 @@ void finish_rows(uint first)
 void main()
 {
     /* Late queries see most keys: they go first. */
-    const uint tiles = gl_NumWorkGroups.x, at = CAUSAL ? tiles - 1 - gl_WorkGroupID.x : gl_WorkGroupID.x;
+    const uint late = (positions - 1) / ROWS - gl_WorkGroupID.x, at = CAUSAL ? late : gl_WorkGroupID.x;
     const uint first = at * ROWS, end = CAUSAL ? min(first + ROWS, positions) : positions;
 
     start_operands(gl_WorkGroupID.z, gl_WorkGroupID.y);
@@ -111,8 +111,9 @@ void main()
         multiply(0, QUERY, first, KEY, key);
         limit_rows(first, key);
         weigh_rows();
+        careful = CAUSAL && key + COLUMNS > first + 1;
         if (HAS_RESULT)
-            gather(0, VALUE, key, end);
+            gather(0, VALUE, key, end, first);
     }
     finish_rows(first);
     if (HAS_RESULT)

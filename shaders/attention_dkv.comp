@@ -50,8 +50,9 @@ void main()
         multiply(0, KEY, first, QUERY, query);
         multiply(1, VALUE, first, RESULT, query);
         differentiate(first, head, query);
-        gather(0, RESULT, query, positions);
-        gather(1, QUERY, query, positions);
+        careful = CAUSAL && query + 1 < first + ROWS;
+        gather(0, RESULT, query, positions, first);
+        gather(1, QUERY, query, positions, first);
     }
     write_sums(0, VALUE, first);
     write_sums(1, KEY, first);

@@ -46,7 +46,7 @@ void differentiate(uint first, uint first_key)
 
 void main()
 {
-    const uint tiles = gl_NumWorkGroups.x, at = CAUSAL ? tiles - 1 - gl_WorkGroupID.x : gl_WorkGroupID.x;
+    const uint late = (positions - 1) / ROWS - gl_WorkGroupID.x, at = CAUSAL ? late : gl_WorkGroupID.x;
     const uint first = at * ROWS, end = CAUSAL ? min(first + ROWS, positions) : positions;
 
     start_operands(gl_WorkGroupID.z, gl_WorkGroupID.y);
@@ -56,7 +56,8 @@ void main()
         multiply(0, QUERY, first, KEY, key);
         multiply(1, RESULT, first, VALUE, key);
         differentiate(first, key);
-        gather(0, KEY, key, end);
+        careful = CAUSAL && key + COLUMNS > first + 1;
+        gather(0, KEY, key, end, first);
     }
     write_sums(0, QUERY, first);
 }

@@ -9,19 +9,13 @@
  * score of each row, then for weights; so sums are never scaled. N is 8 LANES / M. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
-#ifdef BFLOAT
-#extension GL_EXT_bfloat16 : require
-#endif
-#extension GL_KHR_shader_subgroup_basic : require
-#extension GL_KHR_memory_scope_semantics : require
-#extension GL_KHR_cooperative_matrix : require
+#include "matrix.glsl"
 #include "nyx.glsl"
 #include "math.glsl"
 #include "float.glsl"
 #include "units.glsl"
 #include "power.glsl"
+#include "bring.glsl"
 
 layout(constant_id = 1) const uint SUBGROUPS = 4;
 layout(constant_id = 2) const uint WIDTH = 64;
@@ -53,15 +47,6 @@ coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sums[WIDTH / N];
 vec4 score[OWN];
 uint subgroup = gl_SubgroupID, row = gl_SubgroupInvocationID / PER, part = gl_SubgroupInvocationID % PER;
 uint step_of = WIDTH * (heads + 2 * kv_heads); /* elements of a position */
-
-/* Positions from `first` on, of an operand from element `start` on; zeros beyond the last. */
-#define BRING(into, lines, start, first)                                                        \
-    for (uint i = gl_LocalInvocationID.x; i < lines * WIDE; i += THREADS) {                     \
-        const uint position = first + i / WIDE;                                                 \
-        const uint from = (start + min(position, positions - 1) * step_of) / 8 + i % WIDE;      \
-                                                                                                \
-        into[i / WIDE * LINE + i % WIDE] = position < positions ? x[from] : uvec4(0);           \
-    }
 
 /* The scores of the keys at hand that are this invocation's part of its row. */
 void read_scores(uint at_query, uint first_key)
@@ -124,15 +109,19 @@ void add_values()
     }
 }
 
-/* Fragment n of the result: eight elements an invocation, from element `at` of `to` on. */
-void write_fragment(uint n, float factor, uint at, bool there)
+/* Fragment n of the result: eight elements an invocation, from element `at` of `to` on.
+ * Values of those keys from `first_key` on that `own` meets may have been tamed. */
+void write_fragment(uint n, float factor, uint at, uint own, uint first_key, uint value_at)
 {
+    const bool there = own < positions;
     const uint from = (subgroup * M + row) * SCORES + part * 2;
 
     subgroupBarrier();
     coopMatStore(sums[n], rows, subgroup * M * SCORES, SCORES, gl_CooperativeMatrixLayoutRowMajor);
     subgroupBarrier();
-    const vec4 low = uintBitsToFloat(rows[from]) * factor, high = uintBitsToFloat(rows[from + 1]) * factor;
+    vec4 low = uintBitsToFloat(rows[from]) * factor, high = uintBitsToFloat(rows[from + 1]) * factor;
+    for (uint key = first_key; CAUSAL && wild != 0 && there && key <= own; key++)
+        add_wild(low, high, x[(value_at + key * step_of + n * N) / 8 + part], true);
     if (there && HALF) {
         to[at / 8] = uvec4(halves_of(low), halves_of(high));
     } else if (there) {
@@ -143,19 +132,20 @@ void write_fragment(uint n, float factor, uint at, bool there)
 
 void main()
 {
-    const uint tiles = gl_NumWorkGroups.x, tile = CAUSAL ? tiles - 1 - gl_WorkGroupID.x : gl_WorkGroupID.x;
+    const uint late = (positions - 1) / ROWS - gl_WorkGroupID.x, tile = CAUSAL ? late : gl_WorkGroupID.x;
     const uint head = gl_WorkGroupID.y, first = tile * ROWS, end = CAUSAL ? min(first + ROWS, positions) : positions;
     const uint origin = gl_WorkGroupID.z * positions * step_of, own = first + subgroup * M + row;
     const uint key_at = origin + (heads + head / (heads / kv_heads)) * WIDTH, value_at = key_at + kv_heads * WIDTH;
     float      most = -3.40282347e38, sum = 0.0;
 
-    BRING(rows, ROWS, origin + head * WIDTH, first)
+    wild = 0;
+    BRING(rows, ROWS, x, (origin + head * WIDTH), step_of, first)
     barrier();
     [[unroll]] for (uint k = 0; k < WIDTH / K; k++)
         coopMatLoad(query[k], rows, subgroup * M * LINE + k * K / 8, LINE, gl_CooperativeMatrixLayoutRowMajor);
     for (uint key = 0; key < end; key += KEYS) {
         barrier();
-        BRING(keys, KEYS, key_at, key)
+        BRING(keys, KEYS, x, key_at, step_of, key)
         barrier();
         read_scores(own, key);
         [[unroll]] for (uint i = 0; i < OWN; i++)
@@ -169,8 +159,10 @@ void main()
         sums[n] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0.0);
     for (uint key = 0; key < end; key += KEYS) {
         barrier();
-        BRING(keys, KEYS, key_at, key)
-        BRING(values, KEYS, value_at, key)
+        BRING(keys, KEYS, x, key_at, step_of, key)
+        BRING(values, KEYS, x, value_at, step_of, key)
+        if (CAUSAL && key + KEYS > first + 1)
+            TAME(values, KEYS)
         barrier();
         read_scores(own, key);
         sum += write_weights(most);
@@ -184,8 +176,9 @@ void main()
     for (uint i = 0; i < PER; i++)
         sum += shares[subgroup * LANES + row * PER + i];
     if (HAS_LSE && part == 0 && own < positions)
-        lse[(gl_WorkGroupID.z * heads + head) * positions + own] = most * 0.693147182 + nyx_log(sum);
+        lse[(gl_WorkGroupID.z * heads + head) * positions + own] =
+            sum > 0.0 ? most * 0.693147182 + nyx_log(sum) : uintBitsToFloat(0x7fc00000u);
     [[unroll]] for (uint n = 0; n < WIDTH / N && HAS_RESULT; n++)
         write_fragment(n, 1.0 / sum, ((gl_WorkGroupID.z * positions + own) * heads + head) * WIDTH + n * N + part * 8,
-                       own < positions);
+                       own, first / KEYS * KEYS, value_at);
 }

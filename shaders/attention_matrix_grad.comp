@@ -10,19 +10,13 @@
  * Grid (tiles, heads or kv_heads, batches). */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
-#ifdef BFLOAT
-#extension GL_EXT_bfloat16 : require
-#endif
-#extension GL_KHR_shader_subgroup_basic : require
-#extension GL_KHR_memory_scope_semantics : require
-#extension GL_KHR_cooperative_matrix : require
+#include "matrix.glsl"
 #include "nyx.glsl"
 #include "math.glsl"
 #include "float.glsl"
 #include "units.glsl"
 #include "power.glsl"
+#include "bring.glsl"
 
 layout(constant_id = 1) const uint SUBGROUPS = 4;
 layout(constant_id = 2) const uint WIDTH = 64;
@@ -53,14 +47,6 @@ coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sums[2][FRAGMENT
 vec4 score[OWN], slope[OWN];
 uint subgroup = gl_SubgroupID, row = gl_SubgroupInvocationID / PER, part = gl_SubgroupInvocationID % PER;
 uint x_step = WIDTH * (heads + 2 * kv_heads), o_step = WIDTH * heads, mine = (subgroup * M + row) * SCORES;
-
-#define BRING(into, lines, buffer, start, line_step, first)                                     \
-    for (uint i = gl_LocalInvocationID.x; i < lines * WIDE; i += THREADS) {                     \
-        const uint position = first + i / WIDE;                                                 \
-        const uint from = (start + min(position, positions - 1) * line_step) / 8 + i % WIDE;    \
-                                                                                                \
-        into[i / WIDE * LINE + i % WIDE] = position < positions ? buffer[from] : uvec4(0);      \
-    }
 
 #define TAKE(which)                                                                             \
     barrier();                                                                                  \
@@ -124,7 +110,23 @@ void differentiate(uint head, uint own_at, uint first)
     }
 }
 
-void write_sums(const uint which, uint start, uint own_at)
+/* What was tamed of the others that meet a row comes to eight elements of its sums. */
+void add_tamed(const uint which, inout vec4 low, inout vec4 high, uint own_at, uint first, uint column)
+{
+    const uint group = heads / kv_heads, count = KEYED ? group : 1;
+    const uint end = KEYED ? min(first + ROWS + OTHERS, positions) : own_at + 1;
+
+    for (uint i = (KEYED ? own_at : first / OTHERS * OTHERS) * count; i < end * count; i++) {
+        const uint line = gl_WorkGroupID.z * positions + i / count, now = gl_WorkGroupID.y * count + i % count;
+
+        if (which == 1)
+            add_wild(low, high, d_o[(line * o_step + now * WIDTH + column) / 8], true);
+        else
+            add_wild(low, high, x[(line * x_step + (KEYED ? now : heads + now / group) * WIDTH + column) / 8], false);
+    }
+}
+
+void write_sums(const uint which, uint start, uint own_at, uint first)
 {
     [[unroll]] for (uint n = 0; n < FRAGMENTS; n++) {
         const uint at = start + own_at * x_step + n * N + part * 8;
@@ -132,19 +134,21 @@ void write_sums(const uint which, uint start, uint own_at)
         subgroupBarrier();
         coopMatStore(sums[which][n], rows, subgroup * M * SCORES, SCORES, gl_CooperativeMatrixLayoutRowMajor);
         subgroupBarrier();
-        const uvec4 low = rows[mine + part * 2], high = rows[mine + part * 2 + 1];
+        vec4 low = uintBitsToFloat(rows[mine + part * 2]), high = uintBitsToFloat(rows[mine + part * 2 + 1]);
+        if (CAUSAL && wild != 0 && own_at < positions)
+            add_tamed(which, low, high, own_at, first, n * N + part * 8);
         if (own_at < positions && HALF) {
-            to[at / 8] = uvec4(halves_of(uintBitsToFloat(low)), halves_of(uintBitsToFloat(high)));
+            to[at / 8] = uvec4(halves_of(low), halves_of(high));
         } else if (own_at < positions) {
-            to[at / 4] = low;
-            to[at / 4 + 1] = high;
+            to[at / 4] = floatBitsToUint(low);
+            to[at / 4 + 1] = floatBitsToUint(high);
         }
     }
 }
 
 void main()
 {
-    const uint late = gl_NumWorkGroups.x - 1 - gl_WorkGroupID.x; /* queries that see most keys go first */
+    const uint late = (positions - 1) / ROWS - gl_WorkGroupID.x; /* queries that see most keys go first */
     const uint first = (CAUSAL && !KEYED ? late : gl_WorkGroupID.x) * ROWS;
     const uint group = heads / kv_heads, kv = KEYED ? gl_WorkGroupID.y : gl_WorkGroupID.y / group;
     const uint x_start = gl_WorkGroupID.z * positions * x_step, o_start = gl_WorkGroupID.z * positions * o_step;
@@ -153,6 +157,7 @@ void main()
     const uint end = CAUSAL && !KEYED ? min(first + ROWS, positions) : positions;
     const uint turns = (end - begin + OTHERS - 1) / OTHERS, own_at = first + subgroup * M + row;
 
+    wild = 0;
     BRING(rows, ROWS, x, (KEYED ? key_at : x_start + head * WIDTH), x_step, first)
     TAKE(0)
     if (KEYED)
@@ -175,12 +180,19 @@ void main()
         MULTIPLY(0, first_other, score)
         MULTIPLY(1, second_other, slope)
         differentiate(now, own_at, at);
+        if (CAUSAL && (KEYED ? at + 1 < first + ROWS : at + OTHERS > first + 1)) {
+            barrier();
+            TAME(first_other, OTHERS)
+            if (KEYED)
+                TAME(second_other, OTHERS)
+            barrier();
+        }
         GATHER(0, slope, first_other)
         if (KEYED) {
             GATHER(1, score, second_other)
         }
     }
-    write_sums(0, KEYED ? key_at : x_start + head * WIDTH, own_at);
+    write_sums(0, KEYED ? key_at : x_start + head * WIDTH, own_at, first);
     if (KEYED)
-        write_sums(1, value_at, own_at);
+        write_sums(1, value_at, own_at, first);
 }

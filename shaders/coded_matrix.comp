@@ -122,7 +122,7 @@ void write(uint row, uint column, uint own_row, uint own_column, uint from)
 
 void main()
 {
-    const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, band = group / (BAND * across);
+    const uint group = gl_WorkGroupID.y * 65535 + gl_WorkGroupID.x, band = group / (BAND * across); /* GRID_MOST of emit.c */
 
     if (group >= across * down)
         return;

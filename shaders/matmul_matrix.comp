@@ -14,14 +14,7 @@
  * The units sum in an order and a rounding of their own, the same at every run. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
-#ifdef BFLOAT
-#extension GL_EXT_bfloat16 : require
-#endif
-#extension GL_KHR_shader_subgroup_basic : require
-#extension GL_KHR_memory_scope_semantics : require
-#extension GL_KHR_cooperative_matrix : require
+#include "matrix.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint BM = 128;
@@ -148,8 +141,8 @@ place next(bool terms, place p, uint line)
 
 void main()
 {
-    const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, band = BAND * gl_NumWorkGroups.x;
-    const uint down = min(BAND, gl_NumWorkGroups.y - group / band * BAND);
+    const uint across = (n + BN - 1) / BN, group = gl_WorkGroupID.y * across + gl_WorkGroupID.x, band = BAND * across;
+    const uint down = min(BAND, (m + BM - 1) / BM - group / band * BAND);
     const uint tile_row = (group / band * BAND + group % band % down) * BM, tile_column = group % band / down * BN;
     const uint own = gl_SubgroupID, row = own / (BN / SN) * SM, column = own % (BN / SN) * SN;
     const uint begin = gl_WorkGroupID.z * part, last = min(begin + part, k);

@@ -2,7 +2,9 @@
  *
  * Constant 0 is the number of invocations of a workgroup. A grid that is too
  * long for one axis is folded into two, so an index may lie beyond the last
- * workgroup that is wanted: compare it with a bound that was pushed.
+ * workgroup that is wanted: compare it with a bound that was pushed. A dispatch
+ * may be of some workgroups of the grid only, with their own indices: how many
+ * there are is asked of nobody (no gl_NumWorkGroups).
  *
  * Numbers are kept in buffers of words (uint): f32 as its bits, i32, and what
  * is packed. Arithmetic is that of IEEE 754 without contraction: results are
@@ -12,7 +14,7 @@ layout(local_size_x_id = 0) in;
 
 uint group_index()
 {
-    return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+    return gl_WorkGroupID.y * 65535u + gl_WorkGroupID.x; /* GRID_MOST of emit.c */
 }
 
 uint invocation_index()

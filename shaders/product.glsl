@@ -64,12 +64,46 @@ void multiply(const uint which, const uint a, uint first_a, const uint b, uint f
     }
 }
 
-/* ---- sums[which] += tile[which] times rows of b from `first` on, those before `end` ---- */
+/* ---- sums[which] += tile[which] times rows of b from `first` on, those before `end` ----
+ *
+ * Where not all rows of a tile meet all of its columns, those that do not have 0 in
+ * the tile: right for numbers. So NaN and infinities of b stay out of the product
+ * there, and come to the rows that they meet behind it. */
 
-void look_deeper(const uint b, uint first)
+bool careful = false; /* such a tile */
+
+bvec4 is_wild(vec4 v)
 {
-    [[unroll]] for (uint n = 0; n < G_EACH; n++)
+    return equal(floatBitsToUint(v) & 0x7f800000u, uvec4(0x7f800000u));
+}
+
+void look_deeper(const uint which, const uint b, uint first)
+{
+    [[unroll]] for (uint n = 0; n < G_EACH; n++) {
         ahead[n] = quad_of(b, first + (lane + SIZE * n) / PADDED, (lane + SIZE * n) % PADDED);
+        if (careful && any(is_wild(ahead[n]))) {
+            ahead[n] = mix(ahead[n], vec4(0), is_wild(ahead[n]));
+            wild[which] = 1;
+        }
+    }
+}
+
+/* A weight takes an infinity on; what a key or query has is in the scores, too: NaN. */
+void add_wild(const uint which, const uint b, uint first, uint end, uint first_row)
+{
+    const bool weighed = b == VALUE || b == RESULT, keyed = b == QUERY || b == RESULT; /* rows are keys */
+
+    for (uint at = first; wild[which] != 0 && at < end; at++)
+        [[unroll]] for (uint n = 0; n < SPAN; n++) {
+            const vec4 v = quad_of(b, at, ox + SIDE * n), some = weighed ? v : vec4(uintBitsToFloat(0x7fc00000u));
+            const vec4 more = mix(vec4(0), some, is_wild(v));
+
+            [[unroll]] for (uint i = 0; i < HEIGHT; i++) {
+                const uint row = first_row + oy + LINES * i;
+
+                sums[(which * HEIGHT + i) * SPAN + n] += (keyed ? row <= at : at <= row) ? more : vec4(0);
+            }
+        }
 }
 
 /* Columns of the tile from `at` on, when a part begins there, and rows of b. */
@@ -113,15 +147,18 @@ void gather_shared(const uint which, uint at)
     }
 }
 
-void gather(const uint which, const uint b, uint first, uint end)
+/* `first_row` is the tile's. */
+void gather(const uint which, const uint b, uint first, uint end, uint first_row)
 {
     uint count = min(end - first, COLUMNS);
 
-    look_deeper(b, first);
+    look_deeper(which, b, first);
     for (uint at = 0; at < count; at += DEPTH) {
         share_columns(which, at);
         if (at + DEPTH < count)
-            look_deeper(b, first + at + DEPTH);
+            look_deeper(which, b, first + at + DEPTH);
         gather_shared(which, at);
     }
+    if (careful)
+        add_wild(which, b, first, first + count, first_row);
 }

@@ -42,6 +42,7 @@ uint  start[4]; /* element of position 0 of each operand */
 vec4  ahead[A_EACH + B_EACH]; /* G_EACH is not more */
 vec4  tile[2 * TALL];         /* four columns of each row */
 vec4  sums[2 * HEIGHT * SPAN];
+shared uint wild[2]; /* whether rows of product.glsl's `b` had what is no number, by `which` */
 
 uint row_step(const uint operand)
 {
@@ -80,6 +81,7 @@ void clear_sums(const uint which)
 {
     [[unroll]] for (uint i = 0; i < HEIGHT * SPAN; i++)
         sums[which * HEIGHT * SPAN + i] = vec4(0);
+    wild[which] = 0;
 }
 
 /* sums[which] to rows of an operand, from `first` on. */

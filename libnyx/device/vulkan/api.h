@@ -31,7 +31,7 @@
     F(CreateCommandPool) F(DestroyCommandPool) F(AllocateCommandBuffers)    \
     F(FreeCommandBuffers) F(BeginCommandBuffer) F(EndCommandBuffer)         \
     F(CmdBindPipeline) F(CmdBindDescriptorSets) F(CmdPushConstants)         \
-    F(CmdDispatch) F(CmdPipelineBarrier) F(CmdCopyBuffer)                   \
+    F(CmdDispatch) F(CmdDispatchBase) F(CmdPipelineBarrier) F(CmdCopyBuffer) \
     F(CmdUpdateBuffer) F(CmdFillBuffer)                                     \
     F(CreateQueryPool) F(DestroyQueryPool) F(CmdResetQueryPool)             \
     F(CmdWriteTimestamp) F(GetQueryPoolResults)                             \

@@ -119,7 +119,6 @@ void nyx_vulkan__turns(nyx_vulkan__emit *e, int64_t turns)
 void nyx_vulkan__add(nyx_vulkan__emit *e, const nyx_vulkan__work *work)
 {
     nyx_vulkan__program *own = e->program->own;
-    nyx_vulkan__work    *added;
 
     if (e->status < 0 || (work->kind == NYX_VULKAN_DISPATCH && work->groups[0] == 0))
         return;
@@ -132,11 +131,7 @@ void nyx_vulkan__add(nyx_vulkan__emit *e, const nyx_vulkan__work *work)
     if (e->status < 0 ||
         (e->status = nyx_array_grow(&own->work, &own->work_room, own->work_count, sizeof *own->work, 256)) < 0)
         return;
-    added = &own->work[own->work_count];
-    *added = *work;
-    if (work->kind == NYX_VULKAN_DISPATCH)
-        e->status = nyx_vulkan__pipeline_find(e->gpu, &added->pipeline, work->shader, work->spec, work->spec_count);
-    own->work_count += e->status == 0;
+    own->work[own->work_count++] = *work;
 }
 
 void nyx_vulkan__copy(nyx_vulkan__emit *e, nyx_vulkan__range from, nyx_vulkan__range to)

@@ -163,7 +163,7 @@ static int prepare(gauge *own, const char *shader, const uint32_t *spec, int spe
     VkResult         result;
     int              status;
 
-    if ((status = nyx_vulkan__pipeline_find(gpu, &own->pipeline, shader, spec, spec_count)) < 0 ||
+    if ((status = nyx_vulkan__pipeline_find(gpu, &own->pipeline, shader, spec, spec_count, false)) < 0 ||
         (status = nyx_vulkan__block_create(gpu, &own->from, from, NYX_VULKAN_LOCAL)) < 0 ||
         (status = nyx_vulkan__block_create(gpu, &own->to, to, NYX_VULKAN_LOCAL)) < 0)
         return status;
@@ -250,7 +250,7 @@ static int take_shape(nyx_gauge *g, int shape)
 
         return status < 0 ? status : write_noise(gpu, &own->from, type == NYX_I8 ? UINT32_MAX : 0x3bff3bff); /* numbers below 1 */
     }
-    return nyx_vulkan__pipeline_find(gpu, &own->pipeline, shader, spec, 6);
+    return nyx_vulkan__pipeline_find(gpu, &own->pipeline, shader, spec, 6, false);
 }
 
 static int open_matrix(nyx_gauge *g)

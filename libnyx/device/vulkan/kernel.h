@@ -55,7 +55,8 @@ typedef struct {
     nyx_vulkan__range  bindings[NYX_VULKAN_BINDINGS];
     uint32_t           written; /* bit i: binding i is written */
     uint32_t           groups[3];
-    nyx_cost           cost;
+    nyx_cost           cost;  /* 0: its share of the node's */
+    int64_t            parts; /* that its workgroups come in: how many there is time for at once */
 } nyx_vulkan__work;
 
 typedef struct {
@@ -186,5 +187,6 @@ static inline int64_t nyx_vulkan__width(const nyx_shape *shape) /* of the last a
  * estimated. */
 double nyx_vulkan__patience(const nyx_vulkan__gpu *gpu);
 double nyx_vulkan__seconds(const nyx_vulkan__gpu *gpu, nyx_cost cost);
+int64_t nyx_vulkan__parts_in_time(const nyx_vulkan__gpu *gpu, const nyx_vulkan__work *work);
 
 #endif

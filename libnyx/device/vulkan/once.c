@@ -42,7 +42,8 @@ static int dispatch(nyx_vulkan__gpu *gpu, const nyx_vulkan__once *once, VkDescri
     VkResult        result;
     int             pipeline, status;
 
-    if ((status = nyx_vulkan__pipeline_find(gpu, &pipeline, once->shader, once->spec, once->spec_count)) < 0)
+    if ((status = nyx_vulkan__pipeline_find(gpu, &pipeline, once->shader, once->spec, once->spec_count,
+                                           false)) < 0)
         return status;
     result = bind_block(gpu, once, pool, block, &set);
     if (result != VK_SUCCESS)

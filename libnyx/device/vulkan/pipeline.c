@@ -130,7 +130,8 @@ static int compile(nyx_vulkan__gpu *gpu, nyx_vulkan__pipeline *p)
     const nyx_shader_source    *source = &nyx_shader_sources[p->shader];
     VkSpecializationMapEntry       entries[NYX_VULKAN_SPECS];
     const VkSpecializationInfo     constants = { (uint32_t)p->spec_count, entries, sizeof p->spec, p->spec };
-    VkComputePipelineCreateInfo    info = { .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = gpu->layout };
+    VkComputePipelineCreateInfo    info = { .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = gpu->layout,
+                                            .flags = p->in_parts ? VK_PIPELINE_CREATE_DISPATCH_BASE : 0 };
     VkShaderModule                 made;
     VkResult                       result;
 
@@ -165,9 +166,10 @@ const nyx_shader_source *nyx_vulkan__shader_source(const char *name)
     return &nyx_shader_sources[shader_named(name)];
 }
 
-int nyx_vulkan__pipeline_find(nyx_vulkan__gpu *gpu, int *index, const char *shader, const uint32_t *spec, int spec_count)
+int nyx_vulkan__pipeline_find(nyx_vulkan__gpu *gpu, int *index, const char *shader, const uint32_t *spec, int spec_count,
+                              bool in_parts)
 {
-    nyx_vulkan__pipeline wanted = { .shader = shader_named(shader), .spec_count = spec_count };
+    nyx_vulkan__pipeline wanted = { .shader = shader_named(shader), .spec_count = spec_count, .in_parts = in_parts };
     int                  status;
 
     memcpy(wanted.spec, spec, (size_t)spec_count * sizeof *spec);
@@ -175,7 +177,8 @@ int nyx_vulkan__pipeline_find(nyx_vulkan__gpu *gpu, int *index, const char *shad
         const nyx_vulkan__pipeline *p = &gpu->pipelines[i];
 
         *index = (int)i;
-        if (p->shader == wanted.shader && p->spec_count == spec_count && !memcmp(p->spec, wanted.spec, sizeof p->spec))
+        if (p->shader == wanted.shader && p->in_parts == in_parts && p->spec_count == spec_count &&
+            !memcmp(p->spec, wanted.spec, sizeof p->spec))
             return 0;
     }
     if ((status = nyx_array_grow(&gpu->pipelines, &gpu->pipeline_room, gpu->pipeline_count, sizeof *gpu->pipelines, 64)) < 0 ||

@@ -131,6 +131,25 @@ static void emit(nyx_vulkan__emit *e)
                          nyx_op_table(e->node->op)->name);
 }
 
+/* What was emitted for the node gets its share of the time, and its pipelines. */
+static int make_pipelines(nyx_vulkan__emit *e, int64_t first)
+{
+    nyx_vulkan__program *own = e->program->own;
+    const double         count = (double)(own->work_count - first);
+
+    for (int64_t i = first; i < own->work_count && e->status == 0; i++) {
+        nyx_vulkan__work *work = &own->work[i];
+
+        if (work->cost.flops + work->cost.bytes <= 0)
+            work->cost = (nyx_cost){ e->cost.flops / count, e->cost.bytes / count };
+        work->parts = nyx_vulkan__parts_in_time(e->gpu, work);
+        if (work->kind == NYX_VULKAN_DISPATCH)
+            e->status = nyx_vulkan__pipeline_find(e->gpu, &work->pipeline, work->shader, work->spec, work->spec_count,
+                                                  work->parts > 1);
+    }
+    return e->status;
+}
+
 /* A node that has no kernel here, or whose kernel this driver refuses, is the
  * processor's. */
 static int compile_node(nyx_program *p, const nyx_node *node)
@@ -147,15 +166,12 @@ static int compile_node(nyx_program *p, const nyx_node *node)
     if (node->op == NYX_OP_ASSIGN)
         e.out[0] = range_of_variable(p, node->writes[0]);
     emit(&e);
-    if (e.status == NYX_ERR_UNSUPPORTED && e.gpu->switches.tile == 0) { /* who asks for a tile wants to know */
+    if (make_pipelines(&e, first) == NYX_ERR_UNSUPPORTED && e.gpu->switches.tile == 0) { /* who asks for a tile wants to know */
         own->work_count = first;
         own->decision_count = decisions;
         p->store->memory.workspace = workspace;
         return nyx_vulkan__host_add(&e);
     }
-    for (int64_t i = first; i < own->work_count; i++)
-        own->work[i].cost = (nyx_cost){ e.cost.flops / (double)(own->work_count - first),
-                                        e.cost.bytes / (double)(own->work_count - first) };
     return e.status;
 }
 

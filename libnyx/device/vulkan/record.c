@@ -3,7 +3,9 @@
  *
  * Barriers stand where a piece of work meets bytes that pieces since the last
  * barrier wrote, or would write what they read. A command buffer is ended when
- * its estimated time would keep a display from being drawn. */
+ * its estimated time would keep a display from being drawn; so would one dispatch,
+ * then its workgroups come in several. Each does what it does anyway: how many
+ * there are at once changes no bit. */
 #include "device/vulkan/program.h"
 
 #include <string.h>
@@ -127,15 +129,14 @@ static int end(recorder *r)
 
 /* ---- work ------------------------------------------------------------------------------- */
 
-static int bind_set(recorder *r, const nyx_vulkan__work *work)
+static int make_set(recorder *r, VkDescriptorSet *set, const nyx_vulkan__work *work)
 {
     const VkDescriptorSetAllocateInfo one = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
                                               .descriptorPool = r->to->descriptors, .descriptorSetCount = 1,
                                               .pSetLayouts = &r->gpu->set_layout };
     VkDescriptorBufferInfo infos[NYX_VULKAN_BINDINGS];
     VkWriteDescriptorSet   writes[NYX_VULKAN_BINDINGS];
-    VkDescriptorSet        set;
-    const VkResult         result = r->gpu->vk.AllocateDescriptorSets(r->gpu->handle, &one, &set);
+    const VkResult         result = r->gpu->vk.AllocateDescriptorSets(r->gpu->handle, &one, set);
 
     if (result != VK_SUCCESS)
         return nyx_vulkan__error(result, "binding memory");
@@ -144,39 +145,42 @@ static int bind_set(recorder *r, const nyx_vulkan__work *work)
 
         infos[i] = (VkDescriptorBufferInfo){ at.block->buffer, (VkDeviceSize)at.offset,
                                              ((VkDeviceSize)at.bytes + 3) / 4 * 4 };
-        writes[i] = (VkWriteDescriptorSet){ .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set,
+        writes[i] = (VkWriteDescriptorSet){ .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = *set,
                                             .dstBinding = (uint32_t)i, .descriptorCount = 1,
                                             .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .pBufferInfo = &infos[i] };
     }
     r->gpu->vk.UpdateDescriptorSets(r->gpu->handle, (uint32_t)work->binding_count, writes, 0, NULL);
-    r->gpu->vk.CmdBindDescriptorSets(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, r->gpu->layout, 0, 1, &set, 0, NULL);
     return 0;
 }
 
-static int dispatch(recorder *r, const nyx_vulkan__work *work)
+/* Workgroups [first, first + count) along each axis. */
+typedef struct { uint32_t first[3], count[3]; } box;
+
+static void dispatch(recorder *r, const nyx_vulkan__work *work, VkDescriptorSet set, const box *b)
 {
     const nyx_vulkan__api *vk = &r->gpu->vk;
-    const int              status = bind_set(r, work);
 
-    if (status < 0)
-        return status;
+    vk->CmdBindDescriptorSets(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, r->gpu->layout, 0, 1, &set, 0, NULL);
     vk->CmdBindPipeline(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, r->gpu->pipelines[work->pipeline].pipeline);
     if (work->push_count)
         vk->CmdPushConstants(r->commands, r->gpu->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t)work->push_count * 4,
                              work->push);
-    vk->CmdDispatch(r->commands, work->groups[0], work->groups[1], work->groups[2]);
-    return 0;
+    if (work->parts > 1)
+        vk->CmdDispatchBase(r->commands, b->first[0], b->first[1], b->first[2], b->count[0], b->count[1], b->count[2]);
+    else
+        vk->CmdDispatch(r->commands, b->count[0], b->count[1], b->count[2]);
 }
 
-static void move(recorder *r, const nyx_vulkan__work *work)
+/* `bytes` of a copy or a filling from byte `at` on. */
+static void move(recorder *r, const nyx_vulkan__work *work, int64_t at, int64_t bytes)
 {
     const nyx_vulkan__place to = resolve(r, work->bindings[work->binding_count - 1]), from = resolve(r, work->bindings[0]);
-    const VkBufferCopy region = { (VkDeviceSize)from.offset, (VkDeviceSize)to.offset, (VkDeviceSize)to.bytes };
+    const VkBufferCopy region = { (VkDeviceSize)(from.offset + at), (VkDeviceSize)(to.offset + at), (VkDeviceSize)bytes };
 
     if (work->kind == NYX_VULKAN_COPY)
         r->gpu->vk.CmdCopyBuffer(r->commands, from.block->buffer, to.block->buffer, 1, &region);
     else
-        r->gpu->vk.CmdFillBuffer(r->commands, to.block->buffer, (VkDeviceSize)to.offset, (VkDeviceSize)to.bytes, work->push[0]);
+        r->gpu->vk.CmdFillBuffer(r->commands, to.block->buffer, region.dstOffset, region.size, work->push[0]);
 }
 
 static void write_time(recorder *r)
@@ -203,26 +207,93 @@ static int cut(recorder *r, const nyx_vulkan__work *work)
     return status;
 }
 
-static int record_work(recorder *r, const nyx_vulkan__work *work)
+/* In a command buffer, behind what it must wait for. */
+static int make_ready(recorder *r, const nyx_vulkan__work *work, double seconds)
 {
-    const double seconds = nyx_vulkan__seconds(r->gpu, work->cost), most = nyx_vulkan__patience(r->gpu);
+    const double most = nyx_vulkan__patience(r->gpu);
     int          status = 0;
 
-    if (work->kind == NYX_VULKAN_HOST)
-        return cut(r, work);
     if (r->commands && most > 0 && r->seconds > 0 && r->seconds + seconds > most)
         status = end(r);
     if (status == 0 && !r->commands)
         status = begin(r);
-    if (status < 0 || (status = order(r, work)) < 0)
-        return status;
     r->seconds += seconds;
-    if (work->kind != NYX_VULKAN_DISPATCH)
-        move(r, work);
-    else if ((status = dispatch(r, work)) < 0)
-        return status;
-    write_time(r);
-    return 0;
+    return status < 0 ? status : order(r, work);
+}
+
+enum { PARTS_MOST = 1024, MOVED_LEAST = 4096 /* bytes at once */ };
+
+int64_t nyx_vulkan__parts_in_time(const nyx_vulkan__gpu *gpu, const nyx_vulkan__work *work)
+{
+    const double  most = 0.4 * nyx_vulkan__patience(gpu), seconds = nyx_vulkan__seconds(gpu, work->cost);
+    const double  parts = most > 0 && seconds > most ? seconds / most + 1 : 1;
+    const int64_t groups = (int64_t)work->groups[0] * work->groups[1] * work->groups[2];
+    const int64_t blocks = (work->bindings[0].bytes + MOVED_LEAST - 1) / MOVED_LEAST;
+    const int64_t units = work->kind == NYX_VULKAN_DISPATCH ? groups : blocks;
+    const int64_t bound = units < PARTS_MOST ? units : PARTS_MOST;
+
+    return parts < (double)bound ? (int64_t)parts : bound;
+}
+
+/* As many groups along each axis that there are `parts` or somewhat more: the last axes are cut first. */
+static void cut_grid(uint32_t step[3], const uint32_t groups[3], int64_t parts)
+{
+    for (int axis = 2; axis >= 0; axis--) {
+        const int64_t all = groups[axis];
+
+        step[axis] = (uint32_t)(parts < all ? all / parts : 1);
+        parts = (parts * step[axis] + all - 1) / all;
+    }
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static int record_dispatch(recorder *r, const nyx_vulkan__work *work)
+{
+    const uint32_t *all = work->groups;
+    const double    seconds = nyx_vulkan__seconds(r->gpu, work->cost) / (double)work->parts;
+    VkDescriptorSet set;
+    uint32_t        step[3];
+    int             status = make_set(r, &set, work);
+
+    cut_grid(step, all, work->parts);
+    for (uint32_t z = 0; z < all[2]; z += step[2])
+        for (uint32_t y = 0; y < all[1]; y += step[1])
+            for (uint32_t x = 0; x < all[0] && status == 0; x += step[0]) {
+                const box b = { { x, y, z },
+                                { least(step[0], all[0] - x), least(step[1], all[1] - y), least(step[2], all[2] - z) } };
+
+                if ((status = make_ready(r, work, seconds)) == 0)
+                    dispatch(r, work, set, &b);
+            }
+    return status;
+}
+
+static int record_move(recorder *r, const nyx_vulkan__work *work)
+{
+    const int64_t bytes = work->bindings[0].bytes, step = (bytes / work->parts / MOVED_LEAST + 1) * MOVED_LEAST;
+    const double  seconds = nyx_vulkan__seconds(r->gpu, work->cost) / (double)work->parts;
+    int           status = 0;
+
+    for (int64_t at = 0; at < bytes && status == 0; at += step)
+        if ((status = make_ready(r, work, seconds)) == 0)
+            move(r, work, at, bytes - at < step ? bytes - at : step);
+    return status;
+}
+
+static int record_work(recorder *r, const nyx_vulkan__work *work)
+{
+    int status;
+
+    if (work->kind == NYX_VULKAN_HOST)
+        return cut(r, work);
+    status = work->kind == NYX_VULKAN_DISPATCH ? record_dispatch(r, work) : record_move(r, work);
+    if (status == 0)
+        write_time(r);
+    return status;
 }
 
 static int prepare(recorder *r)

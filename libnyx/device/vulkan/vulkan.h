@@ -32,6 +32,7 @@ typedef struct {
     int        shader; /* in nyx_shader_sources */
     int        spec_count;
     uint32_t   spec[NYX_VULKAN_SPECS];
+    bool       in_parts; /* a dispatch may begin with any workgroup */
     VkPipeline pipeline;
 } nyx_vulkan__pipeline;
 
@@ -195,7 +196,7 @@ void nyx_vulkan__pipelines_release(nyx_vulkan__gpu *gpu);
 /* The index of a pipeline, made when it is not there yet. DEVICE, MEMORY;
  * UNSUPPORTED: the driver does not compile it. */
 int  nyx_vulkan__pipeline_find(nyx_vulkan__gpu *gpu, int *index, const char *shader, const uint32_t *spec,
-                               int spec_count) NYX_CHECKED;
+                               int spec_count, bool in_parts) NYX_CHECKED;
 
 /* ---- what the driver compiled, in a file: cache.c ------------------------------------------ */
 

@@ -57,7 +57,7 @@ NYX_INLINE void rows_softmax(int rows, float *score, int64_t step, int64_t keys,
     NYX_UNROLL(4)
     for (int i = 0; i < rows; i++) {
         for (int64_t t = keys + more * i; t < whole; t++)
-            score[i * step + t] = -FLT_MAX;
+            score[i * step + t] = -__builtin_inff(); // weighs nothing, whatever the largest is
         most[i] = vf_all(-FLT_MAX);
         total[i] = (vf){ 0 };
     }
@@ -87,7 +87,8 @@ NYX_INLINE void rows_softmax(int rows, float *score, int64_t step, int64_t keys,
 }
 
 /* Queries [first, first + count) of one head, K and V being in the scratch.
- * `o` and `lse` are those of the first query, or NULL. */
+ * `o` and `lse` are those of the first query, or NULL. One after the other where a
+ * value is no number. */
 static void attend(const heads *h, const scratch *s, const float *q, float *o, float *lse, int64_t first,
                    int64_t count)
 {
@@ -95,6 +96,11 @@ static void attend(const heads *h, const scratch *s, const float *q, float *o, f
     const int64_t used = (keys + NYX_W - 1) / NYX_W;
     int64_t       i = 0;
 
+    if (h->causal && count > 1 && !heads_finite(s->values + first * h->wide, count * h->wide)) {
+        for (; i < count; i++)
+            attend(h, s, q + i * h->row, o ? o + i * h->heads * h->width : NULL, lse ? lse + i : NULL, first + i, 1);
+        return;
+    }
     small_copy(s->queries, h->wide, q, h->row, count, h->width, h->scale);
     small_multiply(&(small_product){ s->queries, h->wide, 1, s->keys, 0, s->scores, h->step, count,
                                      h->vectors, used, h->width, false });
@@ -105,7 +111,7 @@ static void attend(const heads *h, const scratch *s, const float *q, float *o, f
         rows_softmax(1, s->scores + i * h->step, h->step, h->causal ? first + i + 1 : keys,
                      h->causal, used * NYX_W, s->largest + i, s->sums + i);
     for (i = 0; lse && i < count; i++)
-        lse[i] = s->largest[i] + nyx_logf(s->sums[i]);
+        lse[i] = s->sums[i] > 0.0f ? s->largest[i] + nyx_logf(s->sums[i]) : __builtin_nanf("");
     if (!o)
         return;
     small_multiply(&(small_product){ s->scores, h->step, 1, s->values, h->wide, s->result, h->wide,

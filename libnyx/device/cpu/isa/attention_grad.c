@@ -11,8 +11,6 @@
  */
 #include "heads.h"
 
-#include <float.h>
-
 enum {
     SCORES = 16384, // floats: 64 KiB of P and as many of dS
     ROWS = 2        // rows of scores at once
@@ -63,12 +61,6 @@ NYX_INLINE void rows_gradient(int rows, float *score, float *dscore, int64_t ste
 {
     const int64_t whole = (keys + more * (rows - 1) + NYX_W - 1) / NYX_W * NYX_W;
 
-    NYX_UNROLL(4)
-    for (int i = 0; i < rows; i++)
-        for (int64_t t = keys + more * i; t < whole; t++) {
-            score[i * step + t] = -FLT_MAX;
-            dscore[i * step + t] = 0.0f;
-        }
     for (int64_t t = 0; t < whole; t += NYX_W)
         NYX_UNROLL(4)
         for (int i = 0; i < rows; i++) {
@@ -79,11 +71,14 @@ NYX_INLINE void rows_gradient(int rows, float *score, float *dscore, int64_t ste
             vf_store(ds, p * (vf_load(ds) - mean[i]));
         }
     NYX_UNROLL(4)
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
+        for (int64_t t = keys + more * i; t < whole; t++)
+            score[i * step + t] = dscore[i * step + t] = 0.0f;
         for (int64_t t = whole; t < end; t += NYX_W) {
             vf_store(score + i * step + t, (vf){ 0 });
             vf_store(dscore + i * step + t, (vf){ 0 });
         }
+    }
 }
 
 static void row_means(const heads *h, const scratch *s, const float *o, int64_t count)
@@ -102,7 +97,8 @@ static void row_means(const heads *h, const scratch *s, const float *o, int64_t 
 }
 
 /* Queries [first, first + count) of one head: writes their dQ, adds to dK and
- * dV. All pointers are those of the first query. */
+ * dV. All pointers are those of the first query. One after the other where
+ * something is no number. */
 static void attend_back(const heads *h, const scratch *s, const float *q, const float *o,
                         const float *dout, const float *lse, float *dq, int64_t first, int64_t count)
 {
@@ -112,6 +108,14 @@ static void attend_back(const heads *h, const scratch *s, const float *q, const 
 
     small_copy(s->queries, h->wide, q, h->row, count, h->width, h->scale);
     small_copy(s->douts, h->wide, dout, h->heads * h->width, count, h->width, 1.0f);
+    if (h->causal && count > 1 &&
+        !(heads_finite(s->queries, count * h->wide) && heads_finite(s->douts, count * h->wide) &&
+          heads_finite(s->keys + first * h->wide, count * h->wide))) {
+        for (; i < count; i++)
+            attend_back(h, s, q + i * h->row, o + i * h->heads * h->width, dout + i * h->heads * h->width, lse + i,
+                        dq + i * h->row, first + i, 1);
+        return;
+    }
     row_means(h, s, o, count);
     small_multiply(&(small_product){ s->queries, h->wide, 1, s->keys_turned, 0, s->scores, h->step,
                                      count, h->vectors, used, h->width, false });

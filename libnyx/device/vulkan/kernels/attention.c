@@ -28,17 +28,12 @@ static layout layout_of(const nyx_vulkan__gpu *gpu, const nyx_graph *g, const ny
                            .width = width, .x = positions * row, .o = positions * heads * width,
                            .rows = positions * heads };
     int64_t          step = 1;
-    const double     most = 0.4 * nyx_vulkan__patience(gpu), seconds = nyx_vulkan__seconds(gpu, nyx_node_cost(g, node));
 
     /* Pieces start at multiples of 256 bytes of every operand. */
     while (((step * l.x) | (step * l.o) | (step * l.rows)) % 128)
         step *= 2;
     l.piece = gpu->facts.buffer_most / (l.x > 0 ? l.x * 4 : 1) / step * step;
     l.piece = l.piece > 65535 ? 65535 / step * step : l.piece;
-    if (most > 0 && seconds > most && (double)l.batches * most / seconds < (double)l.piece) {
-        l.piece = (int64_t)((double)l.batches * most / seconds) / step * step;
-        l.piece = l.piece < step ? step : l.piece;
-    }
     l.piece = l.piece < 1 || l.piece > l.batches ? l.batches : l.piece; /* too large: nyx_vulkan__add says so */
     return l;
 }
@@ -186,6 +181,14 @@ static void emit_attention(nyx_vulkan__emit *e)
 
 enum { DELTA_LINES = 16 }; /* of attention_delta.comp */
 
+/* The share of some of the five products of some batches. */
+nyx_cost nyx_vulkan__products(const nyx_vulkan__emit *e, const nyx_vulkan__piece *p, int count)
+{
+    const double share = (double)p->count / (double)p->rows;
+
+    return (nyx_cost){ e->cost.flops / 5 * count * share, e->cost.bytes * share };
+}
+
 static void sum_rows(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p, nyx_vulkan__range delta)
 {
     const int64_t    rows = p->count * l->positions * l->heads;
@@ -200,14 +203,16 @@ static void sum_rows(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__pie
     nyx_vulkan__push(&work, (uint32_t)l->heads);
     nyx_vulkan__push(&work, (uint32_t)l->positions);
     nyx_vulkan__elements(&work, e, rows * DELTA_LINES);
+    work.cost = nyx_vulkan__products(e, p, 0);
     nyx_vulkan__add(e, &work);
 }
 
 static void bind_gradient(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__piece *p, nyx_vulkan__range delta,
-                          nyx_vulkan__work *work)
+                          nyx_vulkan__work *work, int products)
 {
     const nyx_value operands[] = { e->node->inputs[0], e->node->inputs[3], e->node->outputs[0] };
 
+    work->cost = nyx_vulkan__products(e, p, products);
     nyx_vulkan__spec(work, nyx_vulkan__halves(e, 3, operands));
     nyx_vulkan__read_piece(work, e, 0, p, l->x * nyx_vulkan__size_in(e, 0));
     nyx_vulkan__read_piece(work, e, 3, p, l->o * nyx_vulkan__size_in(e, 3));
@@ -228,8 +233,8 @@ static void backward(nyx_vulkan__emit *e, const layout *l, const nyx_vulkan__pie
     if (nyx_vulkan__differentiate_by_units(e, p, delta))
         return;
     nyx_vulkan__turns(e, TURNS_GRADIENT * (l->heads / l->kv_heads) * ((l->positions + 63) / 64));
-    bind_gradient(e, l, p, delta, &dq);
-    bind_gradient(e, l, p, delta, &dkv);
+    bind_gradient(e, l, p, delta, &dq, 3);
+    bind_gradient(e, l, p, delta, &dkv, 4);
 }
 
 static void emit_attention_grad(nyx_vulkan__emit *e)

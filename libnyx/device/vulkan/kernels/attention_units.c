@@ -234,6 +234,7 @@ static void differentiate(nyx_vulkan__emit *e, const nyx_vulkan__piece *p, const
     nyx_vulkan__bind(&work, delta, false);
     push_layout(&work, l);
     nyx_vulkan__grid(&work, (l->positions + rows - 1) / rows, keyed ? l->kv_heads : l->heads, p->count);
+    work.cost = nyx_vulkan__products(e, p, keyed ? 4 : 3);
     nyx_vulkan__add(e, &work);
 }
 

@@ -49,6 +49,8 @@ int64_t nyx_vulkan__rope_lanes(const nyx_graph *g, const nyx_node *node);
 /* One piece of attention or its gradient by matrix units; false: they do not suit it. */
 bool nyx_vulkan__attend_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p);
 bool nyx_vulkan__differentiate_by_units(nyx_vulkan__emit *e, const nyx_vulkan__piece *p, nyx_vulkan__range delta);
+/* The cost of so many of the five products of a piece of the gradient. */
+nyx_cost nyx_vulkan__products(const nyx_vulkan__emit *e, const nyx_vulkan__piece *p, int count);
 
 /* Place of a type, f16, bf16 or i8, among facts.matrix. */
 static inline int nyx_vulkan__matrix_of(enum nyx_dtype type)

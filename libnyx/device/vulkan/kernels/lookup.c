@@ -64,6 +64,7 @@ static void emit_segments(nyx_vulkan__emit *e, segments *s, nyx_vulkan__range sc
     nyx_vulkan__bind(&work, s->length, true);
     nyx_vulkan__push(&work, (uint32_t)s->n);
     nyx_vulkan__elements(&work, e, s->n * SEGMENT_PARTS);
+    work.cost = (nyx_cost){ .flops = 3.0 * (double)s->n * (double)s->n };
     nyx_vulkan__add(e, &work);
 }
 
