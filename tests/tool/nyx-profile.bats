@@ -96,6 +96,7 @@ assert device["limits"]["matrix_f16_rows"] >= 0 and device["limits"]["matrix_bf1
 assert device["features"]["storage_16bit"] is True and device["heaps"][0]["bytes"] > 2 ** 28
 shaders = device["shaders"]
 assert shaders["compares_nan"] and shaders["keeps_denormals"] and not shaders["fuses_precise"]
+assert shaders["dots_bytes"] or not device["features"]["integer_dot"]
 assert shaders["long_loops"] == ("Mesa 22." not in device["driver"])
 PY
     env -u VK_DRIVER_FILES VK_ICD_FILENAMES=/nonexistent.json nyx-profile --parts=vulkan --report=p.json > lines

@@ -175,13 +175,14 @@ void profile_print_vulkan(const nyx_vulkan *vulkan)
 
         nyx_cli_print("vulkan     %s, %s\n", d->name, d->type);
         if (d->shaders.known)
-            nyx_cli_print("shaders    loops %s; f16 in registers %s; fma %s; denormals %s%s%s\n",
+            nyx_cli_print("shaders    loops %s; f16 in registers %s; fma %s; denormals %s%s%s%s\n",
                           d->shaders.long_loops ? "have no end" : "end after 65,535 turns",
                           d->shaders.rounds_f16 ? "is rounded" : "is not rounded",
                           d->shaders.fuses_fma ? "rounds once" : "rounds twice",
                           d->shaders.keeps_denormals ? "stay" : "are zero",
                           d->shaders.fuses_precise ? "; what is precise is fused" : "",
-                          d->shaders.compares_nan ? "" : "; NaN compares as a number");
+                          d->shaders.compares_nan ? "" : "; NaN compares as a number",
+                          d->has.dot_fast && !d->shaders.dots_bytes ? "; dot products of bytes are wrong" : "");
         if (d->measured.known)
             print_measured(d);
     }
