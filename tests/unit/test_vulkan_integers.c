@@ -230,6 +230,7 @@ static void products_are_right_and_need_no_dot_products(void **state)
         nyx_coded     coded;
 
         prepare(&coded, formats[i / 2], COLUMNS);
+        nyx_tune_force(dots, "integer_dots", &(nyx_genome){ { 32, i % 4 ? 4 : 2 } }); /* what a GPU would take */
         multiply(with, dots, &coded, count);
         check_product(with, count, COLUMNS, formats[i / 2]);
         if (i % 3 == 0) { /* once few rows, once many */
@@ -245,7 +246,7 @@ static void products_are_right_and_need_no_dot_products(void **state)
 /* Whatever the tiles; those that were asked for are taken. */
 static void tiles_of_all_shapes_give_the_same_bits(void **state)
 {
-    static const nyx_genome tiles[] = { { { 128, 64 } }, { { 256, 128 } }, { { 128, 128 } }, { { 256, 16 } } };
+    static const nyx_genome tiles[] = { { { 128, 64 } }, { { 256, 128 } }, { { 128, 128 } }, { { 256, 32 } } };
     static float            y[MANY * WIDE], first[MANY * WIDE];
     nyx_device             *device;
     nyx_coded               coded;

@@ -38,6 +38,12 @@ const char *nyx_vulkan__integer_shader(const nyx_vulkan__gpu *gpu, bool tiles)
     return tiles ? "integer_tiles_plain" : "integer_dots_plain";
 }
 
+/* It takes longer to compile shaders than to run them: what an invocation does is kept small. */
+static bool is_software(const nyx_vulkan__gpu *gpu)
+{
+    return !strcmp(gpu->facts.type, "cpu");
+}
+
 /* ---- few rows ------------------------------------------------------------------------ */
 
 static bool asks_dots(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
@@ -49,8 +55,9 @@ static bool asks_dots(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const n
 /* Two units for each invocation, or more: a unit is a block, of 8 bits half a one. */
 static void usual_dots(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem)
 {
-    (void)gpu;
     nyx_vulkan__few_usual(out, problem, problem->variant % 100 == 8 ? BLOCK : 2 * BLOCK);
+    if (is_software(gpu))
+        out->genes[1] = 1;
 }
 
 const nyx_vulkan__tunable nyx_vulkan__tune_integer_dots = {
@@ -66,15 +73,13 @@ static bool asks_tiles(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const 
     return nyx_vulkan__coded_asks(out, &nyx_vulkan__tune_integer_tiles, true, false, g, node);
 }
 
-/* Higher tiles read less, lower ones keep more of the device busy; software compiles those
- * of few rows for each invocation soonest. */
+/* Higher tiles read less, lower ones keep more of the device busy. */
 static void usual_tiles(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem)
 {
     const int64_t rows = problem->extents[0], high = (rows + 127) / 128 * ((problem->extents[1] + ACROSS - 1) / ACROSS);
-    const bool    software = !strcmp(gpu->facts.type, "cpu");
 
-    if (gpu->group >= 256 && software)
-        *out = (nyx_genome){ { 256, 32 } };
+    if (gpu->group >= 256 && is_software(gpu))
+        *out = (nyx_genome){ { 256, 16 } };
     else if (gpu->group >= 256 && rows > 64 && high >= nyx_vulkan__wanted_groups(gpu))
         *out = (nyx_genome){ { 256, 128 } };
     else
