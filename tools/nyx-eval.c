@@ -131,6 +131,13 @@ static void progress(void *context, int64_t done, int64_t total)
     nyx_cli_progress("evaluating", done, total, "rows");
 }
 
+static void recovered(void *context, const char *why)
+{
+    (void)context;
+    nyx_cli_progress_end();
+    nyx_cli_note("warning: %s: it was opened again, and did its rows once more", why);
+}
+
 static int inputs(nyx_report *report)
 {
     const char *paths[] = { args.model, args.data, args.reference };
@@ -147,6 +154,7 @@ static int judge(nyx_report *report, nyx_judge *j)
     int             status = nyx_judge_run(j, &result);
 
     nyx_cli_progress_end();
+    nyx_json_set_int(nyx_report_run(report), "recoveries", nyx_judge_recoveries(j));
     if (status < 0 || (status = describe_storage(report, args.model)) < 0)
         return status;
     nyx_judge_describe(j, &result, nyx_report_result(report));
@@ -167,7 +175,7 @@ static int run(nyx_report *report)
         .train = strcmp(args.split, "train") == 0, .rows = args.rows, .context = args.context, .stride = args.stride,
         .segments = args.segments, .vote = args.vote,
         .activations = nyx_activations_find(args.activations),
-        .seed = nyx_cli_common->seed, .progress = progress
+        .seed = nyx_cli_common->seed, .progress = progress, .recovered = recovered
     };
     nyx_device   *device = NULL;
     nyx_judge    *j = NULL;

@@ -174,8 +174,20 @@ int nyx_device_reopen(nyx_device *device)
     device->status = 0;
     device->why[0] = '\0';
     status = device->backend->reopen(device);
-    if (status < 0)
-        return nyx_error_wrap(status == NYX_ERR_MEMORY ? status : NYX_ERR_DEVICE, "cannot open '%s' again", device->name);
+    if (status < 0) {
+        status = nyx_error_wrap(status == NYX_ERR_MEMORY ? status : NYX_ERR_DEVICE, "cannot open '%s' again", device->name);
+        nyx_device__fail(device, status, "%s", nyx_error_text());
+    }
+    return status;
+}
+
+int nyx_recovery_begin(nyx_recovery *recovery, int status)
+{
+    if (status != NYX_ERR_DEVICE || recovery->attempts == NYX_RECOVERIES_MOST)
+        return status;
+    snprintf(recovery->why, sizeof recovery->why, "%s", nyx_error_text());
+    recovery->attempts++;
+    recovery->count++;
     return 0;
 }
 

@@ -49,6 +49,17 @@ int         nyx_device_check(const nyx_device *device) NYX_CHECKED;
  * work. No store or program of it may be left. UNSUPPORTED: it cannot fail;
  * DEVICE, MEMORY. */
 int         nyx_device_reopen(nyx_device *device) NYX_CHECKED;
+/* Work that is begun again on a device that failed. */
+enum { NYX_RECOVERIES_MOST = 3 };
+typedef struct {
+    int64_t count;    /* how often, in all */
+    int     attempts; /* since there was progress, of which the owner says by 0 */
+    char    why[256]; /* the last failure */
+} nyx_recovery;
+/* After work that ended with the error `status`: 0, when it may be begun again,
+ * NYX_RECOVERIES_MOST times without progress; then its owner ends what it has on
+ * the device, and calls nyx_device_reopen. Else that error. */
+int         nyx_recovery_begin(nyx_recovery *recovery, int status) NYX_CHECKED;
 
 /* Of a device that works beside the host: what it has been handed so far, and the
  * host's time for that. */
@@ -102,7 +113,8 @@ typedef struct {
 } nyx_run;
 void nyx_program_run(nyx_program *program, const nyx_run *run);
 
-/* SHA-256 of graph, kernel variants and instruction set. */
+/* SHA-256 of what decides the bits of its results: graph, kernel variants and
+ * instruction set, device and driver. */
 void nyx_program_digest(const nyx_program *program, char hex[NYX_SHA256_HEX]);
 
 /* Nanoseconds spent in each operation since the last call of trace(true). */

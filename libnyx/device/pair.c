@@ -265,6 +265,14 @@ static void flush(nyx_store *store)
     keep_failure(store->device);
 }
 
+/* The helper's part of a sum, as the leader's store calls it. */
+enum { PART_NAME = sizeof "share.-2147483648" };
+
+static void part_name(char out[PART_NAME], int slot)
+{
+    snprintf(out, PART_NAME, "share.%d", slot);
+}
+
 /* Every sum as a whole, on the leader. */
 static void settle(nyx_store *store)
 {
@@ -273,11 +281,11 @@ static void settle(nyx_store *store)
     flush(store);
     for (int i = 0; i < store->slot_count && s->owed; i++) {
         const link *l = &s->links[i];
-        char        name[96];
+        char        name[PART_NAME];
 
         if (!l->sum)
             continue;
-        snprintf(name, sizeof name, "share.%s", store->slots[i].variable.name);
+        part_name(name, i);
         nyx_store_write(s->sides[LEADER], name, helper_at(s, l, 0));
         memset(helper_at(s, l, 0), 0, (size_t)store->slots[i].bytes);
     }
@@ -501,13 +509,13 @@ static int find_sums(nyx_program *p)
 
     for (int i = 0; i < nyx_graph_variable_count(p->graph) && status == 0; i++) {
         const nyx_variable *v = nyx_graph_variable_at(p->graph, i);
-        char                name[96];
+        char                name[PART_NAME];
         nyx_value           sum, part;
 
         if (!own->uses[i].written || v->per_micro)
             continue;
         s->links[own->uses[i].slot].sum = true;
-        snprintf(name, sizeof name, "share.%s", v->name);
+        part_name(name, own->uses[i].slot);
         sum = nyx_graph_variable(s->join_graph, v->name, v->dtype, v->shape, v->role);
         part = nyx_graph_variable(s->join_graph, name, v->dtype, v->shape, v->role);
         nyx_graph_assign(s->join_graph, v->name, v->role, nyx_graph_add(s->join_graph, sum, part));

@@ -119,7 +119,8 @@ typedef struct {
     bool        vote;            /* ARC: images of a test input vote (data/arc/arc.h); all test rows */
     uint64_t    seed;            /* of the bootstrap */
     void      (*progress)(void *context, int64_t done, int64_t total); /* may be NULL */
-    void       *progress_context;
+    void      (*recovered)(void *context, const char *why); /* as nyx_train_options says it; may be NULL */
+    void       *callback_context;
 } nyx_judge_options;
 
 typedef struct nyx_judge nyx_judge;
@@ -129,11 +130,14 @@ int  nyx_judge_place(nyx_device **out, nyx_placement *place, const char *name, i
 /* Read the dataset, load the models. INPUT, USAGE. */
 int  nyx_judge_open(nyx_judge **out, nyx_device *device, const nyx_judge_options *options) NYX_CHECKED;
 void nyx_judge_close(nyx_judge *judge);
-/* STOPPED when asked to stop on the way. */
+/* STOPPED when asked to stop on the way. A device that fails is opened again and
+ * does its rows once more, NYX_RECOVERIES_MOST times without some in between; DEVICE:
+ * it failed more often, or came back as another one. */
 int  nyx_judge_run(nyx_judge *judge, nyx_eval_result *out) NYX_CHECKED;
 /* nyx_eval_describe, and `text` of a stream. */
 void nyx_judge_describe(const nyx_judge *judge, const nyx_eval_result *result, nyx_json *object);
 bool nyx_judge_is_text(const nyx_judge *judge);
+int64_t nyx_judge_recoveries(const nyx_judge *judge); /* how often the device failed on the way */
 
 /* ---- statistics ---------------------------------------------------------- */
 

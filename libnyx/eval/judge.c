@@ -27,6 +27,8 @@ struct nyx_judge {
     int32_t                 bos;               /* -1: the first token stays */
     nyx_device             *device;
     nyx_session            *model, *reference;
+    nyx_recovery            recovery;
+    char                    digest[NYX_SHA256_HEX]; /* of the programs of both */
     nyx_eval               *eval;
     int32_t                *inputs, *labels, *ids;
     float                  *logits, *reference_logits;
@@ -224,6 +226,33 @@ static int open_model(nyx_session **out, nyx_judge *j, const char *path, enum ny
     return 0;
 }
 
+static int open_models(nyx_judge *j)
+{
+    const nyx_judge_options *o = &j->options;
+    int                      status = open_model(&j->model, j, o->model, o->activations);
+
+    if (status < 0 || !o->reference)
+        return status;
+    return open_model(&j->reference, j, o->reference, NYX_ACTIVATIONS_REAL);
+}
+
+static void close_models(nyx_judge *j)
+{
+    nyx_session_close(j->reference);
+    nyx_session_close(j->model);
+    j->reference = j->model = NULL;
+}
+
+static void hash_models(const nyx_judge *j, char digest[NYX_SHA256_HEX])
+{
+    char both[2][NYX_SHA256_HEX] = { "", "" };
+
+    nyx_session_digest(j->model, both[0]);
+    if (j->reference)
+        nyx_session_digest(j->reference, both[1]);
+    nyx_sha256_bytes(digest, both, sizeof both);
+}
+
 static int open_buffers(nyx_judge *j)
 {
     const int64_t bytes = j->slots * j->targets * j->classes * (int64_t)sizeof(float);
@@ -262,12 +291,11 @@ static int open_judge(nyx_judge **out, nyx_device *device, const nyx_judge_optio
     j->device = device;
     if ((status = nyx_dataset_read(&j->dataset, options->data)) < 0 || (status = open_vote(j)) < 0 ||
         (status = take_rows(j)) < 0 ||
-        (status = open_model(&j->model, j, options->model, options->activations)) < 0 ||
-        (options->reference && (status = open_model(&j->reference, j, options->reference, NYX_ACTIVATIONS_REAL)) < 0) ||
-        (status = open_buffers(j)) < 0) {
+        (status = open_models(j)) < 0 || (status = open_buffers(j)) < 0) {
         nyx_judge_close(j);
         return status;
     }
+    hash_models(j, j->digest);
     *out = j;
     return 0;
 }
@@ -285,8 +313,7 @@ void nyx_judge_close(nyx_judge *j)
     nyx_arc_vote_free(j->vote);
     nyx_json_free(j->voted);
     nyx_eval_free(j->eval);
-    nyx_session_close(j->reference);
-    nyx_session_close(j->model);
+    close_models(j);
     nyx_free(j->inputs);
     nyx_free(j->labels);
     nyx_free(j->ids);
@@ -319,6 +346,37 @@ static int score_batch(nyx_judge *j, int64_t first, int64_t rows)
     return status == 0 && j->writer ? nyx_writer_rows(j->writer, j->logits, rows * j->targets) : status;
 }
 
+/* The device failed: what was on it is made once more. Rows that are scored stay
+ * so, and the next ones must be computed alike. */
+static int open_again(nyx_judge *j)
+{
+    char digest[NYX_SHA256_HEX];
+    int  status;
+
+    close_models(j);
+    if ((status = nyx_device_reopen(j->device)) < 0 || (status = open_models(j)) < 0)
+        return status;
+    hash_models(j, digest);
+    if (strcmp(digest, j->digest) != 0)
+        return nyx_error_set(NYX_ERR_DEVICE, "'%s' failed and computes otherwise since it was opened again; run the "
+                             "same command again", nyx_device_name(j->device));
+    if (j->options.recovered)
+        j->options.recovered(j->options.callback_context, j->recovery.why);
+    return 0;
+}
+
+/* With another attempt where the device fails: nothing is scored before it gave all. */
+static int score_surely(nyx_judge *j, int64_t first, int64_t rows)
+{
+    int status;
+
+    while ((status = score_batch(j, first, rows)) < 0)
+        if ((status = nyx_recovery_begin(&j->recovery, status)) < 0 || (status = open_again(j)) < 0)
+            return status;
+    j->recovery.attempts = 0;
+    return 0;
+}
+
 int nyx_judge_run(nyx_judge *j, nyx_eval_result *out)
 {
     nyx_writer *writer;
@@ -329,9 +387,9 @@ int nyx_judge_run(nyx_judge *j, nyx_eval_result *out)
 
         if (nyx_stop_requested())
             return nyx_error_set(NYX_ERR_STOPPED, "stopped; run the same command again");
-        status = score_batch(j, first, rows);
+        status = score_surely(j, first, rows);
         if (j->options.progress)
-            j->options.progress(j->options.progress_context, first + rows, j->count);
+            j->options.progress(j->options.callback_context, first + rows, j->count);
     }
     if (status < 0 || (status = nyx_eval_finish(j->eval, out)) < 0 || (j->vote && (status = finish_vote(j)) < 0) ||
         !j->writer)
@@ -443,6 +501,11 @@ int nyx_judge_place(nyx_device **out, nyx_placement *place, const char *name, in
 bool nyx_judge_is_text(const nyx_judge *j)
 {
     return j->context > 0;
+}
+
+int64_t nyx_judge_recoveries(const nyx_judge *j)
+{
+    return j->recovery.count;
 }
 
 /* Of the loss of a token: that of a byte or word is as many tokens as one has. */

@@ -224,7 +224,8 @@ nyx_value nyx_graph_variable_copies(nyx_graph *g, const char *name, enum nyx_dty
         char      copy[96];
         nyx_value one;
 
-        snprintf(copy, sizeof copy, "%s#%lld", name, (long long)i);
+        if (snprintf(copy, sizeof copy, "%s#%lld", name, (long long)i) >= (int)sizeof copy)
+            nyx_graph_fail(g, NYX_ERR_UNSUPPORTED, "variable '%s' has too long a name for copies", name);
         one = nyx_graph_variable(g, copy, dtype, shape, role);
         all = i ? nyx_graph_concat(g, all, one, 0) : one;
     }

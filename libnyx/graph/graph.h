@@ -15,8 +15,8 @@
  * one: the first error sticks and later calls return 0.
  *
  * Shapes are constants. `real` is the type of real values: f32, or f64 when a test wants the
- * float64 reference; f16 and bf16 are what cast makes and only reshape, stop, cast, matmul and
- * assign take. Integers and truth values are i32.
+ * float64 reference. f16 and bf16 are what cast makes and reshape, stop, cast, matmul and assign
+ * take; others from nyx_pass_fuse alone (`half_inputs`). Integers and truth values are i32.
  */
 #ifndef NYX_GRAPH_H
 #define NYX_GRAPH_H

@@ -94,6 +94,11 @@ void nyx_evaluator_set_segments(nyx_evaluator *e, int64_t segments)
     e->segments = segments;
 }
 
+void nyx_evaluator_digest(const nyx_evaluator *e, char hex[NYX_SHA256_HEX])
+{
+    nyx_program_digest(e->program, hex);
+}
+
 /* All segments of the batch in the host's buffers. */
 static void run_batch(nyx_evaluator *e)
 {

@@ -153,6 +153,7 @@ void nyx_evaluator_free(nyx_evaluator *evaluator);
 /* Segments run on a row instead of halt_max_steps; a model that has learnt to
  * go on from what it has may solve more with more of them. */
 void nyx_evaluator_set_segments(nyx_evaluator *evaluator, int64_t segments);
+void nyx_evaluator_digest(const nyx_evaluator *evaluator, char hex[NYX_SHA256_HEX]); /* nyx_program_digest */
 
 /* Run `rows` <= slots rows: inputs i32 [rows, T], targets i32 [rows,
  * nyx_config_targets] (NULL: none scored), ids i32 [rows] or NULL (all 0). What
@@ -180,6 +181,7 @@ void              nyx_session_close(nyx_session *session);
 const nyx_config *nyx_session_config(const nyx_session *session);
 int64_t           nyx_session_slots(const nyx_session *session);
 void              nyx_session_set_segments(nyx_session *session, int64_t segments); /* as nyx_evaluator_set_segments */
+void              nyx_session_digest(const nyx_session *session, char hex[NYX_SHA256_HEX]); /* of its program */
 /* Logits of the last segment, f32 [rows, nyx_config_targets,
  * nyx_config_classes], for rows <= slots. DEVICE, MEMORY: a GPU failed. */
 int nyx_session_logits(nyx_session *session, const int32_t *inputs, const int32_t *ids, int64_t rows,

@@ -149,6 +149,11 @@ void nyx_session_set_segments(nyx_session *s, int64_t segments)
     nyx_evaluator_set_segments(s->evaluator, segments);
 }
 
+void nyx_session_digest(const nyx_session *s, char hex[NYX_SHA256_HEX])
+{
+    nyx_evaluator_digest(s->evaluator, hex);
+}
+
 int nyx_session_logits(nyx_session *s, const int32_t *inputs, const int32_t *ids, int64_t rows, float *logits)
 {
     const int64_t row = nyx_config_targets(&s->config) * nyx_config_classes(&s->config);

@@ -22,7 +22,7 @@ struct nyx_trainer {
     int64_t           step;        /* done */
     double            loss;        /* of the last step */
     int64_t           saved;       /* step of the checkpoint that this run wrote or went on from; -1: none */
-    int64_t           recoveries;
+    nyx_recovery      recovery;
     int64_t           begin_ns, first_step; /* of the run, recoveries included */
     nyx_json         *trace, *trace_events; /* of the step that is traced; else NULL */
     double            trace_us;             /* behind its programs so far */

@@ -2,12 +2,11 @@
  * goes on from its last checkpoint, or starts again. */
 #include "train/internal.h"
 
-#include <string.h>
+enum { SECONDS_MOST = 600 }; /* that are lost where there is no checkpoint */
 
-enum { ATTEMPTS_MOST = 3,    /* without a checkpoint between */
-       SECONDS_MOST = 600 }; /* that are lost where there is no checkpoint */
-
-/* As before the first step; what the host wrote is cut back by start. */
+/* As before the first step; what the host wrote is cut back by start, which also
+ * compares the identity of what was built with the checkpoint's: where another
+ * device stands now, or its constants are others, it is refused. */
 static int start_over(nyx_trainer *t)
 {
     int status;
@@ -22,38 +21,32 @@ static int start_over(nyx_trainer *t)
     t->epoch = -1;
     nyx_sampler_seek(&t->sampler, 0);
     t->options.resume = t->options.resume || t->saved >= 0;
-    if ((status = nyx_device_reopen(t->device)) < 0)
+    nyx_json_free(t->identity);
+    t->identity = NULL;
+    if ((status = nyx_device_reopen(t->device)) < 0 || (status = nyx_train__build(t)) < 0)
         return status;
-    return nyx_train__build(t);
+    return nyx_train__identity(&t->identity, t);
 }
 
-static bool is_worth_it(const nyx_trainer *t, int attempts)
+static bool is_worth_it(const nyx_trainer *t)
 {
-    const double seconds = (double)(nyx_clock_ns() - t->begin_ns) * 1e-9;
-
-    return attempts < ATTEMPTS_MOST && (t->saved >= 0 || !t->begin_ns || seconds < SECONDS_MOST);
+    return t->saved >= 0 || !t->begin_ns || (double)(nyx_clock_ns() - t->begin_ns) * 1e-9 < SECONDS_MOST;
 }
 
 int nyx_trainer_run(nyx_trainer *t, nyx_train_result *result)
 {
-    int64_t saved = t->saved;
-    int     attempts = 0, status;
+    nyx_recovery *r = &t->recovery;
+    int64_t       saved = t->saved;
+    int           status;
 
-    while ((status = nyx_train__attempt(t, result)) == NYX_ERR_DEVICE) {
-        char why[256];
-
-        snprintf(why, sizeof why, "%s", nyx_error_text());
-        attempts = t->saved > saved ? 0 : attempts;
+    while ((status = nyx_train__attempt(t, result)) < 0) {
+        r->attempts = t->saved > saved ? 0 : r->attempts;
         saved = t->saved;
-        if (!is_worth_it(t, attempts))
-            return nyx_error_set(status, "%s", why);
-        attempts++;
-        t->recoveries++;
-        if ((status = start_over(t)) < 0)
+        if (!is_worth_it(t) || (status = nyx_recovery_begin(r, status)) < 0 || (status = start_over(t)) < 0)
             return status;
         if (t->options.recovered)
-            t->options.recovered(t->options.context, why);
+            t->options.recovered(t->options.context, r->why);
     }
-    result->recoveries = t->recoveries;
+    result->recoveries = r->count;
     return status;
 }

@@ -85,6 +85,51 @@ PY
     cmp whole.h5 m.h5
 }
 
+@test "a device that comes back as another one: its checkpoint is refused as by --resume, without one it starts anew" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o whole.h5 --log=whole.jsonl --device=vulkan --quiet
+    run --separate-stderr -65 nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=vulkan:0,lost=60,other \
+        --checkpoint=ck.h5 --checkpoint-every=3
+    echo "$stderr"
+    [[ "$stderr" == *"opened again"*"checkpoint 'ck.h5' is of another run: its program_"* ]]
+    [ ! -e m.h5 ]
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=vulkan:0 --checkpoint=ck.h5 --resume --quiet
+    cmp whole.h5 m.h5
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --log=m.jsonl --device=vulkan:0,lost=60,other --quiet
+    cmp whole.jsonl m.jsonl
+    run ! cmp -s whole.h5 m.h5 # it names its own programs
+}
+
+@test "a checkpoint goes on where less is bound and time is short, to the same bytes" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o whole.h5 --device=vulkan --quiet
+    run -65 nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=vulkan:0,lost=60,other --quiet \
+        --checkpoint=ck.h5 --checkpoint-every=3 # stops in the middle
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --report=r.json --checkpoint=ck.h5 --resume --quiet \
+        --device=vulkan:0,slow=1000000,most=1048576
+    grep -q '"resumed_behind_step": [1-9]' r.json
+    cmp whole.h5 m.h5
+}
+
+@test "nyx-eval opens a device that fails again, and says what it would have said" {
+    nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=cpu --quiet
+    nyx-quantize m.h5 --format=int4:g32 -o q.h5 --quiet
+    nyx-eval q.h5 --reference=m.h5 --data=d.h5 --split=train --device=vulkan --quiet --report=whole.json > whole.txt
+    for how in lost=4 lost=9 staging,late=5; do
+        run --separate-stderr -0 nyx-eval q.h5 --reference=m.h5 --data=d.h5 --split=train --report=r.json --device=vulkan:0,$how
+        [ "$output" = "$(cat whole.txt)" ]
+        [ "$(grep -c 'warning: .*opened again' <<< "$stderr")" -eq 1 ]
+        "${PYTHON:-python3}" - <<'PY'
+import json
+whole, r = json.load(open("whole.json")), json.load(open("r.json"))
+assert whole["result"] == r["result"] and whole["run"]["recoveries"] == 0 and r["run"]["recoveries"] == 1
+PY
+    done
+    run --separate-stderr -75 nyx-eval m.h5 --data=d.h5 --device=vulkan:0,lost=4,other --quiet
+    [[ "$stderr" == *"computes otherwise"* ]]
+    run --separate-stderr -75 nyx-eval m.h5 --data=d.h5 --device=vulkan:0,lost=2,again --quiet --report=r.json
+    [ "$(wc -l <<< "$stderr")" -eq 1 ]
+    grep -q '"recoveries": 3' r.json
+}
+
 @test "a device that fails again and again: exit 75, one line, nothing half-written" {
     run --separate-stderr nyx-train tiny.json --data=d.h5 --seed=3 -o m.h5 --device=vulkan:0,lost=5,again --quiet \
         --checkpoint=ck.h5 --checkpoint-every=1 --report=r.json

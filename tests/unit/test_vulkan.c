@@ -211,6 +211,68 @@ static void a_device_that_failed_is_opened_again(void **state)
     }
 }
 
+/* What could not be opened again has failed still; another time it can. */
+static void a_device_that_is_not_opened_again_has_failed_still(void **state)
+{
+    static float x[2 * ELEMS], sum[ELEMS];
+    int          refused = 0;
+
+    (void)state;
+    if (!has_device())
+        skip();
+    for (int block = 6; block <= 24 && !refused; block++) {
+        char    name[48];
+        fixture f;
+        int     status;
+
+        snprintf(name, sizeof name, "vulkan:0,lost=3,full=%d", block);
+        status = compile(&f, name);
+        if (status == 0) {
+            feed(&f, x);
+            run_steps(&f);
+        }
+        if (status < 0 || nyx_device_check(f.device) != NYX_ERR_DEVICE) { /* no memory the first time */
+            release(&f);
+            continue;
+        }
+        release_work(&f);
+        if (nyx_device_reopen(f.device) < 0) {
+            refused++;
+            assert_int_equal(nyx_device_check(f.device), NYX_ERR_MEMORY);
+            assert_non_null(strstr(nyx_error_text(), "again"));
+            ok(nyx_device_reopen(f.device));
+            ok(nyx_device_check(f.device));
+            ok(compile_on(&f, f.device));
+            feed(&f, x);
+            run_steps(&f);
+            nyx_store_read(f.store, "sum", sum);
+            ok(nyx_device_check(f.device));
+            assert_true(sum[1] == 7.0f + 4.0f + 7.0f * (float)(1 + ELEMS) + 4.0f);
+            release_work(&f);
+        }
+        nyx_device_close(f.device);
+    }
+    assert_int_equal(refused, 1);
+}
+
+static void attempts_are_counted_until_there_is_progress(void **state)
+{
+    nyx_recovery r = { 0 };
+
+    (void)state;
+    assert_int_equal(nyx_recovery_begin(&r, NYX_ERR_INPUT), NYX_ERR_INPUT);
+    for (int i = 0; i < 2 * NYX_RECOVERIES_MOST; i++) {
+        if (i == NYX_RECOVERIES_MOST) {
+            assert_int_equal(nyx_recovery_begin(&r, NYX_ERR_DEVICE), NYX_ERR_DEVICE);
+            r.attempts = 0;
+        }
+        nyx_error_set(NYX_ERR_DEVICE, "lost at %d", i);
+        ok(nyx_recovery_begin(&r, NYX_ERR_DEVICE));
+    }
+    assert_int_equal(r.count, 2 * NYX_RECOVERIES_MOST);
+    assert_string_equal(r.why, "lost at 5");
+}
+
 /* A block for each thing: staging, and then what the store holds. */
 static void a_full_device_says_how_much_is_needed(void **state)
 {
@@ -428,6 +490,8 @@ int main(void)
         cmocka_unit_test(times_are_taken_by_operation),
         cmocka_unit_test(a_device_that_fails_does_nothing_more),
         cmocka_unit_test(a_device_that_failed_is_opened_again),
+        cmocka_unit_test(a_device_that_is_not_opened_again_has_failed_still),
+        cmocka_unit_test(attempts_are_counted_until_there_is_progress),
         cmocka_unit_test(a_full_device_says_how_much_is_needed),
         cmocka_unit_test(names_that_mean_nothing_are_refused),
         cmocka_unit_test(loops_that_a_driver_would_end_are_the_processors),

@@ -224,11 +224,16 @@ int nyx_vulkan__reopen(nyx_device *device)
     nyx_vulkan__switches       switches;
     const int                  index = gpu ? gpu->index : 0;
     const double               haste = gpu ? gpu->haste : 1.0;
+    int                        status;
 
     if (!gpu)
         return nyx_error_set(NYX_ERR_DEVICE, "it was not opened before");
     switches = gpu->switches.again ? gpu->asked : gpu->switches;
     nyx_vulkan__close(device);
     device->own = NULL;
-    return open_gpu(device, index, &switches, haste / 2.0);
+    status = open_gpu(device, index, &switches, haste / 2.0);
+    gpu = device->own;
+    if (status == 0 && switches.other)
+        snprintf(gpu->facts.name, sizeof gpu->facts.name, "another device");
+    return status;
 }

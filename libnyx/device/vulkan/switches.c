@@ -25,8 +25,8 @@ static int read_switch(nyx_vulkan__switches *out, const char *word, size_t lengt
     };
     const struct { const char *name; bool *value; } flags[] = {
         { "staging", &out->staging }, { "short", &out->short_loops }, { "unfused", &out->unfused },
-        { "plain", &out->plain }, { "again", &out->again }, { "orderly", &out->orderly }, { "dot", &out->dot },
-        { "nodot", &out->nodot },
+        { "plain", &out->plain }, { "again", &out->again }, { "other", &out->other }, { "orderly", &out->orderly },
+        { "dot", &out->dot }, { "nodot", &out->nodot },
     };
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -46,8 +46,8 @@ static int read_switch(nyx_vulkan__switches *out, const char *word, size_t lengt
     if (length > 8 && !strncmp(word, "without=", 8) && read_without(out, word + 8, length - 8))
         return 0;
     return nyx_error_set(NYX_ERR_UNSUPPORTED, "no switch '%.*s' of a Vulkan device; staging, short, unfused, plain, again, "
-                         "orderly, dot, nodot, most=BYTES, lost=N, late=N, full=N, tile=N, slow=K and without=OPERATION are",
-                         (int)length, word);
+                         "other, orderly, dot, nodot, most=BYTES, lost=N, late=N, full=N, tile=N, slow=K and "
+                         "without=OPERATION are", (int)length, word);
 }
 
 int nyx_vulkan__switches_parse(nyx_vulkan__switches *out, const char *text)

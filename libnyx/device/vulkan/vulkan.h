@@ -61,11 +61,12 @@ enum { NYX_VULKAN_FRAMES = 3, NYX_VULKAN_STAGING = 8 << 20 };
  *     tile=K     every product takes the K-th tile of kernels/matmul.c
  *     slow=K     as if it were K times slower than such devices are, and drew a display
  *     again      counts start over when the device is opened again
+ *     other      as if another one stood in its place then
  *     orderly    work is recorded in the order of the program
  *     without=OP as if the operation, or `all`, had no kernel
  * Counts go down to 1; 0: never. */
 typedef struct {
-    bool    staging, short_loops, unfused, plain, again, orderly, dot, nodot;
+    bool    staging, short_loops, unfused, plain, again, other, orderly, dot, nodot;
     int64_t most, lost, late, full, tile, slow;
     bool    without[NYX_OP_COUNT];
 } nyx_vulkan__switches;
