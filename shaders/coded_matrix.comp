@@ -9,26 +9,23 @@
  *   bias     f32 [n], read only where has_bias
  *   y        f32 [m, n]
  * A workgroup makes BM x BN elements, a subgroup SM x SN of them, in fragments of
- * M x N x K, AHEAD times K terms a step, straight from memory: what subgroups share is
- * in the caches. n >= SN, and there is room for SM rows of codes: a subgroup at the edge
- * begins earlier and leaves what is not its own. Grid: across x down workgroups, folded (nyx.glsl), in bands, so
- * that those at work together share lines of both operands. Local size: as many whole
- * subgroups of LANES invocations as there are SM x SN in BM x BN. */
+ * M x N x K. A step takes BK codes of each line through shared memory, 16 a vector; those
+ * of the next step are on their way meanwhile (matmul_matrix.comp). Grid: across x down
+ * workgroups, folded (nyx.glsl), in bands, so that those at work together share lines of
+ * both operands. Local size: as many whole subgroups of LANES invocations as there are
+ * SM x SN in BM x BN, a multiple of BK / 16. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int8 : require
-#extension GL_KHR_shader_subgroup_basic : require
-#extension GL_KHR_memory_scope_semantics : require
-#extension GL_KHR_cooperative_matrix : require
+#include "matrix.glsl"
+#include "nyx.glsl"
 #include "float.glsl"
 
-layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint BM = 128;
 layout(constant_id = 2) const uint BN = 128;
 layout(constant_id = 3) const uint SM = 64;
 layout(constant_id = 4) const uint SN = 64;
-layout(constant_id = 5) const uint AHEAD = 1;
+layout(constant_id = 5) const uint BK = 128;
 layout(constant_id = 6) const uint LANES = 32;
 layout(constant_id = 7) const uint M = 16;
 layout(constant_id = 8) const uint N = 16;
@@ -37,10 +34,8 @@ layout(constant_id = 10) const uint HALVES = 1;
 layout(constant_id = 11) const uint QUADS = 0; /* n is a multiple of 4 */
 
 layout(set = 0, binding = 0) readonly buffer Weights { uvec4 weights[]; };
-layout(set = 0, binding = 0) readonly buffer Weights2 { uvec2 weights2[]; };
 layout(set = 0, binding = 1) readonly buffer Scales { uint scales[]; };
 layout(set = 0, binding = 2) readonly buffer Codes { uvec4 codes[]; };
-layout(set = 0, binding = 2) readonly buffer Codes2 { uvec2 codes2[]; };
 layout(set = 0, binding = 3) readonly buffer Steps { uint steps[]; };
 layout(set = 0, binding = 4) readonly buffer Bias { float bias[]; };
 layout(set = 0, binding = 5) writeonly buffer Y { float y[]; };
@@ -50,11 +45,21 @@ layout(push_constant) uniform Push {
 };
 
 const uint BAND = 8; /* rows of tiles */
-const uint SUBGROUPS = (BM / SM) * (BN / SN);
+const uint SUBGROUPS = (BM / SM) * (BN / SN), THREADS = SUBGROUPS * LANES;
+const uint WIDE = BK / 16, ROW = WIDE + 1; /* vectors of a line, and one of padding */
+const uint JUMP = THREADS / WIDE;          /* lines of a turn */
+const uint A_TURNS = (BM + JUMP - 1) / JUMP, B_TURNS = (BN + JUMP - 1) / JUMP;
+const uint STAGE = SUBGROUPS * M * SN / 4; /* sums on their way to y */
+const uint NARROW = K / 8 % 2;             /* 1: fragments begin inside of vectors */
 
-shared int stage[SUBGROUPS * M * SN]; /* sums on their way to y */
+shared uvec4 tile_a[(1 - NARROW) * BM * ROW > STAGE ? BM * ROW : STAGE];
+shared uvec4 tile_b[NARROW + (1 - NARROW) * BN * ROW];
+shared uvec2 narrow_a[1 - NARROW + 2 * NARROW * BM * ROW];
+shared uvec2 narrow_b[1 - NARROW + 2 * NARROW * BN * ROW];
 
 coopmat<int, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sums[SM / M * (SN / N)];
+uvec4 got_a[A_TURNS], got_b[B_TURNS];
+uint line = gl_LocalInvocationID.x / WIDE, at = gl_LocalInvocationID.x % WIDE;
 
 float scale_of(uint column)
 {
@@ -77,68 +82,117 @@ float result(int sum, uint row, uint column)
     return r;
 }
 
-void multiply(uint row, uint column)
+/* Lines beyond the last are the last, codes beyond the end of a line are nothing. */
+void take(uint row, uint column, uint from)
 {
-    [[dont_unroll]] for (uint from = 0; from < k; from += AHEAD * K)
-        [[unroll]] for (uint step = 0; step < AHEAD; step++) {
-            const uint at = from + step * K;
-            coopmat<int8_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> left[SM / M];
-            coopmat<int8_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB> right[SN / N];
+    const uint vectors = k / 16, v = from / 16 + at;
+    const bool there = v < vectors;
 
-            [[unroll]] for (uint i = 0; i < SM / M; i++)
-                if (K % 16 == 0)
-                    coopMatLoad(left[i], codes, ((row + i * M) * k + at) / 16, k / 16, gl_CooperativeMatrixLayoutRowMajor);
-                else
-                    coopMatLoad(left[i], codes2, ((row + i * M) * k + at) / 8, k / 8, gl_CooperativeMatrixLayoutRowMajor);
-            [[unroll]] for (uint j = 0; j < SN / N; j++)
-                if (K % 16 == 0)
-                    coopMatLoad(right[j], weights, ((column + j * N) * k + at) / 16, k / 16, gl_CooperativeMatrixLayoutColumnMajor);
-                else
-                    coopMatLoad(right[j], weights2, ((column + j * N) * k + at) / 8, k / 8, gl_CooperativeMatrixLayoutColumnMajor);
-            [[unroll]] for (uint j = 0; j < SN / N; j++)
-                [[unroll]] for (uint i = 0; i < SM / M; i++)
-                    sums[i * (SN / N) + j] = coopMatMulAdd(left[i], right[j], sums[i * (SN / N) + j]);
-        }
+    [[unroll]] for (uint t = 0; t < A_TURNS; t++)
+        got_a[t] = there ? codes[min(row + line + t * JUMP, m - 1) * vectors + v] : uvec4(0);
+    [[unroll]] for (uint t = 0; t < B_TURNS; t++)
+        got_b[t] = there ? weights[min(column + line + t * JUMP, n - 1) * vectors + v] : uvec4(0);
 }
 
-/* M rows of SN sums from `from` on, as they belong to row and column of y; of them
- * those from own_row and own_column on. */
-void write(uint row, uint column, uint own_row, uint own_column, uint from)
+void keep()
 {
-    const uint width = QUADS != 0 ? 4 : 1;
+    [[unroll]] for (uint t = 0; t < A_TURNS; t++) {
+        const uint l = line + t * JUMP, to = l * ROW + at;
 
-    for (uint i = width * gl_SubgroupInvocationID; i < M * SN; i += width * LANES) {
-        const uint r = row + i / SN, c = column + i % SN, to = r * n + c;
+        if (BM % JUMP == 0 || l < BM) {
+            if (NARROW != 0) {
+                narrow_a[2 * to] = got_a[t].xy;
+                narrow_a[2 * to + 1] = got_a[t].zw;
+            } else {
+                tile_a[to] = got_a[t];
+            }
+        }
+    }
+    [[unroll]] for (uint t = 0; t < B_TURNS; t++) {
+        const uint l = line + t * JUMP, to = l * ROW + at;
 
-        if (r < own_row || r >= m || c < own_column)
+        if (BN % JUMP == 0 || l < BN) {
+            if (NARROW != 0) {
+                narrow_b[2 * to] = got_b[t].xy;
+                narrow_b[2 * to + 1] = got_b[t].zw;
+            } else {
+                tile_b[to] = got_b[t];
+            }
+        }
+    }
+}
+
+void multiply(uint row, uint column)
+{
+    [[unroll]] for (uint r = 0; r < BK; r += K) {
+        coopmat<int8_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> left[SM / M];
+        coopmat<int8_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB> right[SN / N];
+
+        [[unroll]] for (uint i = 0; i < SM / M; i++)
+            if (NARROW != 0)
+                coopMatLoad(left[i], narrow_a, 2 * (row + i * M) * ROW + r / 8, 2 * ROW,
+                            gl_CooperativeMatrixLayoutRowMajor);
+            else
+                coopMatLoad(left[i], tile_a, (row + i * M) * ROW + r / 16, ROW, gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint j = 0; j < SN / N; j++)
+            if (NARROW != 0)
+                coopMatLoad(right[j], narrow_b, 2 * (column + j * N) * ROW + r / 8, 2 * ROW,
+                            gl_CooperativeMatrixLayoutColumnMajor);
+            else
+                coopMatLoad(right[j], tile_b, (column + j * N) * ROW + r / 16, ROW,
+                            gl_CooperativeMatrixLayoutColumnMajor);
+        [[unroll]] for (uint j = 0; j < SN / N; j++)
+            [[unroll]] for (uint i = 0; i < SM / M; i++)
+                sums[i * (SN / N) + j] = coopMatMulAdd(left[i], right[j], sums[i * (SN / N) + j]);
+    }
+}
+
+/* M rows of SN sums, from vector `from` on, to row and column of y. */
+void write(uint row, uint column, uint from)
+{
+    for (uint i = gl_SubgroupInvocationID; i < M * SN / 4; i += LANES) {
+        const uint  r = row + 4 * i / SN, c = column + 4 * i % SN, to = r * n + c;
+        const ivec4 sum = ivec4(tile_a[from + i]);
+
+        if (r >= m)
             continue;
-        if (QUADS != 0)
-            y4[to / 4] = vec4(result(stage[from + i], r, c), result(stage[from + i + 1], r, c + 1),
-                              result(stage[from + i + 2], r, c + 2), result(stage[from + i + 3], r, c + 3));
-        else
-            y[to] = result(stage[from + i], r, c);
+        if (QUADS != 0 && c < n)
+            y4[to / 4] = vec4(result(sum.x, r, c), result(sum.y, r, c + 1), result(sum.z, r, c + 2),
+                              result(sum.w, r, c + 3));
+        for (uint j = 0; QUADS == 0 && j < 4 && c + j < n; j++)
+            y[to + j] = result(sum[j], r, c + j);
     }
 }
 
 void main()
 {
-    const uint group = gl_WorkGroupID.y * 65535 + gl_WorkGroupID.x, band = group / (BAND * across); /* GRID_MOST of emit.c */
+    const uint group = group_index(), band = group / (BAND * across);
 
     if (group >= across * down)
         return;
     const uint high = min(BAND, down - band * BAND), place = group % (BAND * across), own = gl_SubgroupID;
-    const uint own_row = (band * BAND + place % high) * BM + own / (BN / SN) * SM;
-    const uint own_column = place / high * BN + own % (BN / SN) * SN;
-    const uint row = min(own_row, max(m, SM) - SM), column = min(own_column, n - SN), from = own * M * SN;
+    const uint tile_row = (band * BAND + place % high) * BM, tile_column = place / high * BN;
+    const uint row = own / (BN / SN) * SM, column = own % (BN / SN) * SN, stage = own * M * SN / 4;
 
     [[unroll]] for (uint i = 0; i < SM / M * (SN / N); i++)
         sums[i] = coopmat<int, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0);
+    take(tile_row, tile_column, 0);
+    keep();
+    barrier();
+    [[dont_unroll]] for (uint from = BK; from < k; from += BK) {
+        take(tile_row, tile_column, from);
+        multiply(row, column);
+        barrier();
+        keep();
+        barrier();
+    }
     multiply(row, column);
+    barrier(); /* tile_a is written again, by each subgroup a part of its own */
     [[unroll]] for (uint i = 0; i < SM / M; i++) {
         [[unroll]] for (uint j = 0; j < SN / N; j++)
-            coopMatStore(sums[i * (SN / N) + j], stage, from + j * N, SN, gl_CooperativeMatrixLayoutRowMajor);
+            coopMatStore(sums[i * (SN / N) + j], tile_a, stage + j * N / 4, SN / 4, gl_CooperativeMatrixLayoutRowMajor);
         subgroupBarrier();
-        write(row + i * M, column, own_row, own_column, from);
+        write(tile_row + row + i * M, tile_column + column, stage);
         subgroupBarrier();
     }
 }

@@ -316,7 +316,7 @@ static void emit_matmul(nyx_vulkan__emit *e)
             continue;
         }
         if (how != NYX_ACTIVATIONS_REAL)
-            nyx_vulkan__emit_bytes(e, &p, how == NYX_ACTIVATIONS_INT8_ROW, 0);
+            nyx_vulkan__emit_bytes(e, &p, how == NYX_ACTIVATIONS_INT8_ROW);
         for (nyx_vulkan__piece w = nyx_vulkan__pieces_of(columns, coded_rows(e, &coded)); nyx_vulkan__next(&w);)
             if (rows <= FEW)
                 emit_dots(e, &coded, &p, w.first, w.count);

@@ -39,8 +39,8 @@ bool nyx_vulkan__few_seed(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_
 bool nyx_vulkan__few_fits(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome);
 
 /* Code the rows of x in 8 bits, in the node's workspace: one scale for 32 columns, or for a row.
- * x is then what was coded, with room for `least` rows or more. */
-void nyx_vulkan__emit_bytes(nyx_vulkan__emit *e, nyx_vulkan__product *p, bool row, int64_t least);
+ * x is then what was coded. */
+void nyx_vulkan__emit_bytes(nyx_vulkan__emit *e, nyx_vulkan__product *p, bool row);
 /* The shader that multiplies integers on this device: "integer_dots" or "integer_tiles", or what does
  * without dot products of bytes. */
 const char *nyx_vulkan__integer_shader(const nyx_vulkan__gpu *gpu, bool tiles);

@@ -4,52 +4,72 @@
 
 #include <string.h>
 
-enum { BLOCK = 32, FEW = 8, UNITS = 2 /* facts.matrix */, TERMS_MOST = 130000 /* sums fit 32 bits */ };
+enum {
+    BLOCK = 32,
+    FEW = 8,
+    UNITS = 2 /* facts.matrix */,
+    TERMS_MOST = 130000 /* sums fit 32 bits */
+};
 
-/* Genes: rows and columns of a workgroup, of a subgroup, fragments of terms a step. The
+/* Genes: rows and columns of a workgroup, of a subgroup, codes of a line a step. The
  * first that keeps the device busy is taken. */
 static const nyx_genome tiles[] = {
-    { { 256, 128, 64, 64, 1 } }, { { 128, 128, 64, 64, 1 } }, { { 128, 128, 64, 32, 1 } }, { { 64, 128, 32, 64, 1 } },
-    { { 64, 64, 32, 32, 1 } },   { { 32, 32, 16, 16, 1 } },
-    { { 256, 128, 64, 64, 2 } }, { { 128, 256, 64, 64, 1 } }, { { 128, 256, 64, 64, 2 } }, { { 128, 128, 64, 64, 2 } },
-    { { 256, 256, 128, 64, 1 } }, { { 256, 256, 64, 128, 1 } }, { { 128, 128, 32, 64, 2 } }, { { 64, 64, 32, 32, 2 } },
-    { { 128, 64, 64, 32, 2 } }, { { 64, 128, 32, 64, 2 } },
+    {{128, 128, 64, 64, 128}}, {{128, 128, 64, 32, 128}}, {{64, 128, 32, 64, 64}},
+    {{64, 64, 32, 32, 64}},    {{32, 32, 16, 16, 32}},    {{256, 128, 64, 64, 64}},
+    {{128, 256, 64, 64, 64}},  {{128, 128, 64, 64, 64}},  {{128, 128, 64, 32, 64}},
+    {{128, 128, 32, 64, 128}}, {{64, 64, 32, 32, 128}},   {{128, 64, 64, 32, 128}},
+    {{64, 128, 32, 64, 128}},
 };
-enum { TILES = sizeof tiles / sizeof *tiles, USUAL = 6 };
+enum { TILES = sizeof tiles / sizeof *tiles, USUAL = 5 };
 
-enum { ROWS, COLUMNS, OWN_ROWS, OWN_COLUMNS, AHEAD }; /* genes */
+enum { ROWS, COLUMNS, OWN_ROWS, OWN_COLUMNS, DEPTH }; /* genes */
 
 static int64_t subgroups(const nyx_genome *t)
 {
-    return (int64_t)(t->genes[ROWS] / t->genes[OWN_ROWS]) * (t->genes[COLUMNS] / t->genes[OWN_COLUMNS]);
+    return (int64_t)(t->genes[ROWS] / t->genes[OWN_ROWS]) *
+           (t->genes[COLUMNS] / t->genes[OWN_COLUMNS]);
 }
 
-/* `terms`: with those that fill the last block. */
-static bool tile_fits(const nyx_vulkan__gpu *gpu, const nyx_genome *t, int64_t columns, int64_t terms)
+/* Bytes of shared memory: lines of both operands, padded; sums on their way. */
+static int64_t shared_bytes(const nyx_vulkan__gpu *gpu, const nyx_genome *t)
+{
+    const int32_t *g = t->genes;
+    const int64_t  line = g[DEPTH] + 16, left = g[ROWS] * line,
+                  stage = subgroups(t) * gpu->facts.matrix[UNITS].m * g[OWN_COLUMNS] * 4;
+
+    if (gpu->facts.matrix[UNITS].k % 16)
+        return left + g[COLUMNS] * line + stage + 16;
+    return (left > stage ? left : stage) + g[COLUMNS] * line + 16;
+}
+
+enum { FRAGMENTS_MOST = 64 }; /* products of a step, which are compiled one by one */
+
+static bool tile_fits(const nyx_vulkan__gpu *gpu, const nyx_genome *t, int64_t columns)
 {
     const int      m = gpu->facts.matrix[UNITS].m, n = gpu->facts.matrix[UNITS].n, k = gpu->facts.matrix[UNITS].k;
     const int32_t *g = t->genes;
 
-    for (int i = 0; i <= AHEAD; i++)
+    for (int i = 0; i <= DEPTH; i++)
         if (g[i] < 1 || g[i] > 512)
             return false;
-    if (m == 0 || g[OWN_ROWS] % m || g[OWN_COLUMNS] % n || g[OWN_COLUMNS] % 4 || k % 8 || g[ROWS] % g[OWN_ROWS] ||
-        g[COLUMNS] % g[OWN_COLUMNS] || g[OWN_COLUMNS] > columns || terms % (k * g[AHEAD]))
+    if (m == 0 || g[OWN_ROWS] % m || g[OWN_COLUMNS] % n || n % 4 || k % 8 || g[DEPTH] % k || g[DEPTH] % 16 ||
+        g[ROWS] % g[OWN_ROWS] || g[COLUMNS] % g[OWN_COLUMNS] || g[OWN_COLUMNS] > columns)
         return false;
-    return g[AHEAD] <= 8 && g[OWN_ROWS] * g[OWN_COLUMNS] <= 64 * 128 && gpu->facts.subgroup > 0 &&
+    return g[OWN_ROWS] / m * (g[OWN_COLUMNS] / n) * (g[DEPTH] / k) <= FRAGMENTS_MOST && gpu->facts.subgroup > 0 &&
            subgroups(t) * gpu->facts.subgroup <= gpu->facts.group_invocations &&
-           subgroups(t) * m * g[OWN_COLUMNS] * 4 <= gpu->facts.shared_bytes;
+           subgroups(t) * gpu->facts.subgroup % (g[DEPTH] / 16) == 0 && shared_bytes(gpu, t) <= gpu->facts.shared_bytes;
 }
 
 static nyx_tune_problem problem_of(int64_t rows, const nyx_layout *layout)
 {
-    return (nyx_tune_problem){ .kernel = "coded_matrix", .type = NYX_I8,
-                               .extents = { rows, layout->rows, layout->codes_row_bytes } };
+    return (nyx_tune_problem){.kernel = "coded_matrix",
+                              .type = NYX_I8,
+                              .extents = {rows, layout->rows, layout->codes_row_bytes}};
 }
 
 static bool takes(nyx_vulkan__gpu *gpu, const nyx_genome *t, const nyx_tune_problem *problem)
 {
-    return gpu->matrix[UNITS] != NYX_VULKAN_REFUSED && tile_fits(gpu, t, problem->extents[1], problem->extents[2]) &&
+    return gpu->matrix[UNITS] != NYX_VULKAN_REFUSED && tile_fits(gpu, t, problem->extents[1]) &&
            !nyx_vulkan__tile_refused(gpu, NYX_I8, t);
 }
 
@@ -75,14 +95,17 @@ static bool find_usual(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_pro
 
 /* ---- what can be tuned ----------------------------------------------------------------- */
 
-static bool format_suits(const nyx_vulkan__gpu *gpu, const nyx_format *format, const nyx_layout *layout)
+static bool format_suits(const nyx_vulkan__gpu *gpu, const nyx_format *format,
+                         const nyx_layout *layout)
 {
-    return gpu->facts.matrix[UNITS].m > 0 && layout->lattice == NYX_LATTICE_INT && layout->bits == 8 &&
-           layout->row_groups <= 1 && format->zero == NYX_ZERO_NONE && layout->cols > 0 &&
-           layout->cols <= TERMS_MOST && (format->scale == NYX_SCALE_F16 || format->scale == NYX_SCALE_F32);
+    return gpu->facts.matrix[UNITS].m > 0 && layout->lattice == NYX_LATTICE_INT &&
+           layout->bits == 8 && layout->row_groups <= 1 && format->zero == NYX_ZERO_NONE &&
+           layout->cols > 0 && layout->cols <= TERMS_MOST &&
+           (format->scale == NYX_SCALE_F16 || format->scale == NYX_SCALE_F32);
 }
 
-static bool asks_units(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g, const nyx_node *node)
+static bool asks_units(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const nyx_graph *g,
+                       const nyx_node *node)
 {
     nyx_format format;
     nyx_layout layout;
@@ -96,11 +119,12 @@ static bool asks_units(nyx_tune_problem *out, const nyx_vulkan__gpu *gpu, const 
 
 static void usual_units(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem)
 {
-    *out = (nyx_genome){ 0 };
+    *out = (nyx_genome){0};
     (void)find_usual(out, gpu, problem);
 }
 
-static bool seed_units(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, int64_t index)
+static bool seed_units(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem,
+                       int64_t index)
 {
     (void)gpu;
     (void)problem;
@@ -108,14 +132,19 @@ static bool seed_units(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_pro
     return index < TILES;
 }
 
-static bool units_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem, const nyx_genome *genome)
+static bool units_fit(nyx_vulkan__gpu *gpu, const nyx_tune_problem *problem,
+                      const nyx_genome *genome)
 {
     return takes(gpu, genome, problem);
 }
 
 const nyx_vulkan__tunable nyx_vulkan__tune_units = {
-    .name = "coded_matrix", .shaders = { "coded_matrix" }, .asks = asks_units, .usual = usual_units,
-    .seed = seed_units, .fits = units_fit,
+    .name = "coded_matrix",
+    .shaders = {"coded_matrix"},
+    .asks = asks_units,
+    .usual = usual_units,
+    .seed = seed_units,
+    .fits = units_fit,
 };
 
 /* ---- one product ------------------------------------------------------------------------ */
@@ -123,12 +152,13 @@ const nyx_vulkan__tunable nyx_vulkan__tune_units = {
 enum { SCALES = 10 }; /* the one of the shader's constants that decides bits */
 
 /* The constants of the shader; how many there are. */
-static int constants_of(uint32_t *spec, const nyx_vulkan__gpu *gpu, const nyx_genome *t, bool halves, bool quads)
+static int constants_of(uint32_t *spec, const nyx_vulkan__gpu *gpu, const nyx_genome *t,
+                        bool halves, bool quads)
 {
     int count = 0;
 
     spec[count++] = (uint32_t)(subgroups(t) * gpu->facts.subgroup);
-    for (int i = 0; i <= AHEAD; i++)
+    for (int i = 0; i <= DEPTH; i++)
         spec[count++] = (uint32_t)t->genes[i];
     spec[count++] = (uint32_t)gpu->facts.subgroup;
     spec[count++] = (uint32_t)gpu->facts.matrix[UNITS].m;
@@ -144,7 +174,8 @@ static int64_t tiles_over(int64_t extent, int64_t tile)
     return (extent + tile - 1) / tile;
 }
 
-bool nyx_vulkan__units_take(nyx_genome *out, nyx_vulkan__emit *e, const nyx_vulkan__planes *coded, int64_t rows)
+bool nyx_vulkan__units_take(nyx_genome *out, nyx_vulkan__emit *e, const nyx_vulkan__planes *coded,
+                            int64_t rows)
 {
     const nyx_tune_problem problem = problem_of(rows, &coded->layout);
 
@@ -152,24 +183,25 @@ bool nyx_vulkan__units_take(nyx_genome *out, nyx_vulkan__emit *e, const nyx_vulk
         !format_suits(e->gpu, &coded->format, &coded->layout))
         return false;
     do { /* what they multiply wrongly is passed over from then on */
-        if (!nyx_vulkan__tuned(out, e->gpu, &nyx_vulkan__tune_units, &problem) && !find_usual(out, e->gpu, &problem))
+        if (!nyx_vulkan__tuned(out, e->gpu, &nyx_vulkan__tune_units, &problem) &&
+            !find_usual(out, e->gpu, &problem))
             return false;
     } while (!nyx_vulkan__tile_works(e->gpu, NYX_I8, out));
     return true;
 }
 
-void nyx_vulkan__emit_units(nyx_vulkan__emit *e, const nyx_vulkan__planes *coded, nyx_vulkan__product *p,
-                            const nyx_genome *tile)
+void nyx_vulkan__emit_units(nyx_vulkan__emit *e, const nyx_vulkan__planes *coded,
+                            nyx_vulkan__product *p, const nyx_genome *tile)
 {
     const int32_t *g = tile->genes;
     const int64_t  terms = coded->layout.codes_row_bytes;
     const int64_t  across = tiles_over(p->columns, g[COLUMNS]), down = tiles_over(p->rows, g[ROWS]);
     nyx_vulkan__work work = nyx_vulkan__shader(e, "coded_matrix");
 
-    nyx_vulkan__emit_bytes(e, p, true, g[OWN_ROWS]);
+    nyx_vulkan__emit_bytes(e, p, true);
     work.aside = ~(1u << SCALES); /* sums are of whole numbers, however they are cut */
-    work.spec_count =
-        constants_of(work.spec, e->gpu, tile, coded->format.scale == NYX_SCALE_F16, p->columns % 4 == 0);
+    work.spec_count = constants_of(work.spec, e->gpu, tile, coded->format.scale == NYX_SCALE_F16,
+                                   p->columns % 4 == 0);
     nyx_vulkan__bind(&work, e->in[coded->first + NYX_PLANE_CODES], false);
     nyx_vulkan__bind(&work, e->in[coded->first + NYX_PLANE_SCALES], false);
     nyx_vulkan__bind(&work, p->x, false);
@@ -238,7 +270,8 @@ static bool is_product(const operands *o, int64_t m, int64_t n, int64_t k)
 
             for (int64_t t = 0; t < k; t++)
                 sum += o->codes[i * k + t] * o->weights[j * k + t];
-            if (!(o->y[i * n + j] == (float)sum * row_scale(i) * (j % 2 ? 2.0f : 1.0f) + o->bias[j]))
+            if (!(o->y[i * n + j] ==
+                  (float)sum * row_scale(i) * (j % 2 ? 2.0f : 1.0f) + o->bias[j]))
                 return false;
         }
     return true;
@@ -246,19 +279,24 @@ static bool is_product(const operands *o, int64_t m, int64_t n, int64_t k)
 
 static bool multiplies(nyx_vulkan__gpu *gpu, const nyx_genome *t, int64_t m, int64_t n, bool halves)
 {
-    const int64_t    k = (int64_t)BLOCK * t->genes[AHEAD] * 3; /* of whole steps of fragments up to BLOCK */
-    const uint32_t   across = (uint32_t)tiles_over(n, t->genes[COLUMNS]), down = (uint32_t)tiles_over(m, t->genes[ROWS]);
-    const int64_t    bytes[] = { n * k, (n + 1) / 2 * 2 * 4, m * k, m * k / 4, n * 4, m * n * 4 };
-    operands         o = { 0 };
-    nyx_vulkan__once once = { .shader = "coded_matrix", .groups = across * down, .operand_count = 6,
-                              .push = { (uint32_t)m, (uint32_t)n, (uint32_t)k, across, down, 1, 1 } };
+    const int64_t  k = 2 * t->genes[DEPTH] + BLOCK; /* the last step is cut */
+    const uint32_t across = (uint32_t)tiles_over(n, t->genes[COLUMNS]),
+                   down = (uint32_t)tiles_over(m, t->genes[ROWS]);
+    const int64_t    bytes[] = {n * k, (n + 1) / 2 * 2 * 4, m * k, m * k / 4, n * 4, m * n * 4};
+    operands         o = {0};
+    nyx_vulkan__once once = {.shader = "coded_matrix",
+                             .groups = across * down,
+                             .operand_count = 6,
+                             .push = {(uint32_t)m, (uint32_t)n, (uint32_t)k, across, down, 1, 1}};
     bool             right = false;
     int              status;
 
-    if ((status = nyx_alloc(&o.weights, bytes[0])) == 0 && (status = nyx_alloc(&o.scales, bytes[1])) == 0 &&
-        (status = nyx_alloc(&o.codes, bytes[2])) == 0 && (status = nyx_alloc(&o.steps, bytes[3])) == 0 &&
+    if ((status = nyx_alloc(&o.weights, bytes[0])) == 0 &&
+        (status = nyx_alloc(&o.scales, bytes[1])) == 0 &&
+        (status = nyx_alloc(&o.codes, bytes[2])) == 0 &&
+        (status = nyx_alloc(&o.steps, bytes[3])) == 0 &&
         (status = nyx_alloc(&o.bias, bytes[4])) == 0 && (status = nyx_alloc(&o.y, bytes[5])) == 0) {
-        const void *from[] = { o.weights, o.scales, o.codes, o.steps, o.bias, NULL };
+        const void *from[] = {o.weights, o.scales, o.codes, o.steps, o.bias, NULL};
 
         fill(&o, m, n, k, halves);
         for (int i = 0; i < 6; i++) {
@@ -283,7 +321,7 @@ bool nyx_vulkan__units_multiply(nyx_vulkan__gpu *gpu, const nyx_genome *tile)
 {
     const int32_t *g = tile->genes;
 
-    return tile_fits(gpu, tile, g[COLUMNS], (int64_t)BLOCK * g[AHEAD] * 3) &&
+    return tile_fits(gpu, tile, g[COLUMNS]) &&
            multiplies(gpu, tile, 2 * g[ROWS], g[COLUMNS], false) &&
            multiplies(gpu, tile, g[ROWS] + 23, g[COLUMNS] + g[OWN_COLUMNS] + 5, true);
 }

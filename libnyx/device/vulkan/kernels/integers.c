@@ -6,10 +6,10 @@
 
 enum { BLOCK = 32, ACROSS = 64 /* columns of a tile */ };
 
-void nyx_vulkan__emit_bytes(nyx_vulkan__emit *e, nyx_vulkan__product *p, bool row, int64_t least)
+void nyx_vulkan__emit_bytes(nyx_vulkan__emit *e, nyx_vulkan__product *p, bool row)
 {
     const int64_t           blocks = (p->terms + BLOCK - 1) / BLOCK;
-    const int64_t           codes = (p->rows > least ? p->rows : least) * blocks * BLOCK;
+    const int64_t           codes = p->rows * blocks * BLOCK;
     const int64_t           steps = p->rows * blocks * 8, steps_at = (codes + 255) / 256 * 256;
     const nyx_vulkan__range all = nyx_vulkan__workspace(e, steps_at + steps);
     nyx_vulkan__work        work = nyx_vulkan__shader(e, "packed_activation");

@@ -126,10 +126,11 @@ static bool multiplies_all(nyx_device *device, enum nyx_dtype type, const extent
 
 static bool multiplies_small(nyx_vulkan__gpu *gpu, enum nyx_dtype type)
 {
-    const int m = gpu->facts.matrix[nyx_vulkan__matrix_of(type)].m, n = gpu->facts.matrix[nyx_vulkan__matrix_of(type)].n;
+    const int which = nyx_vulkan__matrix_of(type), m = gpu->facts.matrix[which].m, n = gpu->facts.matrix[which].n;
+    const int k = gpu->facts.matrix[which].k;
 
     if (type == NYX_I8)
-        return m > 0 && nyx_vulkan__units_multiply(gpu, &(nyx_genome){ { m, n, m, n, 1 } });
+        return m > 0 && nyx_vulkan__units_multiply(gpu, &(nyx_genome){ { m, n, m, n, k % 16 ? 2 * k : k } });
     return multiplies_all(gpu->device, type, &(extents){ 40, 56, 72 });
 }
 
