@@ -30,6 +30,11 @@ static int64_t subgroups(const nyx_genome *t)
            (t->genes[COLUMNS] / t->genes[OWN_COLUMNS]);
 }
 
+static int64_t tiles_over(int64_t extent, int64_t tile)
+{
+    return (extent + tile - 1) / tile;
+}
+
 /* Bytes of shared memory: lines of both operands, padded; sums on their way. */
 static int64_t shared_bytes(const nyx_vulkan__gpu *gpu, const nyx_genome *t)
 {
@@ -80,8 +85,8 @@ static bool find_usual(nyx_genome *out, nyx_vulkan__gpu *gpu, const nyx_tune_pro
 
     for (int i = 0; i < USUAL; i++) {
         const int32_t *g = tiles[i].genes;
-        const int64_t  groups = (problem->extents[0] + g[ROWS] - 1) / g[ROWS] *
-                               ((problem->extents[1] + g[COLUMNS] - 1) / g[COLUMNS]);
+        const int64_t  groups =
+            tiles_over(problem->extents[0], g[ROWS]) * tiles_over(problem->extents[1], g[COLUMNS]);
 
         if (!takes(gpu, &tiles[i], problem))
             continue;
@@ -167,11 +172,6 @@ static int constants_of(uint32_t *spec, const nyx_vulkan__gpu *gpu, const nyx_ge
     spec[count++] = halves; /* SCALES */
     spec[count++] = quads;
     return count;
-}
-
-static int64_t tiles_over(int64_t extent, int64_t tile)
-{
-    return (extent + tile - 1) / tile;
 }
 
 bool nyx_vulkan__units_take(nyx_genome *out, nyx_vulkan__emit *e, const nyx_vulkan__planes *coded,
