@@ -184,18 +184,25 @@ static void products_are_exact_whichever_constants_are_taken(void **state)
     nyx_device_close(device);
 }
 
+/* NULL: there is none. */
+static nyx_vulkan__gpu *open_gpu(nyx_device **out)
+{
+    if (!has_device())
+        return NULL;
+    ok(nyx_device_open(out, "vulkan", 1));
+    return nyx_vulkan__gpu_of(*out);
+}
+
 /* Tiles of matrix units are tried once; here, where there are none, other tiles are. */
 static void a_tile_is_tried_once(void **state)
 {
     const nyx_genome tile = { { 64, 64, 8, 8, 4, 2, 8, 0 } };
-    nyx_vulkan__gpu *gpu;
     nyx_device      *device;
+    nyx_vulkan__gpu *gpu = open_gpu(&device);
 
     (void)state;
-    if (!has_device())
+    if (!gpu)
         return;
-    ok(nyx_device_open(&device, "vulkan", 1));
-    gpu = nyx_vulkan__gpu_of(device);
     for (int turn = 0; turn < 2; turn++) {
         assert_true(nyx_vulkan__tile_works(gpu, NYX_F16, &tile));
         assert_int_equal(gpu->tried_count, 1);
@@ -213,14 +220,12 @@ static void a_tile_is_tried_once(void **state)
 static void a_trial_without_memory_is_made_later(void **state)
 {
     const nyx_genome tile = { { 64, 64, 8, 8, 4, 2, 8, 0 } };
-    nyx_vulkan__gpu *gpu;
     nyx_device      *device;
+    nyx_vulkan__gpu *gpu = open_gpu(&device);
 
     (void)state;
-    if (!has_device())
+    if (!gpu)
         return;
-    ok(nyx_device_open(&device, "vulkan", 1));
-    gpu = nyx_vulkan__gpu_of(device);
     assert_string_equal(nyx_device_shortage(device), "");
     for (int64_t block = 1; block < 3; block++) {
         gpu->switches.full = block;
